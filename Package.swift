@@ -1,0 +1,71 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Swift 6 language mode; a warning in one of our own targets is an error.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+func leaf(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies + [.product(name: "Logging", package: "swift-log")], swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOFoundationCompat", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "atelier",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "atelier", targets: ["Atelier"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+    ],
+    targets: [
+        // The four leaves: none imports another.
+        leaf("Store", [grdb, crypto, cryptoExtras]),
+        leaf("Knowledge", [grdb, crypto]),
+        leaf("Providers", [httpClient] + nio),
+        leaf("LocalModels", [subprocess, httpClient] + nio),
+
+        .target(name: "Pipeline", dependencies: ["Store", "Knowledge", "Providers", "LocalModels", crypto, .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+        .target(
+            name: "Server",
+            dependencies: [
+                "Pipeline", "Store", "Knowledge", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "Atelier",
+            dependencies: ["Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        tests("Store", []),
+        tests("Knowledge", []),
+        tests("Providers", []),
+        tests("LocalModels", []),
+        tests("Pipeline", []),
+        tests("Server", ["Store", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+    ]
+)

@@ -1,0 +1,32 @@
+/// How documents are cut. Part of a collection version: other settings, other chunks.
+public struct ChunkingSettings: Sendable, Codable, Hashable {
+    /// Most tokens of a chunk's text, at least 16. Less where title and headings would otherwise push
+    /// the end of the text beyond what the embedder reads.
+    public var maxTokens: Int
+    /// Most tokens a chunk repeats from the end of the one before it in the same section, in whole
+    /// sentences; at most half of `maxTokens`. Code and tables are not repeated.
+    public var overlapTokens: Int
+
+    public init(maxTokens: Int = 320, overlapTokens: Int = 40) {
+        self.maxTokens = maxTokens
+        self.overlapTokens = overlapTokens
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let defaults = Self()
+        maxTokens = try container.decodeIfPresent(Int.self, forKey: .maxTokens) ?? defaults.maxTokens
+        overlapTokens = try container.decodeIfPresent(Int.self, forKey: .overlapTokens) ?? defaults.overlapTokens
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case maxTokens = "max_tokens"
+        case overlapTokens = "overlap_tokens"
+    }
+
+    /// The settings with every value in its range.
+    var normalised: ChunkingSettings {
+        let tokens = max(16, maxTokens)
+        return ChunkingSettings(maxTokens: tokens, overlapTokens: min(max(0, overlapTokens), tokens / 2))
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+
+/// Walks a source and yields documents and problems one at a time.
+struct DocumentReader {
+    enum Event {
+        case document(Document)
+        case problem(DocumentProblem)
+    }
+
+    typealias Sink = (Event) async throws -> Void
+
+    let extractor: (any ArchiveExtractor)?
+    let scratch: URL
+    let limits: DocumentLimits
+
+    func read(_ source: DocumentSource, _ sink: Sink) async throws {
+        let url = source.url.resolvingSymlinksInPath()
+        if FileTree.isDirectory(url) {
+            try await readFolder(url, insideArchive: false, sink)
+        } else {
+            try await readFile(url, name: source.name, insideArchive: false, sink)
+        }
+    }
+
+    private func readFolder(_ folder: URL, insideArchive: Bool, _ sink: Sink) async throws {
+        for path in try FileTree.files(under: folder) {
+            try Task.checkCancellation()
+            try await readFile(folder.appendingPathComponent(path), name: path, insideArchive: insideArchive, sink)
+        }
+    }
+
+    private func readFile(_ url: URL, name: String, insideArchive: Bool, _ sink: Sink) async throws {
+        let head: [UInt8]
+        do {
+            let handle = try FileHandle(forReadingFrom: url)
+            defer { try? handle.close() }
+            head = [UInt8](try handle.read(upToCount: FileSignature.length) ?? Data())
+        } catch {
+            try await sink(.problem(.unreadable(name, error)))
+            return
+        }
+        switch FileSignature(head) {
+        case .archive where insideArchive: try await sink(.problem(.nestedArchive(name)))
+        case .archive: try await readArchive(url, name: name, sink)
+        case .foreign(let format): try await sink(.problem(.unsupported(name, what: "is \(format)")))
+        case .unknown:
+            switch TextKind(name: name, head: head) {
+            case .corpus: try await CorpusReader(limits: limits).read(url, name: name, sink)
+            case .document(let format): try await sink(TextFileReader(limits: limits).read(url, name: name, format: format))
+            case .unsupported(let what): try await sink(.problem(.unsupported(name, what: what)))
+            }
+        }
+    }
+
+    private func readArchive(_ url: URL, name: String, _ sink: Sink) async throws {
+        guard let extractor else {
+            try await sink(.problem(.archiveUnsupported(name)))
+            return
+        }
+        let folder = scratch.appendingPathComponent("unpacked-" + UUID().uuidString, isDirectory: true)
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(at: folder) }
+        do {
+            try await extractor.extract(
+                url, into: folder, maxEntries: limits.maxArchiveEntries, maxBytes: limits.maxArchiveBytes)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            try await sink(.problem(.archiveUnreadable(name, error)))
+            return
+        }
+        try await readFolder(folder, insideArchive: true, sink)
+    }
+}

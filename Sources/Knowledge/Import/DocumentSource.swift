@@ -1,0 +1,44 @@
+import Foundation
+
+/// A file, a folder or an archive that holds documents.
+public struct DocumentSource: Sendable, Equatable {
+    /// Where it lies.
+    public var url: URL
+    /// What the user calls it. Uploads are stored under their hash, so the stored name says nothing;
+    /// the extension of this one decides between markdown, plain text and JSON lines.
+    public var name: String
+
+    /// - Parameter name: the user's name for it; nil takes the file's own.
+    public init(_ url: URL, name: String? = nil) {
+        self.url = url
+        self.name = name ?? url.lastPathComponent
+    }
+
+    /// Calls `body` with each document, one at a time, in an order that is the same every time.
+    ///
+    /// - Parameters:
+    ///   - extractor: unpacks archives; nil reports them as problems.
+    ///   - scratch: an existing folder for unpacked files, emptied again afterwards.
+    /// - Returns: what could not be read.
+    /// - Throws: `KnowledgeError.nothingReadable` when there was no document at all, and what `body` throws.
+    @discardableResult
+    public func forEachDocument(
+        extractor: (any ArchiveExtractor)? = nil, scratch: URL, limits: DocumentLimits = .init(),
+        _ body: (Document) async throws -> Void
+    ) async throws -> [DocumentProblem] {
+        var problems = ProblemLog()
+        var count = 0
+        let reader = DocumentReader(extractor: extractor, scratch: scratch, limits: limits)
+        try await reader.read(self) { event in
+            switch event {
+            case .document(let document):
+                count += 1
+                try await body(document)
+            case .problem(let problem):
+                problems.add(problem)
+            }
+        }
+        guard count > 0 else { throw KnowledgeError.nothingReadable(problems: problems.list) }
+        return problems.list
+    }
+}

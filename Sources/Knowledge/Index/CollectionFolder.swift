@@ -1,0 +1,32 @@
+import Foundation
+
+/// Names and life of a collection on disk. A collection is one folder and nothing else.
+public enum CollectionFolder {
+    static let chunks = "chunks.sqlite"
+    static let vectors = "vectors.f32"
+
+    /// Where the collection is while it is built: beside its final place, so that the last step is a
+    /// rename within one file system.
+    public static func unfinished(_ directory: URL) -> URL {
+        directory.deletingLastPathComponent().appendingPathComponent(directory.lastPathComponent + ".building", isDirectory: true)
+    }
+
+    /// Deletes a collection, its unfinished build and whatever an interrupted build had unpacked. Does
+    /// nothing where there is none.
+    ///
+    /// - Throws: the file system's error if something is left behind.
+    public static func remove(_ directory: URL) throws {
+        for folder in [directory, unfinished(directory)] where FileManager.default.fileExists(atPath: folder.path) {
+            try FileManager.default.removeItem(at: folder)
+        }
+        let parent = directory.deletingLastPathComponent()
+        if FileManager.default.fileExists(atPath: parent.path) { try Durable.synchronise(parent) }
+    }
+
+    static func bytes(_ directory: URL) throws -> Int {
+        try [chunks, vectors].reduce(0) { sum, name in
+            let attributes = try FileManager.default.attributesOfItem(atPath: directory.appendingPathComponent(name).path)
+            return sum + (attributes[.size] as? Int ?? 0)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+/// Everything this module throws of its own. Each case names what failed; `hint` says what to do.
+/// Messages carry folder names, never whole paths, because they reach users.
+public enum KnowledgeError: Error, Sendable, Equatable {
+    /// No document could be read from any source; the problems say why, one per file.
+    case nothingReadable(problems: [DocumentProblem])
+    /// The files of a collection are missing, unreadable, or disagree with each other.
+    case indexDamaged(collection: String, reason: String)
+    /// The target folder holds a collection made from other input or settings.
+    case destinationExists(collection: String)
+    /// Another process is building the same collection now.
+    case buildBusy(collection: String)
+    /// The embedder answered something that is not what it promised.
+    case embedderInvalid(reason: String)
+    /// A queries or judgements file is not in the BEIR layout.
+    case evaluationUnreadable(file: String, line: Int, reason: String)
+
+    /// Stable name for programs, snake_case.
+    public var code: String {
+        switch self {
+        case .nothingReadable: "nothing_readable"
+        case .indexDamaged: "index_damaged"
+        case .destinationExists: "destination_exists"
+        case .buildBusy: "build_busy"
+        case .embedderInvalid: "embedder_invalid"
+        case .evaluationUnreadable: "evaluation_unreadable"
+        }
+    }
+
+    /// What failed and why, for a person.
+    public var message: String {
+        switch self {
+        case .nothingReadable(let problems):
+            if let first = problems.first {
+                "No document could be read (\(problems.count) problems; the first: \(first.name): \(first.message))"
+            } else {
+                "No document could be read: the sources are empty."
+            }
+        case .indexDamaged(let collection, let reason): "The collection \(collection) is damaged: \(reason)."
+        case .destinationExists(let collection): "The folder \(collection) already holds another collection."
+        case .buildBusy(let collection): "The collection \(collection) is being built by another process."
+        case .embedderInvalid(let reason): "The embedder broke its contract: \(reason)."
+        case .evaluationUnreadable(let file, let line, let reason): "\(file), line \(line): \(reason)."
+        }
+    }
+
+    /// What to do about it.
+    public var hint: String {
+        switch self {
+        case .nothingReadable(let problems):
+            problems.first?.hint ?? "Add at least one UTF-8 .md, .txt or .jsonl file, or an archive of such files."
+        case .indexDamaged: "Build the collection again from its documents; the damaged folder can be deleted."
+        case .destinationExists: "Build into a new version's folder, or delete this one first."
+        case .buildBusy: "Wait for the running build, or stop it and start this one again: finished work is kept."
+        case .embedderInvalid: "Check the model folder and the engine's version, then start the build again: finished work is kept."
+        case .evaluationUnreadable: "Use BEIR's layout: queries.jsonl with _id and text; qrels.tsv with query-id, corpus-id, score."
+        }
+    }
+}
+
+extension KnowledgeError: LocalizedError, CustomStringConvertible {
+    public var errorDescription: String? { description }
+    public var description: String { message + " " + hint }
+}

@@ -1,0 +1,68 @@
+import Foundation
+
+/// Where the Python engine and the default models are.
+public struct EnginePaths: Sendable {
+    public var python: URL
+    /// The folder with `train.py`, `serve.py`, `embed.py`, `extract.py`.
+    public var scripts: URL
+    public var models: URL
+
+    public init(python: URL, scripts: URL, models: URL) {
+        self.python = python
+        self.scripts = scripts
+        self.models = models
+    }
+
+    /// Name of the default base model, as adapters and answers record it.
+    public static let baseModelName = "smollm2-135m-instruct"
+    public var baseModelGGUF: URL { models.appending(path: "\(Self.baseModelName)/model.gguf") }
+    /// The same weights as a Hugging Face folder, converted once at set-up.
+    public var baseModelFolder: URL { models.appending(path: "\(Self.baseModelName)/hf") }
+    public var embedder: URL { models.appending(path: "bge-small-en-v1.5") }
+    public var reranker: URL { models.appending(path: "ms-marco-minilm") }
+
+    /// The first thing that is missing, in words.
+    public func missing() -> LocalModelError? {
+        let files = FileManager.default
+        if !files.isExecutableFile(atPath: python.path) {
+            return LocalModelError(code: "engine_missing", message: "no Python at \(python.path)", hint: "run: make setup")
+        }
+        if !files.fileExists(atPath: scripts.appending(path: "train.py").path) {
+            return LocalModelError(
+                code: "engine_missing", message: "no engine scripts in \(scripts.path)", hint: "set ATELIER_ENGINE_DIR to the engine folder")
+        }
+        if !files.fileExists(atPath: baseModelGGUF.path) {
+            return LocalModelError(code: "base_model_missing", message: "no base model at \(baseModelGGUF.path)", hint: "run: make setup")
+        }
+        if !files.fileExists(atPath: embedder.path) {
+            return LocalModelError(code: "embedder_missing", message: "no embedding model at \(embedder.path)", hint: "run: make setup")
+        }
+        return nil
+    }
+
+    func command(_ script: String, _ arguments: [String], lowPriority: Bool = false) -> ChildCommand {
+        ChildCommand(
+            executable: python.path, arguments: [scripts.appending(path: script).path] + arguments,
+            // Two OpenMP threads that spin starve each other when a neighbour is busy.
+            environment: [
+                "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+                "TOKENIZERS_PARALLELISM": "false",
+            ],
+            lowPriority: lowPriority)
+    }
+}
+
+/// A failure of the engine: what went wrong and what to do.
+public struct LocalModelError: Error, Sendable, Equatable, CustomStringConvertible {
+    public var code: String
+    public var message: String
+    public var hint: String?
+
+    public init(code: String, message: String, hint: String? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    public var description: String { "\(code): \(message)\(hint.map { " (\($0))" } ?? "")" }
+}

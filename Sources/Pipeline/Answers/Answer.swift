@@ -1,0 +1,72 @@
+import Foundation
+import Knowledge
+import Providers
+
+/// What a minion is asked, and what of its settings this one question overrides.
+public struct Question: Sendable {
+    /// The conversation; the last message is the user's question.
+    public var messages: [ChatMessage]
+    public var useDraft: Bool?
+    public var usePassages: Bool?
+    public var adapterScale: Double?
+    public var topK: Int?
+    public var sampling: Sampling
+    public var stream: Bool
+
+    public init(
+        messages: [ChatMessage], useDraft: Bool? = nil, usePassages: Bool? = nil, adapterScale: Double? = nil, topK: Int? = nil,
+        sampling: Sampling = .init(), stream: Bool = true
+    ) {
+        self.messages = messages
+        self.useDraft = useDraft
+        self.usePassages = usePassages
+        self.adapterScale = adapterScale
+        self.topK = topK
+        self.sampling = sampling
+        self.stream = stream
+    }
+
+    public var text: String { messages.last { $0.role == .user }?.content ?? "" }
+}
+
+/// A finished answer.
+public struct Answer: Sendable, Encodable {
+    public var id: String
+    public var text: String
+    public var citations: [Citation]
+    /// The model that answered, as its vendor names it.
+    public var provider: String
+    public var model: String
+    public var finishReason: FinishReason
+    public var degraded: [Degradation]
+    public var trace: Trace
+}
+
+/// `[number]` in the answer's text, and the passage it stands for.
+public struct Citation: Sendable, Codable, Equatable {
+    public var number: Int
+    public var document: String
+    public var title: String
+    public var chunkID: String
+    /// UTF-8 byte range in the document.
+    public var startByte: Int
+    public var endByte: Int
+    /// `model` where the model wrote the mark, `overlap` where we set it because the answer shares the
+    /// passage's numbers and rarer words.
+    public var by: String
+
+    enum CodingKeys: String, CodingKey {
+        case number, document, title, by
+        case chunkID = "chunk_id"
+        case startByte = "start_byte"
+        case endByte = "end_byte"
+    }
+}
+
+/// An answer on its way.
+public enum AnswerEvent: Sendable {
+    /// A stage ended.
+    case stage(StageTiming)
+    case text(String)
+    case done(Answer)
+}

@@ -1,0 +1,71 @@
+import Foundation
+import Knowledge
+import LocalModels
+import Logging
+
+/// The engine's embedder as Knowledge sees it.
+public struct EngineEmbedder: IndexingEmbedder {
+    let engine: EmbeddingEngine
+
+    public init(_ engine: EmbeddingEngine) { self.engine = engine }
+
+    public var identity: EmbedderIdentity {
+        EmbedderIdentity(model: engine.info.model, dimension: engine.info.dimension, maxTokens: engine.info.maxTokens)
+    }
+
+    public func embed(_ texts: [String], kind: EmbedKind) async throws -> EmbeddingBatch {
+        EmbeddingBatch(count: texts.count, dimension: engine.info.dimension, values: try await engine.embed(texts, kind: kind.rawValue))
+    }
+
+    public func tokenCounts(_ texts: [String]) async throws -> [Int] { try await engine.tokenCounts(texts) }
+
+    public func stop() async { await engine.stop() }
+}
+
+extension ArchiveTool: ArchiveExtractor {}
+
+/// The embedder for questions: its own process, so that a question never waits behind an index
+/// being built. Started with the first question; where it cannot start, search is lexical and says so.
+public actor QueryEmbedder {
+    private let paths: EnginePaths
+    private let logger: Logger
+    private var starting: Task<EngineEmbedder, any Error>?
+
+    public init(paths: EnginePaths, logger: Logger) {
+        self.paths = paths
+        self.logger = logger
+    }
+
+    public func search(_ index: CollectionIndex, _ query: String, options: SearchOptions) async throws -> SearchReply {
+        let embedder: any Embedder
+        do { embedder = try await engine() } catch {
+            embedder = UnavailableEmbedder(identity: index.summary.embedder, cause: error)
+        }
+        return try await index.search(query, embedder: embedder, options: options)
+    }
+
+    /// Starts it before it is needed.
+    public func engine() async throws -> EngineEmbedder {
+        if let starting { return try await starting.value }
+        let task = Task { [paths, logger] in EngineEmbedder(try await EmbeddingEngine.start(paths: paths, logger: logger)) }
+        starting = task
+        do { return try await task.value } catch {
+            starting = nil
+            throw error
+        }
+    }
+
+    public func stop() async {
+        let running = try? await starting?.value
+        starting = nil
+        await running?.stop()
+    }
+}
+
+/// Stands in where no embedder runs: every call says why.
+private struct UnavailableEmbedder: Embedder {
+    var identity: EmbedderIdentity
+    var cause: any Error
+    func embed(_ texts: [String], kind: EmbedKind) async throws -> EmbeddingBatch { throw cause }
+    func tokenCounts(_ texts: [String]) async throws -> [Int] { throw cause }
+}

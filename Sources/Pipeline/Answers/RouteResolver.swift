@@ -1,0 +1,60 @@
+import Foundation
+import LocalModels
+import Providers
+import Store
+
+/// From a minion's provider and fallbacks to routes with addresses and keys.
+struct RouteResolver: Sendable {
+    let store: Store
+    let registry: ProviderRegistry
+
+    struct Resolved: Sendable {
+        var routes: [Route] = []
+        /// Providers that cannot be asked, with the reason.
+        var left: [ProviderError] = []
+    }
+
+    /// - Parameter lease: a local server, where one of the routes is local.
+    func resolve(_ minion: Minion, lease: AdapterServer.Lease?, scale: Double) async throws -> Resolved {
+        var resolved = Resolved()
+        let wanted = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
+        for (position, route) in wanted.enumerated() {
+            do {
+                resolved.routes.append(
+                    try await self.route(
+                        route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale))
+            } catch let error as ProviderError { resolved.left.append(error) }
+        }
+        return resolved
+    }
+
+    private func route(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> Route {
+        guard let provider = registry[route.provider] else {
+            throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
+        }
+        if route.provider == "local" {
+            guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server is not running") }
+            return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))
+        }
+        let endpoint = try await Self.endpoint(provider.info, rows: store.user(minion.userID), baseURL: baseURL)
+        return Route(provider: route.provider, model: route.model, endpoint: endpoint)
+    }
+
+    /// The address and key of one of the user's providers.
+    static func endpoint(_ info: ProviderInfo, rows: UserStore, baseURL: String?) async throws -> Endpoint {
+        let opened: OpenedKey?
+        do { opened = try await rows.openProviderKey(info.id) } catch let error as KeyVault.Failure {
+            throw ProviderError(.noKey, provider: info.id, message: error.description)
+        }
+        if info.needsKey, opened == nil {
+            throw ProviderError(
+                .noKey, provider: info.id, message: "no active key for \(info.name) is stored: add one with POST /api/users/{user_id}/providers")
+        }
+        guard let url = baseURL ?? opened?.baseURL ?? info.defaultBaseURL else {
+            throw ProviderError(.invalidRequest, provider: info.id, message: "\(info.name) needs a base_url, on the minion or on the provider's key")
+        }
+        let trimmed = String(url.reversed().drop { $0 == "/" }.reversed())
+        // An empty key is what key-less endpoints are stored with.
+        return Endpoint(baseURL: trimmed, key: opened.flatMap { $0.key.isEmpty ? nil : Secret($0.key) })
+    }
+}

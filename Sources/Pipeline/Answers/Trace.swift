@@ -1,0 +1,116 @@
+import Foundation
+import Knowledge
+import Providers
+
+/// Everything that went into one answer, stage by stage.
+public struct Trace: Sendable, Codable {
+    public var answerID: String
+    public var minionID: String
+    public var releaseID: String?
+    public var releaseNumber: Int?
+    /// Absent where no draft was made.
+    public var draft: DraftTrace?
+    /// Absent where nothing was searched.
+    public var search: SearchTrace?
+    /// The passages in the prompt; citation [n] is the n-th.
+    public var passages: [Passage] = []
+    public var prompt: [ChatMessage] = []
+    /// Every upstream call, the draft's first.
+    public var attempts: [Attempt] = []
+    public var stages: [StageTiming] = []
+    /// What went worse than asked, in the order it happened.
+    public var degraded: [Degradation] = []
+    public var tokens = TokenTotals()
+
+    enum CodingKeys: String, CodingKey {
+        case draft, search, passages, prompt, attempts, stages, degraded, tokens
+        case answerID = "answer_id"
+        case minionID = "minion_id"
+        case releaseID = "release_id"
+        case releaseNumber = "release_number"
+    }
+
+    init(answerID: String, minionID: String) {
+        self.answerID = answerID
+        self.minionID = minionID
+    }
+}
+
+/// The local model's draft.
+public struct DraftTrace: Sendable, Codable, Equatable {
+    public var text: String
+    public var adapterID: String
+    /// 0 is the base model, 1 the adapter as trained.
+    public var scale: Double
+
+    enum CodingKeys: String, CodingKey {
+        case text, scale
+        case adapterID = "adapter_id"
+    }
+}
+
+/// What was searched, and how.
+public struct SearchTrace: Sendable, Codable, Equatable {
+    public var collectionID: String
+    public var version: Int
+    public var query: String
+    public var strategy: String
+    public var chunksSearched: Int
+    public var documentsSearched: Int
+
+    enum CodingKeys: String, CodingKey {
+        case version, query, strategy
+        case collectionID = "collection_id"
+        case chunksSearched = "chunks_searched"
+        case documentsSearched = "documents_searched"
+    }
+}
+
+/// How long a stage took.
+public struct StageTiming: Sendable, Codable, Equatable {
+    /// `draft`, `retrieve`, `compose`, `answer`.
+    public var stage: String
+    public var milliseconds: Double
+    /// `ok`, `skipped` or `failed`.
+    public var status: String
+}
+
+/// A stage that did less than asked, why, and what that means for the answer.
+public struct Degradation: Sendable, Codable, Equatable {
+    public var stage: String
+    public var reason: String
+    public var effect: String
+}
+
+/// Sums over the attempts.
+public struct TokenTotals: Sendable, Codable, Equatable {
+    public var input = 0
+    public var output = 0
+    /// US dollars; null when the price of any attempt that used tokens is unknown.
+    public var cost: Double?
+    public var isEstimate = false
+
+    enum CodingKeys: String, CodingKey {
+        case input, output, cost
+        case isEstimate = "is_estimate"
+    }
+
+    init() {}
+
+    init(_ attempts: [Attempt]) {
+        let used = attempts.filter { $0.usage != nil }
+        input = used.reduce(0) { $0 + $1.usage!.input }
+        output = used.reduce(0) { $0 + $1.usage!.output }
+        isEstimate = used.contains { $0.usage!.isEstimate }
+        cost = used.contains { $0.cost == nil } ? nil : used.reduce(0) { $0 + ($1.cost ?? 0) }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(input, forKey: .input)
+        try container.encode(output, forKey: .output)
+        // Written as null, not left out: unknown is something to be told.
+        try container.encode(cost, forKey: .cost)
+        try container.encode(isEstimate, forKey: .isEstimate)
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Store
+
+/// The one folder everything lives in. Paths in rows are relative to it, so it can be moved.
+public struct DataDirectory: Sendable {
+    public let root: URL
+
+    /// Makes the folder (0700) where it is not there.
+    public init(_ root: URL) throws {
+        self.root = root.standardizedFileURL
+        try Self.makePrivate(self.root)
+    }
+
+    public var database: URL { root.appending(path: "atelier.sqlite") }
+    public var encryptionKey: URL { root.appending(path: "encryption.key") }
+    public var models: URL { root.appending(path: "models") }
+
+    public func url(_ relative: String) -> URL { root.appending(path: relative) }
+
+    /// A folder (0700) below the root, made where it is not there.
+    public func folder(_ relative: String) throws -> URL {
+        let url = url(relative)
+        try Self.makePrivate(url)
+        return url
+    }
+
+    public func remove(_ relative: String) throws {
+        let url = url(relative)
+        if FileManager.default.fileExists(atPath: url.path) { try FileManager.default.removeItem(at: url) }
+    }
+
+    /// Puts a finished file or folder in its place: everything in it is on the disk before its final
+    /// name appears, so a name that exists is whole.
+    public func publish(_ finished: URL, as relative: String) throws {
+        let target = url(relative)
+        try Self.makePrivate(target.deletingLastPathComponent())
+        try Self.synchronize(finished)
+        if rename(finished.path, target.path) != 0 {
+            throw LocatedError("cannot move \(finished.lastPathComponent) into place: \(String(cString: strerror(errno)))")
+        }
+        try Self.synchronize(target.deletingLastPathComponent(), deep: false)
+    }
+
+    private static func makePrivate(_ url: URL) throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// fsync of a file, or of a folder and all in it.
+    private static func synchronize(_ url: URL, deep: Bool = true) throws {
+        if deep, (try? url.resourceValues(forKeys: [.isDirectoryKey]))?.isDirectory == true {
+            for child in try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil) { try synchronize(child) }
+        }
+        let descriptor = open(url.path, O_RDONLY)
+        guard descriptor >= 0 else { throw LocatedError("cannot open \(url.lastPathComponent): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw LocatedError("cannot write \(url.lastPathComponent) to the disk: \(String(cString: strerror(errno)))") }
+    }
+}
+
+/// A failure of the file system, in words.
+public struct LocatedError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Logging
+import Store
+
+/// What a stage may do to the job it works on: write its history, and use the job's own folder.
+public struct JobContext: Sendable {
+    public let job: TrainingJob
+    public let worker: String
+    public let queue: JobQueue
+    public let data: DataDirectory
+    public let logger: Logger
+    /// Where this stage begins and ends on the job's scale of 0…1.
+    var range: ClosedRange<Double> = 0...1
+    var stage = "prepare"
+
+    init(job: TrainingJob, worker: String, queue: JobQueue, data: DataDirectory, logger: Logger) {
+        self.job = job
+        self.worker = worker
+        self.queue = queue
+        self.data = data
+        self.logger = logger
+    }
+
+    /// The job's working folder, relative to the data directory.
+    var folder: String { DataPaths.job(job.id, user: job.userID) }
+
+    func stage(_ name: String, _ range: ClosedRange<Double>) -> JobContext {
+        var context = self
+        context.stage = name
+        context.range = range
+        return context
+    }
+
+    /// - Parameter fraction: of this stage, 0…1.
+    func progress(_ fraction: Double, _ details: ProgressDetails = .init()) async throws {
+        let overall = range.lowerBound + (range.upperBound - range.lowerBound) * min(max(fraction, 0), 1)
+        var payload = details
+        payload.stage = stage
+        payload.progress = overall
+        try await queue.record(job.id, worker: worker, type: "progress", payload: payload, progress: overall, stage: stage)
+    }
+
+    func event(_ type: String, _ payload: some Encodable & Sendable) async throws {
+        try await queue.record(job.id, worker: worker, type: type, payload: payload, progress: nil, stage: stage)
+    }
+}
+
+/// The payload of a `progress` event; what does not apply is absent.
+public struct ProgressDetails: Sendable, Codable, Equatable {
+    public var stage: String?
+    /// Of the whole job, 0…1.
+    public var progress: Double?
+    public var message: String?
+    public var step: Int?
+    public var steps: Int?
+    public var epoch: Double?
+    /// Training loss of the step: mean negative log-likelihood per reply token.
+    public var loss: Double?
+    public var learningRate: Double?
+    public var tokens: Int?
+    public var tokensTotal: Int?
+    public var tokensPerSecond: Double?
+    public var chunks: Int?
+    public var chunksTotal: Int?
+    public var documents: Int?
+    /// Of this stage.
+    public var secondsLeft: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case stage, progress, message, step, steps, epoch, loss, tokens, chunks, documents
+        case learningRate = "learning_rate"
+        case tokensTotal = "tokens_total"
+        case tokensPerSecond = "tokens_per_second"
+        case chunksTotal = "chunks_total"
+        case secondsLeft = "seconds_left"
+    }
+
+    public init() {}
+}

@@ -1,0 +1,48 @@
+import Foundation
+import LocalModels
+import Providers
+import Store
+
+/// Asks the local model with the user's adapter for a first version: the voice.
+struct DraftStage: Sendable {
+    /// A draft that takes longer is given up; the answer goes on without it.
+    static let timeLimit: Duration = .seconds(45)
+
+    let router: Router
+    let server: AdapterServer
+    let data: DataDirectory
+
+    struct Draft: Sendable {
+        var text: String
+        var attempts: [Attempt]
+    }
+
+    func run(_ question: Question, adapter: Adapter, scale: Double, maxTokens: Int, onAttempt: @Sendable @escaping (Attempt) -> Void) async throws -> Draft {
+        // The adapter saw conversations without the minion's system prompt.
+        let request = ChatRequest(
+            model: EnginePaths.baseModelName, messages: question.messages.filter { $0.role != .system },
+            sampling: Sampling(temperature: question.sampling.temperature ?? 0, topP: question.sampling.topP, maxTokens: maxTokens, seed: question.sampling.seed),
+            stream: true)
+        let file = data.url(adapter.path).appending(path: "adapter.gguf")
+        return try await server.withLease(adapter: file) { lease in
+            let route = LocalRoute.make(lease, scale: scale, timeLimit: Self.timeLimit)
+            let reply = try await router.complete(request, routes: [route], onAttempt: onAttempt)
+            return Draft(text: reply.text.trimmingCharacters(in: .whitespacesAndNewlines), attempts: reply.attempts)
+        }
+    }
+}
+
+/// How a leased local server is addressed.
+enum LocalRoute {
+    static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration) -> Route {
+        var extra: [String: JSONValue] = [
+            // llama.cpp would reuse the prompt cache of another adapter (ggml-org/llama.cpp#26207).
+            "cache_prompt": false
+        ]
+        // Adapters that are not listed count as 0, so an empty list is the bare base model.
+        extra["lora"] = lease.adapterIndex.map { .array([["id": .int($0), "scale": .double(scale)]]) } ?? .array([])
+        return Route(
+            provider: "local", model: EnginePaths.baseModelName,
+            endpoint: Endpoint(baseURL: lease.url + "/v1", firstTokenTimeout: timeLimit, totalTimeout: timeLimit), extra: extra)
+    }
+}

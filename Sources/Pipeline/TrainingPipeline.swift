@@ -1,0 +1,109 @@
+import Foundation
+import Knowledge
+import LocalModels
+import Store
+
+/// From datasets to a release, as typed arrows:
+///
+///     TrainingJob ─prepare→ PreparedData ─adapter→ TrainedAdapter? ─collection→ BuiltCollection? ─publish→ Release
+///
+/// A stage's failure names the stage, the cause and what to do; nothing is published then.
+public struct TrainingPipeline: Sendable {
+    let prepare: PrepareStage
+    let adapter: AdapterStage
+    let collection: CollectionStage
+    let publish: PublishStage
+
+    public init(store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder) {
+        prepare = PrepareStage(store: store, data: data, engine: engine)
+        adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
+        collection = CollectionStage(store: store, data: data, extractor: extractor, embedder: embedder)
+        publish = PublishStage(data: data)
+    }
+
+    func run(_ context: JobContext) async throws -> Release? {
+        let shares = Shares(context.job.trainingType)
+        let prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
+        let trained = try await step("adapter", context, shares.prepared...shares.trained, if: context.job.trainingType.trainsAdapter) {
+            try await adapter.run(prepared, $0)
+        }
+        let built = try await step("collection", context, shares.trained...0.99, if: context.job.trainingType.buildsCollection) {
+            try await collection.run(prepared, $0)
+        }
+        return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, $0) }
+    }
+
+    /// How much of the bar each stage gets; within a stage progress is counted work.
+    private struct Shares {
+        var prepared = 0.01
+        var trained: Double
+        init(_ kind: TrainingJob.Kind) {
+            // Seen on two cores with the samples: training takes about seven times as long as indexing.
+            trained = switch kind {
+            case .hybrid: 0.85
+            case .ragOnly: 0.01
+            case .loraOnly: 0.99
+            }
+        }
+    }
+
+    private struct StageEvent: Encodable {
+        var stage: String
+        var status: String
+        var milliseconds: Int?
+    }
+
+    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, if applies: Bool, _ body: (JobContext) async throws -> T)
+        async throws -> T?
+    {
+        applies ? try await step(name, context, range, body) : nil
+    }
+
+    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, _ body: (JobContext) async throws -> T) async throws -> T {
+        let context = context.stage(name, range)
+        let clock = ContinuousClock()
+        let start = clock.now
+        try Task.checkCancellation()
+        try await context.event("stage", StageEvent(stage: name, status: "started"))
+        do {
+            let result = try await body(context)
+            let milliseconds = Int((clock.now - start).seconds * 1000)
+            // After `publish` the job is no longer ours to write to; its history ends with `completed`.
+            if name != "publish" {
+                try await context.progress(1)
+                try await context.event("stage", StageEvent(stage: name, status: "finished", milliseconds: milliseconds))
+            }
+            return result
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            throw StageFailure(failure: JobFailure(stage: name, error: error))
+        }
+    }
+}
+
+/// A stage's error, already in the form the job keeps.
+struct StageFailure: Error {
+    var failure: JobFailure
+}
+
+extension JobFailure {
+    /// Translates what stages throw; an error nobody foresaw keeps its own words.
+    init(stage: String, error: any Error) {
+        switch error {
+        case let error as StageFailure: self = error.failure
+        case let error as JobFailure: self = error
+        case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as KnowledgeError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as DatasetInvalid:
+            let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
+            self.init(step: stage, code: "dataset_invalid", message: "\(error.message). \(first)", hint: error.problems.first?.hint)
+        case let error as CocoaError where error.code == .fileWriteOutOfSpace:
+            self.init(step: stage, code: "disk_full", message: "the disk is full", hint: "free some space and start the job again")
+        default:
+            self.init(step: stage, code: "internal", message: "\(error)", hint: "start the job again; if it fails the same way, report it with the server's log")
+        }
+    }
+}
+
+extension JobFailure: Error {}

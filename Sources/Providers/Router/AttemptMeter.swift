@@ -1,0 +1,39 @@
+/// What one attempt has used so far. Pure: fed the events, asked for the usage at the end.
+struct AttemptMeter: Sendable {
+    private let inputEstimate: Int
+    private var seen: TokenUsage?
+    private var characters = 0
+    private(set) var hasEvents = false
+
+    init(_ request: ChatRequest) { inputEstimate = UsageEstimate.input(request) }
+
+    mutating func add(_ event: ChatEvent) {
+        hasEvents = true
+        switch event {
+        case .text(let text), .reasoning(let text): characters += text.count
+        case .toolCall(_, _, let name, let arguments): characters += (name?.count ?? 0) + arguments.count
+        case .usage(let usage): seen = usage
+        case .model, .finish: break
+        }
+    }
+
+    /// The usage of a reply that finished: the vendor's, else an estimate.
+    var finished: TokenUsage { seen ?? estimate }
+
+    /// The usage of a reply that was cut, timed out or cancelled: what the vendor had counted until
+    /// then, but no less output than what has arrived. A vendor's early count of the output (Anthropic
+    /// opens with 1) would otherwise let an aborted reply ride free.
+    var unfinished: TokenUsage {
+        guard var usage = seen else { return estimate }
+        let output = UsageEstimate.tokens(characters: characters)
+        if usage.output < output {
+            usage.output = output
+            usage.isEstimate = true
+        }
+        return usage
+    }
+
+    private var estimate: TokenUsage {
+        TokenUsage(input: inputEstimate, output: UsageEstimate.tokens(characters: characters), isEstimate: true)
+    }
+}

@@ -1,0 +1,97 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+
+/// How every provider speaks HTTP: JSON out, bytes in, transport errors as ``ProviderError``.
+///
+/// Redirects are never followed (a redirect would carry the key to another host), and a refused
+/// connection fails at once: retrying is the router's business.
+public struct HTTPTransport: Sendable {
+    /// The largest part of an error body that is read: 64 KiB.
+    public static let maximumErrorBody = 64 << 10
+    /// The largest reply that is read, streamed or whole: 64 MiB.
+    public static let maximumReply = 64 << 20
+
+    private let client: HTTPClient
+    /// Which addresses a base URL may lead to.
+    public let policy: AddressPolicy
+
+    /// - Parameters:
+    ///   - client: pass one made with ``configuration``; the default is shared by the process.
+    ///   - policy: checked before every request.
+    public init(client: HTTPClient = HTTPTransport.sharedClient, policy: AddressPolicy = .unrestricted) {
+        self.client = client
+        self.policy = policy
+    }
+
+    /// The same connections under another policy.
+    public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(client: client, policy: policy) }
+
+    /// One client for the process; lives as long as it.
+    public static let sharedClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+
+    /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
+    /// (the client's own default of 8 would queue the ninth user).
+    public static var configuration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
+        return configuration
+    }
+
+    /// Sends one request and returns when the reply's head is here.
+    /// - Throws: ``ProviderError`` (`.connection`, `.timeout`, `.invalidRequest` for an unusable URL,
+    ///   `.permission` for an address the policy forbids), `CancellationError`.
+    public func open(_ request: UpstreamRequest, provider: String, timeout: Duration) async throws -> UpstreamReply {
+        let target = try await policy.target(of: request.url, provider: provider)
+        var outgoing = HTTPClientRequest(url: target.url)
+        outgoing.method = request.method == .post ? .POST : .GET
+        if let host = target.host { outgoing.headers.add(name: "host", value: host) }
+        outgoing.headers.add(name: "accept", value: "application/json, text/event-stream, application/x-ndjson")
+        outgoing.headers.add(name: "user-agent", value: "atelier")
+        for (name, value) in request.headers.sorted(by: { $0.key < $1.key }) { outgoing.headers.add(name: name, value: value) }
+        if let body = request.body {
+            outgoing.headers.add(name: "content-type", value: "application/json")
+            outgoing.body = .bytes(ByteBuffer(string: body.serialized()))
+        }
+        do {
+            let response = try await client.execute(outgoing, deadline: .now() + .init(timeout))
+            return UpstreamReply(
+                status: Int(response.status.code),
+                headers: HTTPFields(response.headers.lazy.map { ($0.name, $0.value) }),
+                body: .init(bytes: response.body, provider: provider))
+        } catch {
+            throw TransportFailure.error(error, provider: provider, url: target.origin)
+        }
+    }
+
+    /// Sends one request and reads the whole reply, all within `timeout`.
+    /// - Throws: as ``open(_:provider:timeout:)``, and what `failure` makes of a status outside 200–299.
+    public func json(
+        _ request: UpstreamRequest, provider: String, timeout: Duration,
+        failure: @escaping @Sendable (VendorFailure) -> ProviderError
+    ) async throws -> JSONValue {
+        let late = ProviderError(.timeout, provider: provider, message: "no whole reply within \(timeout)")
+        return try await withDeadline(timeout, error: late) {
+            let reply = try await open(request, provider: provider, timeout: timeout)
+            guard (200..<300).contains(reply.status) else { throw failure(try await VendorFailure(reading: reply)) }
+            let bytes = try await reply.prefix(Self.maximumReply)
+            do {
+                return try JSONValue(parsing: bytes)
+            } catch {
+                throw ProviderError(
+                    .malformedReply, provider: provider, status: reply.status,
+                    message: "the reply is not JSON: \(Redaction.redact(String(decoding: bytes.readableBytesView.prefix(200), as: UTF8.self)))")
+            }
+        }
+    }
+}
+
+extension TimeAmount {
+    /// Saturates instead of trapping.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self = .nanoseconds(seconds >= 1_000_000_000 ? .max / 4 : seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+}

@@ -1,0 +1,26 @@
+/// One HTTP call to a vendor, as a value: what a request builder returns and a test can compare.
+public struct UpstreamRequest: Sendable, Equatable {
+    public enum Method: String, Sendable { case get = "GET", post = "POST" }
+
+    public var method: Method
+    /// Absolute, `http` or `https`.
+    public var url: String
+    /// Field names in lower case.
+    public var headers: [String: String]
+    /// Sent as `application/json`; absent for GET.
+    public var body: JSONValue?
+
+    public init(_ method: Method, _ url: String, headers: [String: String] = [:], body: JSONValue? = nil) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+    }
+
+    /// `base` without trailing slashes, followed by `path`.
+    public static func join(_ base: String, _ path: String) -> String {
+        var base = base.trimmingPrefix { $0.isWhitespace }
+        while let last = base.last, last == "/" || last.isWhitespace { base.removeLast() }
+        return base + path
+    }
+}

@@ -1,0 +1,46 @@
+/// Reads a whole message. Pure.
+public enum AnthropicReply {
+    /// - Throws: ``ProviderError``: the vendor's own where the body is an error, `.malformedReply`
+    ///   for a body without content.
+    public static func events(_ json: JSONValue, provider: String, key: Secret? = nil) throws -> [ChatEvent] {
+        if json["type"]?.stringValue == "error" || json["error"].map({ !$0.isNull }) == true {
+            throw AnthropicErrors.error(VendorFailure(status: 200, json: json), provider: provider, key: key)
+        }
+        guard let content = json["content"]?.arrayValue else {
+            throw ProviderError(.malformedReply, provider: provider, status: 200, message: "the reply has no content")
+        }
+        var events: [ChatEvent] = []
+        if let model = json["model"]?.stringValue { events.append(.model(model)) }
+        var toolCount = 0
+        for block in content {
+            switch block["type"]?.stringValue {
+            case "text":
+                if let text = block["text"]?.stringValue, !text.isEmpty { events.append(.text(text)) }
+            case "thinking":
+                if let text = block["thinking"]?.stringValue, !text.isEmpty { events.append(.reasoning(text)) }
+            case "tool_use":
+                events.append(
+                    .toolCall(
+                        index: toolCount, id: block["id"]?.stringValue, name: block["name"]?.stringValue,
+                        arguments: (block["input"] ?? [:]).serialized()))
+                toolCount += 1
+            default: break
+            }
+        }
+        var usage = AnthropicUsage()
+        usage.update(json["usage"])
+        if usage.isKnown { events.append(.usage(usage.total)) }
+        events.append(.finish(json["stop_reason"]?.stringValue.map(finishReason) ?? .other))
+        return events
+    }
+
+    static func finishReason(_ reason: String) -> FinishReason {
+        switch reason {
+        case "end_turn", "stop_sequence": .stop
+        case "max_tokens", "model_context_window_exceeded": .length
+        case "tool_use": .toolCalls
+        case "refusal": .contentFilter
+        default: .other
+        }
+    }
+}

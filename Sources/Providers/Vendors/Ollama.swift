@@ -1,0 +1,53 @@
+/// Ollama's own API (https://docs.ollama.com/api). A key is sent where one is given, as for Ollama's
+/// cloud or a proxy in front of it.
+public struct Ollama: Provider {
+    public let info = ProviderInfo(
+        id: "ollama", name: "Ollama", defaultBaseURL: "http://localhost:11434", needsKey: false, modelListChecksKey: true)
+    private let transport: HTTPTransport
+
+    public init(transport: HTTPTransport) { self.transport = transport }
+
+    public func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error> {
+        let provider = info.id
+        let key = endpoint.key
+        return ChatCall(
+            transport: transport, provider: provider, endpoint: endpoint, streamed: request.stream,
+            request: { [self] in
+                UpstreamRequest(
+                    .post, UpstreamRequest.join(endpoint.baseURL, "/api/chat"), headers: try headers(for: endpoint),
+                    body: OllamaRequestBuilder.body(request))
+            },
+            decoder: { _ in OllamaStreamDecoder(provider: provider, key: key) },
+            failure: { OllamaErrors.error($0, provider: provider, key: key) }
+        ).events()
+    }
+
+    public func models(at endpoint: Endpoint) async throws -> [ModelInfo] {
+        let json = try await json(.get, "/api/tags", at: endpoint)
+        guard let list = json["models"]?.arrayValue else {
+            throw ProviderError(.malformedReply, provider: info.id, status: 200, message: "the model list has no models")
+        }
+        return list.compactMap { entry in (entry["model"] ?? entry["name"])?.stringValue.map { ModelInfo(id: $0) } }
+    }
+
+    public func embed(_ request: EmbedRequest, at endpoint: Endpoint) async throws -> EmbedReply {
+        if request.texts.isEmpty { return EmbedReply(vectors: []) }
+        let json = try await json(
+            .post, "/api/embed", at: endpoint,
+            body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true])
+        let vectors = try EmbedReply.vectors(json["embeddings"]?.arrayValue ?? [], count: request.texts.count, provider: info.id)
+        return EmbedReply(vectors: vectors, usage: json["prompt_eval_count"]?.intValue.map { TokenUsage(input: $0, output: 0) })
+    }
+
+    private func json(_ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, body: JSONValue? = nil) async throws -> JSONValue {
+        let provider = info.id
+        let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try headers(for: endpoint), body: body)
+        return try await transport.json(request, provider: provider, timeout: endpoint.totalTimeout) {
+            OllamaErrors.error($0, provider: provider, key: endpoint.key)
+        }
+    }
+
+    private func headers(for endpoint: Endpoint) throws -> [String: String] {
+        try endpoint.usableKey(for: info).map { ["authorization": "Bearer \($0)"] } ?? [:]
+    }
+}

@@ -1,0 +1,36 @@
+/// Requests and replies of `/embeddings` and of Hugging Face's feature extraction. Pure.
+public enum OpenAIEmbeddings {
+    public static func request(_ request: EmbedRequest, at endpoint: Endpoint, profile: VendorProfile) throws -> UpstreamRequest {
+        let headers = try profile.headers(for: endpoint)
+        let texts = JSONValue.array(request.texts.map(JSONValue.string))
+        switch profile.embeddings {
+        case .unavailable:
+            throw ProviderError(.unsupported, provider: profile.info.id, message: "\(profile.info.name) offers no embeddings here")
+        case .openAI(let asymmetric):
+            var body: JSONValue = ["model": .string(request.model), "input": texts]
+            if asymmetric {
+                body["input_type"] = .string(request.kind.rawValue)
+                body["truncate"] = "END"
+            }
+            return UpstreamRequest(.post, UpstreamRequest.join(endpoint.baseURL, "/embeddings"), headers: headers, body: body)
+        case .featureExtraction:
+            var base = UpstreamRequest.join(endpoint.baseURL, "")
+            if base.hasSuffix("/v1") { base.removeLast(3) }
+            return UpstreamRequest(
+                .post, base + "/hf-inference/models/\(request.model)/pipeline/feature-extraction", headers: headers,
+                body: ["inputs": texts, "normalize": true])
+        }
+    }
+
+    public static func reply(_ json: JSONValue, count: Int, profile: VendorProfile) throws -> EmbedReply {
+        let provider = profile.info.id
+        if case .featureExtraction = profile.embeddings {
+            return EmbedReply(vectors: try EmbedReply.vectors(json.arrayValue ?? [], count: count, provider: provider))
+        }
+        let rows = (json["data"]?.arrayValue ?? []).enumerated()
+            .sorted { ($0.element["index"]?.intValue ?? $0.offset) < ($1.element["index"]?.intValue ?? $1.offset) }
+            .map { $0.element["embedding"] ?? .null }
+        let usage = json["usage"]?["prompt_tokens"]?.intValue.map { TokenUsage(input: $0, output: 0) }
+        return EmbedReply(vectors: try EmbedReply.vectors(rows, count: count, provider: provider), usage: usage)
+    }
+}

@@ -1,0 +1,47 @@
+/// Reads the parts that a streamed `delta` and a whole `message` have in common.
+enum OpenAIMessage {
+    /// Reasoning, text and tool calls, in that order.
+    static func events(_ message: JSONValue) -> [ChatEvent] {
+        var events: [ChatEvent] = []
+        if let text = message["reasoning_content"]?.stringValue ?? message["reasoning"]?.stringValue, !text.isEmpty {
+            events.append(.reasoning(text))
+        }
+        events += content(message["content"])
+        if let text = message["refusal"]?.stringValue, !text.isEmpty { events.append(.text(text)) }
+        for (position, call) in (message["tool_calls"]?.arrayValue ?? []).enumerated() {
+            let function = call["function"]
+            events.append(
+                .toolCall(
+                    index: call["index"]?.intValue ?? position,
+                    id: call["id"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
+                    name: function?["name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
+                    // An object instead of text: some compatible servers do.
+                    arguments: function?["arguments"].map { $0.stringValue ?? ($0.isNull ? "" : $0.serialized()) } ?? ""))
+        }
+        return events
+    }
+
+    /// A string, or a list of parts (`text`, Mistral's `thinking`).
+    private static func content(_ content: JSONValue?) -> [ChatEvent] {
+        switch content {
+        case .string(let text): text.isEmpty ? [] : [.text(text)]
+        case .array(let parts):
+            parts.compactMap { part in
+                if let text = part["text"]?.stringValue { return text.isEmpty ? nil : .text(text) }
+                let thought = (part["thinking"]?.arrayValue ?? []).compactMap { $0["text"]?.stringValue }.joined()
+                return thought.isEmpty ? nil : .reasoning(thought)
+            }
+        default: []
+        }
+    }
+
+    static func finishReason(_ reason: String) -> FinishReason {
+        switch reason {
+        case "stop", "eos", "end_turn": .stop
+        case "length", "max_tokens": .length
+        case "tool_calls", "function_call": .toolCalls
+        case "content_filter": .contentFilter
+        default: .other
+        }
+    }
+}

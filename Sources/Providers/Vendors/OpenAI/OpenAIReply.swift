@@ -1,0 +1,19 @@
+/// Reads a whole `chat.completion`. Pure.
+public enum OpenAIReply {
+    /// - Throws: ``ProviderError``: the vendor's own where the body carries one, `.malformedReply`
+    ///   for a body without a choice.
+    public static func events(_ json: JSONValue, provider: String, key: Secret? = nil) throws -> [ChatEvent] {
+        if let error = json["error"], !error.isNull {
+            throw OpenAIErrors.error(VendorFailure(status: 200, json: json), provider: provider, key: key)
+        }
+        guard let choice = json["choices"]?[0], let message = choice["message"] else {
+            throw ProviderError(.malformedReply, provider: provider, status: 200, message: "the reply has no choices")
+        }
+        var events: [ChatEvent] = []
+        if let model = json["model"]?.stringValue { events.append(.model(model)) }
+        events += OpenAIMessage.events(message)
+        if let usage = OpenAIUsage.read(json["usage"]) { events.append(.usage(usage)) }
+        events.append(.finish(choice["finish_reason"]?.stringValue.map(OpenAIMessage.finishReason) ?? .other))
+        return events
+    }
+}

@@ -1,0 +1,55 @@
+import NIOCore
+
+/// Reads a stream of `chat.completion.chunk`s. Usage is accepted on any chunk; `.finish` is held
+/// back until the stream's end, so that it comes after the usage.
+public struct OpenAIStreamDecoder: ReplyDecoder {
+    private let provider: String
+    private let key: Secret?
+    private var parser = ServerSentEventParser()
+    private var model: String?
+    private var reason: FinishReason?
+    public private(set) var isComplete = false
+    public var hasFinishReason: Bool { reason != nil }
+
+    /// - Parameter key: taken out of error messages.
+    public init(provider: String, key: Secret? = nil) {
+        self.provider = provider
+        self.key = key
+    }
+
+    public mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
+        for event in parser.push(bytes.readableBytesView) where !isComplete { try read(event, into: &events) }
+    }
+
+    public mutating func finish(into events: inout [ChatEvent]) throws {
+        guard !isComplete else { return }
+        guard let reason else {
+            throw ProviderError(.cutStream, provider: provider, status: 200, message: "the stream ended without a finish reason or [DONE]")
+        }
+        events.append(.finish(reason))
+        isComplete = true
+    }
+
+    private mutating func read(_ event: ServerSentEvent, into events: inout [ChatEvent]) throws {
+        if event.data == "[DONE]" {
+            events.append(.finish(reason ?? .other))
+            isComplete = true
+            return
+        }
+        guard let chunk = try? JSONValue(parsing: event.data) else {
+            throw ProviderError(.malformedReply, provider: provider, status: 200, message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
+        }
+        if event.event == "error" || chunk["error"].map({ !$0.isNull }) == true {
+            throw OpenAIErrors.error(VendorFailure(status: 200, json: chunk), provider: provider, key: key)
+        }
+        if model == nil, let name = chunk["model"]?.stringValue, !name.isEmpty {
+            model = name
+            events.append(.model(name))
+        }
+        // One reply was asked for; other choices would be interleaved into it.
+        let choice = chunk["choices"]?.arrayValue?.first { $0["index"]?.intValue ?? 0 == 0 }
+        if let delta = choice?["delta"] { events += OpenAIMessage.events(delta) }
+        if let name = choice?["finish_reason"]?.stringValue, !name.isEmpty { reason = OpenAIMessage.finishReason(name) }
+        if let usage = OpenAIUsage.read(chunk["usage"]) { events.append(.usage(usage)) }
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import GRDB
+
+/// SQLite through GRDB's `DatabasePool`: WAL, foreign keys on, readers never wait for the writer.
+public struct SQLiteDatabase: Database {
+    private let pool: DatabasePool
+
+    /// Opens or creates the file (0600).
+    public init(path: String) throws {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = true
+        // Another process (a CLI command beside the server) may hold the write lock for a moment.
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            // With WAL, NORMAL loses at most the last commits on power loss and never corrupts.
+            try db.execute(sql: "PRAGMA synchronous = NORMAL")
+        }
+        if !FileManager.default.fileExists(atPath: path) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+        }
+        pool = try DatabasePool(path: path, configuration: configuration)
+    }
+
+    public func read<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
+        try await Self.translated { try await pool.read { try body(SQLiteConnection(db: $0)) } }
+    }
+
+    @discardableResult
+    public func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
+        try await Self.translated { try await pool.write { try body(SQLiteConnection(db: $0)) } }
+    }
+
+    public func close() throws { try pool.close() }
+
+    private static func translated<T>(_ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch let error as GRDB.DatabaseError {
+            let detail = error.message ?? error.resultCode.description
+            switch error.extendedResultCode {
+            case .SQLITE_CONSTRAINT_UNIQUE, .SQLITE_CONSTRAINT_PRIMARYKEY: throw DatabaseError.uniqueViolation(detail)
+            case .SQLITE_CONSTRAINT_FOREIGNKEY: throw DatabaseError.foreignKeyViolation(detail)
+            case .SQLITE_CONSTRAINT_CHECK: throw DatabaseError.checkViolation(detail)
+            // Never the statement's arguments: they may hold user text.
+            default: throw DatabaseError.other("SQLite \(error.resultCode.rawValue): \(detail)")
+            }
+        }
+    }
+}
+
+private struct SQLiteConnection: Connection {
+    let db: GRDB.Database
+
+    func query(_ sql: String, _ parameters: [SQLValue]) throws -> [Row] {
+        // `$1` is a name to SQLite and a number to PostgreSQL; `?1` is SQLite's number.
+        let statement = try db.cachedStatement(sql: sql.replacingOccurrences(of: "$", with: "?"))
+        let rows = try GRDB.Row.fetchAll(statement, arguments: StatementArguments(parameters.map(\.databaseValue)))
+        return rows.map { row in
+            Row(Dictionary(row.map { ($0.0, SQLValue($0.1)) }, uniquingKeysWith: { first, _ in first }))
+        }
+    }
+
+    func script(_ sql: String) throws { try db.execute(sql: sql) }
+}
+
+extension SQLValue {
+    fileprivate var databaseValue: DatabaseValue {
+        switch self {
+        case .null: .null
+        case .integer(let value): value.databaseValue
+        case .real(let value): value.databaseValue
+        case .text(let value): value.databaseValue
+        }
+    }
+
+    fileprivate init(_ value: DatabaseValue) {
+        switch value.storage {
+        case .null: self = .null
+        case .int64(let int): self = .integer(int)
+        case .double(let double): self = .real(double)
+        case .string(let string): self = .text(string)
+        case .blob(let data): self = .text(String(decoding: data, as: UTF8.self))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+
+/// A file a user trains from (`user_training_datasets`): chat examples or documents.
+public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
+    /// `jsonl` are chat examples (voice), `rag` are documents (knowledge), `custom` is kept as it is.
+    public enum Kind: String, Sendable, Codable, CaseIterable { case jsonl, rag, custom }
+
+    public var id: String
+    public var userID: String
+    public var datasetName: String
+    public var datasetType: Kind
+    /// Relative to the data directory; never shown.
+    public var filePath: String
+    public var fileName: String
+    /// Examples of a `jsonl`, documents of a `rag`.
+    public var sampleCount: Int
+    public var metadata: DatasetMetadata
+    public var isActive: Bool
+    public var sha256: String
+    public var bytes: Int
+    public var status: String
+    public var createdAt: Date
+    public var updatedAt: Date
+
+    enum CodingKeys: CodingKey {
+        case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, status, createdAt, updatedAt
+    }
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        userID = try row.text("user_id")
+        datasetName = try row.text("dataset_name")
+        datasetType = Kind(rawValue: try row.text("dataset_type")) ?? .custom
+        filePath = try row.text("file_path")
+        fileName = try row.text("file_name")
+        sampleCount = try row.int("sample_count")
+        metadata = try row.json("metadata")
+        isActive = try row.bool("is_active")
+        sha256 = try row.text("sha256")
+        bytes = try row.int("bytes")
+        status = try row.text("status")
+        createdAt = try row.date("created_at")
+        updatedAt = try row.date("updated_at")
+    }
+}
+
+/// What was found in the file when it was read.
+public struct DatasetMetadata: Sendable, Codable, Equatable {
+    /// Replies in a chat file.
+    public var replies: Int?
+    /// Files that could not be read, by name, with the reason.
+    public var problems: [String]?
+    public var description: String?
+
+    public init(replies: Int? = nil, problems: [String]? = nil, description: String? = nil) {
+        self.replies = replies
+        self.problems = problems
+        self.description = description
+    }
+}
+
+/// What is known of an uploaded file once it is stored.
+public struct DatasetDraft: Sendable {
+    public var datasetName: String
+    public var datasetType: Dataset.Kind
+    public var filePath: String
+    public var fileName: String
+    public var sampleCount: Int
+    public var metadata: DatasetMetadata
+    public var sha256: String
+    public var bytes: Int
+
+    public init(
+        datasetName: String, datasetType: Dataset.Kind, filePath: String, fileName: String, sampleCount: Int, metadata: DatasetMetadata,
+        sha256: String, bytes: Int
+    ) {
+        self.datasetName = datasetName
+        self.datasetType = datasetType
+        self.filePath = filePath
+        self.fileName = fileName
+        self.sampleCount = sampleCount
+        self.metadata = metadata
+        self.sha256 = sha256
+        self.bytes = bytes
+    }
+}

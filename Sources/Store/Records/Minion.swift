@@ -1,0 +1,130 @@
+import Foundation
+
+/// An AI agent of a user (`external_api_models`): an external model, a voice and a knowledge base.
+public struct Minion: Sendable, Encodable, Identifiable, Equatable {
+    public var id: String
+    public var userID: String
+    public var name: String
+    /// Unique per user; what `/v1/models` lists.
+    public var displayName: String
+    public var provider: String
+    public var modelID: String
+    public var baseURL: String?
+    public var systemPrompt: String
+    public var sampling: SamplingSettings
+    /// Tried in order after `provider`/`modelID`.
+    public var fallbacks: [ModelRoute]
+    public var pipeline: PipelineSettings
+    /// Last four characters of the minion token, when one was made.
+    public var tokenHint: String?
+    public var releaseID: String?
+    public var createdAt: Date
+    public var updatedAt: Date
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        userID = try row.text("user_id")
+        name = try row.text("name")
+        displayName = try row.text("display_name")
+        provider = try row.text("provider")
+        modelID = try row.text("model_id")
+        baseURL = try row.optionalText("base_url")
+        systemPrompt = try row.text("system_prompt")
+        sampling = try row.json("sampling")
+        fallbacks = try row.json("fallbacks")
+        pipeline = try row.json("pipeline")
+        tokenHint = try row.optionalText("token_hint")
+        releaseID = try row.optionalText("release_id")
+        createdAt = try row.date("created_at")
+        updatedAt = try row.date("updated_at")
+    }
+}
+
+/// The part of a minion its user writes.
+public struct MinionDraft: Sendable, Equatable {
+    public var name: String
+    public var displayName: String
+    public var provider: String
+    public var modelID: String
+    public var baseURL: String?
+    public var systemPrompt: String
+    public var sampling: SamplingSettings
+    public var fallbacks: [ModelRoute]
+    public var pipeline: PipelineSettings
+
+    public init(
+        name: String, displayName: String, provider: String, modelID: String, baseURL: String? = nil, systemPrompt: String = "",
+        sampling: SamplingSettings = .init(), fallbacks: [ModelRoute] = [], pipeline: PipelineSettings = .init()
+    ) {
+        self.name = name
+        self.displayName = displayName
+        self.provider = provider
+        self.modelID = modelID
+        self.baseURL = baseURL
+        self.systemPrompt = systemPrompt
+        self.sampling = sampling
+        self.fallbacks = fallbacks
+        self.pipeline = pipeline
+    }
+}
+
+/// A provider and a model of it.
+public struct ModelRoute: Sendable, Codable, Equatable {
+    public var provider: String
+    public var model: String
+    public init(provider: String, model: String) {
+        self.provider = provider
+        self.model = model
+    }
+}
+
+/// What is sent to the external model; an absent value leaves the vendor's default.
+public struct SamplingSettings: Sendable, Codable, Equatable {
+    public var temperature: Double?
+    public var topP: Double?
+    public var maxTokens: Int?
+    public var seed: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case temperature, seed
+        case topP = "top_p"
+        case maxTokens = "max_tokens"
+    }
+
+    public init(temperature: Double? = nil, topP: Double? = nil, maxTokens: Int? = nil, seed: Int? = nil) {
+        self.temperature = temperature
+        self.topP = topP
+        self.maxTokens = maxTokens
+        self.seed = seed
+    }
+}
+
+/// How an answer is made.
+public struct PipelineSettings: Sendable, Codable, Equatable {
+    /// Ask the adapter for a draft first.
+    public var useDraft: Bool
+    /// Look passages up in the collection.
+    public var usePassages: Bool
+    /// How many passages go into the prompt, 1…20.
+    public var topK: Int
+    /// Upper bound of the draft, in tokens.
+    public var draftMaxTokens: Int
+    /// 0 is the base model, 1 the adapter as trained.
+    public var adapterScale: Double
+
+    enum CodingKeys: String, CodingKey {
+        case useDraft = "use_draft"
+        case usePassages = "use_passages"
+        case topK = "top_k"
+        case draftMaxTokens = "draft_max_tokens"
+        case adapterScale = "adapter_scale"
+    }
+
+    public init(useDraft: Bool = true, usePassages: Bool = true, topK: Int = 3, draftMaxTokens: Int = 96, adapterScale: Double = 1) {
+        self.useDraft = useDraft
+        self.usePassages = usePassages
+        self.topK = topK
+        self.draftMaxTokens = draftMaxTokens
+        self.adapterScale = adapterScale
+    }
+}

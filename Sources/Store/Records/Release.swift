@@ -1,0 +1,148 @@
+import Foundation
+
+/// A LoRA adapter on disk: PEFT files and `adapter.gguf`.
+public struct Adapter: Sendable, Encodable, Identifiable, Equatable {
+    public var id: String
+    public var jobID: String?
+    public var baseModel: String
+    public var rank: Int
+    /// Relative to the data directory; never shown.
+    public var path: String
+    /// Of `adapter.gguf`.
+    public var sha256: String
+    public var bytes: Int
+    public var createdAt: Date
+
+    enum CodingKeys: CodingKey { case id, jobID, baseModel, rank, sha256, bytes, createdAt }
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        jobID = try row.optionalText("job_id")
+        baseModel = try row.text("base_model")
+        rank = try row.int("rank")
+        path = try row.text("path")
+        sha256 = try row.text("sha256")
+        bytes = try row.int("bytes")
+        createdAt = try row.date("created_at")
+    }
+}
+
+/// An indexed set of documents. Its files are one folder a version.
+public struct Collection: Sendable, Encodable, Identifiable, Equatable {
+    public var id: String
+    public var name: String
+    public var embedder: String
+    public var dimension: Int
+    public var version: Int
+    public var documentCount: Int
+    public var chunkCount: Int
+    public var bytes: Int
+    public var createdAt: Date
+    public var updatedAt: Date
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        name = try row.text("name")
+        embedder = try row.text("embedder")
+        dimension = try row.int("dimension")
+        version = try row.int("version")
+        documentCount = try row.int("document_count")
+        chunkCount = try row.int("chunk_count")
+        bytes = try row.int("bytes")
+        createdAt = try row.date("created_at")
+        updatedAt = try row.date("updated_at")
+    }
+}
+
+/// What a job gives a minion: an adapter, a collection version, and how they were measured.
+public struct Release: Sendable, Encodable, Identifiable, Equatable {
+    public enum State: String, Sendable, Codable { case active, retired }
+    public var id: String
+    public var minionID: String
+    public var jobID: String?
+    /// 1, 2, 3 … per minion.
+    public var number: Int
+    public var adapterID: String?
+    public var collectionID: String?
+    public var collectionVersion: Int?
+    public var evaluation: ReleaseEvaluation
+    public var state: State
+    public var createdAt: Date
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        minionID = try row.text("minion_id")
+        jobID = try row.optionalText("job_id")
+        number = try row.int("number")
+        adapterID = try row.optionalText("adapter_id")
+        collectionID = try row.optionalText("collection_id")
+        collectionVersion = try row.optionalInt("collection_version")
+        evaluation = try row.json("evaluation")
+        state = State(rawValue: try row.text("state")) ?? .retired
+        createdAt = try row.date("created_at")
+    }
+}
+
+/// Measured on the held-out split; what was not measured is absent.
+public struct ReleaseEvaluation: Sendable, Codable, Equatable {
+    /// Mean negative log-likelihood per reply token, without and with the adapter.
+    public var baseValidationLoss: Double?
+    public var validationLoss: Double?
+    public var trainLoss: Double?
+    public var trainingExamples: Int?
+    public var heldOutExamples: Int?
+    public var documents: Int?
+    public var chunks: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case documents, chunks
+        case baseValidationLoss = "base_validation_loss"
+        case validationLoss = "validation_loss"
+        case trainLoss = "train_loss"
+        case trainingExamples = "training_examples"
+        case heldOutExamples = "held_out_examples"
+    }
+
+    public init() {}
+}
+
+/// A release about to be made, with the rows it brings.
+public struct ReleaseDraft: Sendable {
+    public struct NewAdapter: Sendable {
+        public var id, baseModel, path, sha256: String
+        public var rank, bytes: Int
+        public init(id: String, baseModel: String, path: String, sha256: String, rank: Int, bytes: Int) {
+            self.id = id
+            self.baseModel = baseModel
+            self.path = path
+            self.sha256 = sha256
+            self.rank = rank
+            self.bytes = bytes
+        }
+    }
+
+    public struct NewCollection: Sendable {
+        public var id, name, embedder: String
+        public var dimension, version, documentCount, chunkCount, bytes: Int
+        public init(id: String, name: String, embedder: String, dimension: Int, version: Int, documentCount: Int, chunkCount: Int, bytes: Int) {
+            self.id = id
+            self.name = name
+            self.embedder = embedder
+            self.dimension = dimension
+            self.version = version
+            self.documentCount = documentCount
+            self.chunkCount = chunkCount
+            self.bytes = bytes
+        }
+    }
+
+    public var adapter: NewAdapter?
+    public var collection: NewCollection?
+    public var evaluation: ReleaseEvaluation
+
+    public init(adapter: NewAdapter?, collection: NewCollection?, evaluation: ReleaseEvaluation) {
+        self.adapter = adapter
+        self.collection = collection
+        self.evaluation = evaluation
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+
+/// One run from datasets to a release (`external_training_jobs`).
+public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
+    public enum Kind: String, Sendable, Codable, CaseIterable {
+        case hybrid
+        case ragOnly = "rag_only"
+        case loraOnly = "lora_only"
+
+        public var trainsAdapter: Bool { self != .ragOnly }
+        public var buildsCollection: Bool { self != .loraOnly }
+    }
+
+    public enum Status: String, Sendable, Codable {
+        case pending = "PENDING"
+        case queued = "QUEUED"
+        case running = "RUNNING"
+        case completed = "COMPLETED"
+        case failed = "FAILED"
+        case stopped = "STOPPED"
+
+        public var isActive: Bool { self == .queued || self == .running }
+    }
+
+    public var id: String
+    public var userID: String
+    public var minionID: String
+    public var jobName: String
+    public var provider: String
+    public var modelID: String
+    public var trainingType: Kind
+    public var status: Status
+    /// 0…1, from work done.
+    public var progress: Double
+    public var config: TrainingConfig
+    public var datasetIDs: [String]
+    public var errorMessage: String?
+    public var error: JobFailure?
+    public var attempt: Int
+    public var stage: String?
+    public var releaseID: String?
+    public var createdAt: Date
+    public var updatedAt: Date
+    public var startedAt: Date?
+    public var completedAt: Date?
+
+    init(row: Row, datasetIDs: [String]) throws {
+        id = try row.text("id")
+        userID = try row.text("user_id")
+        minionID = try row.text("minion_id")
+        jobName = try row.text("job_name")
+        provider = try row.text("provider")
+        modelID = try row.text("model_id")
+        trainingType = Kind(rawValue: try row.text("training_type")) ?? .hybrid
+        status = Status(rawValue: try row.text("status")) ?? .failed
+        progress = try row.double("progress")
+        config = try row.json("config")
+        self.datasetIDs = datasetIDs
+        errorMessage = try row.optionalText("error_message")
+        error = try row.optionalText("error").map { try JSONDecoder().decode(JobFailure.self, from: Data($0.utf8)) }
+        attempt = try row.int("attempt")
+        stage = try row.optionalText("stage")
+        releaseID = try row.optionalText("release_id")
+        createdAt = try row.date("created_at")
+        updatedAt = try row.date("updated_at")
+        startedAt = try row.optionalDate("started_at")
+        completedAt = try row.optionalDate("completed_at")
+    }
+
+    static func load(_ rows: [Row], _ connection: any Connection) throws -> [TrainingJob] {
+        try rows.map { row in
+            let datasets = try connection.query(
+                "SELECT dataset_id FROM training_job_datasets WHERE job_id = $1 ORDER BY dataset_id", .text(row.text("id")))
+            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") })
+        }
+    }
+}
+
+/// Why a job ended without a release: which step, which cause, what to do.
+public struct JobFailure: Sendable, Codable, Equatable {
+    public var step: String
+    public var code: String
+    public var message: String
+    public var hint: String?
+
+    public init(step: String, code: String, message: String, hint: String? = nil) {
+        self.step = step
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+}
+
+/// The settings of a job. Defaults suit small style sets on two cores.
+public struct TrainingConfig: Sendable, Codable, Equatable {
+    public var rank: Int
+    public var alpha: Int
+    public var dropout: Double
+    public var learningRate: Double
+    public var epochs: Int
+    /// Examples a step.
+    public var batchSize: Int
+    /// Longest example, in tokens of the base model.
+    public var maxTokens: Int
+    public var seed: Int
+    /// Chunk size and overlap of the collection, in tokens of the embedder.
+    public var chunkTokens: Int
+    public var chunkOverlap: Int
+
+    enum CodingKeys: String, CodingKey {
+        case rank, alpha, dropout, epochs, seed
+        case learningRate = "learning_rate"
+        case batchSize = "batch_size"
+        case maxTokens = "max_tokens"
+        case chunkTokens = "chunk_tokens"
+        case chunkOverlap = "chunk_overlap"
+    }
+
+    public init(
+        rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 3, batchSize: Int = 8,
+        maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40
+    ) {
+        self.rank = rank
+        self.alpha = alpha
+        self.dropout = dropout
+        self.learningRate = learningRate
+        self.epochs = epochs
+        self.batchSize = batchSize
+        self.maxTokens = maxTokens
+        self.seed = seed
+        self.chunkTokens = chunkTokens
+        self.chunkOverlap = chunkOverlap
+    }
+}
+
+/// The part of a job its user writes.
+public struct TrainingJobDraft: Sendable {
+    public var jobName: String
+    public var minionID: String
+    public var trainingType: TrainingJob.Kind
+    public var datasetIDs: [String]
+    public var config: TrainingConfig
+
+    public init(jobName: String, minionID: String, trainingType: TrainingJob.Kind, datasetIDs: [String], config: TrainingConfig = .init()) {
+        self.jobName = jobName
+        self.minionID = minionID
+        self.trainingType = trainingType
+        self.datasetIDs = datasetIDs
+        self.config = config
+    }
+}
+
+/// One line of a job's history: append-only, replayed from any `seq`.
+public struct JobEvent: Sendable, Equatable {
+    public var jobID: String
+    /// 1, 2, 3 … without gaps.
+    public var seq: Int
+    public var at: Date
+    /// `stage`, `progress`, `validation`, `log`, `failed`, `stopped`, `completed`, …
+    public var type: String
+    /// JSON object.
+    public var payload: String
+
+    init(row: Row) throws {
+        jobID = try row.text("job_id")
+        seq = try row.int("seq")
+        at = try row.date("at")
+        type = try row.text("type")
+        payload = try row.text("payload")
+    }
+}

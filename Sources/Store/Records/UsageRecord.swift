@@ -1,0 +1,75 @@
+import Foundation
+
+/// One provider attempt, whatever became of it.
+public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
+    public var id: String
+    public var minionID: String?
+    public var answerID: String?
+    /// `draft`, `answer`, …
+    public var purpose: String
+    public var provider: String
+    public var model: String
+    public var at: Date
+    public var inputTokens: Int?
+    public var outputTokens: Int?
+    public var cachedTokens: Int?
+    public var isEstimate: Bool
+    /// US dollars; absent when the price is unknown, which is not 0.
+    public var cost: Double?
+    public var latencyMilliseconds: Double
+    public var firstTokenMilliseconds: Double?
+    public var outcome: String
+
+    public init(
+        minionID: String?, answerID: String?, purpose: String, provider: String, model: String, at: Date, inputTokens: Int?, outputTokens: Int?,
+        cachedTokens: Int?, isEstimate: Bool, cost: Double?, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
+    ) {
+        self.id = RowID.make("use", at: at)
+        self.minionID = minionID
+        self.answerID = answerID
+        self.purpose = purpose
+        self.provider = provider
+        self.model = model
+        self.at = at
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
+        self.cachedTokens = cachedTokens
+        self.isEstimate = isEstimate
+        self.cost = cost
+        self.latencyMilliseconds = latencyMilliseconds
+        self.firstTokenMilliseconds = firstTokenMilliseconds
+        self.outcome = outcome
+    }
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        minionID = try row.optionalText("minion_id")
+        answerID = try row.optionalText("answer_id")
+        purpose = try row.text("purpose")
+        provider = try row.text("provider")
+        model = try row.text("model")
+        at = try row.date("at")
+        inputTokens = try row.optionalInt("input_tokens")
+        outputTokens = try row.optionalInt("output_tokens")
+        cachedTokens = try row.optionalInt("cached_tokens")
+        isEstimate = try row.bool("is_estimate")
+        cost = try row.optionalDouble("cost")
+        latencyMilliseconds = try row.double("latency_ms")
+        firstTokenMilliseconds = try row.optionalDouble("first_token_ms")
+        outcome = try row.text("outcome")
+    }
+}
+
+/// Sums over usage records.
+public struct UsageSummary: Sendable, Encodable, Equatable {
+    public var provider: String
+    public var model: String
+    public var requests: Int
+    public var failures: Int
+    public var inputTokens: Int
+    public var outputTokens: Int
+    /// Sum of the known costs.
+    public var cost: Double
+    /// Requests whose price is unknown and which `cost` therefore leaves out.
+    public var unpricedRequests: Int
+}

@@ -1,0 +1,21 @@
+import Foundation
+
+/// A person with an account.
+public struct User: Sendable, Encodable, Identifiable, Equatable {
+    public enum Role: String, Sendable, Codable { case user, superuser }
+    public var id: String
+    public var email: String
+    public var name: String
+    public var role: Role
+    public var isActive: Bool
+    public var createdAt: Date
+
+    init(row: Row) throws {
+        id = try row.text("id")
+        email = try row.text("email")
+        name = try row.text("name")
+        role = Role(rawValue: try row.text("role")) ?? .user
+        isActive = try row.bool("is_active")
+        createdAt = try row.date("created_at")
+    }
+}

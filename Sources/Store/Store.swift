@@ -1,0 +1,31 @@
+import Foundation
+
+/// Everything that is kept. Rows of a user are reached only through ``user(_:)``: there is no
+/// function that takes a bare row id from a request.
+public struct Store: Sendable {
+    let database: any Database
+    let vault: KeyVault
+
+    /// Migrates the database to the newest schema.
+    public init(database: any Database, vault: KeyVault) async throws {
+        self.database = database
+        self.vault = vault
+        try await Migrator.migrate(database)
+    }
+
+    /// A handle that sees and changes the rows of this user and of nobody else.
+    public func user(_ id: String) -> UserStore { UserStore(userID: id, database: database, vault: vault) }
+
+    /// People, their passwords and their sessions.
+    public func accounts(hasher: PasswordHasher = .init()) -> Accounts { Accounts(database: database, hasher: hasher) }
+
+    /// The worker's view of jobs: every user's, because a worker serves them all.
+    public var queue: JobQueue { JobQueue(database: database) }
+
+    public var audit: AuditLog { AuditLog(database: database) }
+
+    /// One trivial query, for readiness.
+    public func ping() async throws { _ = try await database.read { try $0.query("SELECT 1 AS one") } }
+
+    public func close() throws { try database.close() }
+}

@@ -1,0 +1,75 @@
+import Foundation
+
+extension UserStore {
+    public func datasets(_ page: PageRequest = .first) async throws -> Page<Dataset> {
+        try await database.read { try page.page($0, from: "user_training_datasets", where: "user_id = $1", [user], decode: Dataset.init) }
+    }
+
+    public func dataset(_ id: String) async throws -> Dataset {
+        try await database.read { try Dataset(row: row($0, "user_training_datasets", id, what: "dataset")) }
+    }
+
+    public func createDataset(_ draft: DatasetDraft) async throws -> Dataset {
+        do {
+            return try await database.write { connection in
+                let now = SQLValue(Date())
+                let rows = try connection.query(
+                    """
+                    INSERT INTO user_training_datasets
+                        (id, user_id, dataset_name, dataset_type, file_path, file_name, sample_count, metadata, sha256, bytes, status, created_at, updated_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $11, $12) RETURNING *
+                    """,
+                    .text(RowID.make("dat")), user, .text(draft.datasetName), .text(draft.datasetType.rawValue), .text(draft.filePath),
+                    .text(draft.fileName), SQLValue(draft.sampleCount), try SQLValue(json: draft.metadata), .text(draft.sha256),
+                    SQLValue(draft.bytes), now, now)
+                return try Dataset(row: rows[0])
+            }
+        } catch DatabaseError.uniqueViolation {
+            throw StoreError.conflict(field: "dataset_name", message: "you already have a dataset called \"\(draft.datasetName)\"")
+        }
+    }
+
+    public func updateDataset(_ id: String, name: String, description: String?, isActive: Bool) async throws -> Dataset {
+        do {
+            return try await database.write { connection in
+                var dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+                dataset.metadata.description = description
+                let rows = try connection.query(
+                    """
+                    UPDATE user_training_datasets SET dataset_name = $3, metadata = $4, is_active = $5, updated_at = $6
+                    WHERE id = $1 AND user_id = $2 RETURNING *
+                    """, .text(id), user, .text(name), try SQLValue(json: dataset.metadata), SQLValue(isActive), SQLValue(Date()))
+                return try Dataset(row: rows[0])
+            }
+        } catch DatabaseError.uniqueViolation {
+            throw StoreError.conflict(field: "dataset_name", message: "you already have a dataset called \"\(name)\"")
+        }
+    }
+
+    /// Deletes the row.
+    /// - Returns: the file's path when no other dataset of the user has the same content.
+    public func deleteDataset(_ id: String) async throws -> String? {
+        try await database.write { connection in
+            let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+            let active = try connection.query(
+                """
+                SELECT j.job_name FROM external_training_jobs j JOIN training_job_datasets d ON d.job_id = j.id
+                WHERE d.dataset_id = $1 AND j.user_id = $2 AND j.status IN ('QUEUED', 'RUNNING')
+                """, .text(id), user)
+            if let job = active.first {
+                throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" is using this dataset: stop it first")
+            }
+            try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
+            let same = try connection.query(
+                "SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(dataset.filePath))
+            return same.isEmpty ? dataset.filePath : nil
+        }
+    }
+
+    /// Whether any dataset of the user still refers to the file.
+    public func refersToFile(_ path: String) async throws -> Bool {
+        try await database.read { connection in
+            try !connection.query("SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(path)).isEmpty
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Foundation
+
+extension UserStore {
+    public func releases(minionID: String, _ page: PageRequest = .first) async throws -> Page<Release> {
+        try await database.read { connection in
+            _ = try row(connection, "external_api_models", minionID, what: "minion")
+            return try page.page(
+                connection, from: "releases", where: "user_id = $1 AND minion_id = $2", [user, .text(minionID)], decode: Release.init)
+        }
+    }
+
+    public func release(_ id: String) async throws -> Release {
+        try await database.read { try Release(row: row($0, "releases", id, what: "release")) }
+    }
+
+    public func adapter(_ id: String) async throws -> Adapter {
+        try await database.read { try Adapter(row: row($0, "adapters", id, what: "adapter")) }
+    }
+
+    public func collections(_ page: PageRequest = .first) async throws -> Page<Collection> {
+        try await database.read { try page.page($0, from: "collections", where: "user_id = $1", [user], decode: Collection.init) }
+    }
+
+    public func collection(_ id: String) async throws -> Collection {
+        try await database.read { try Collection(row: row($0, "collections", id, what: "collection")) }
+    }
+
+    /// The newest version number a minion's collection has had, and its id: a retraining builds the
+    /// next version of the same collection.
+    public func collectionForMinion(_ minionID: String) async throws -> Collection? {
+        try await database.read { connection in
+            try connection.query(
+                """
+                SELECT c.* FROM collections c JOIN releases r ON r.collection_id = c.id
+                WHERE c.user_id = $1 AND r.minion_id = $2 ORDER BY r.number DESC LIMIT 1
+                """, user, .text(minionID)
+            ).first.map(Collection.init)
+        }
+    }
+
+    /// Deletes the row; releases that used it answer without passages from now on.
+    public func deleteCollection(_ id: String) async throws {
+        try await database.write { connection in
+            _ = try row(connection, "collections", id, what: "collection")
+            try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
+        }
+    }
+
+    /// Keeps an answer and its trace.
+    public func saveAnswer(id: String, minionID: String, releaseID: String?, question: String, answer: String, trace: String, at: Date)
+        async throws
+    {
+        try await database.write { connection in
+            try connection.query(
+                """
+                INSERT INTO answers (id, user_id, minion_id, release_id, question, answer, trace, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                """,
+                .text(id), user, .text(minionID), SQLValue(releaseID), .text(question), .text(answer), .text(trace), SQLValue(at))
+        }
+    }
+
+    public func answer(_ id: String) async throws -> AnswerRecord {
+        try await database.read { try AnswerRecord(row: row($0, "answers", id, what: "answer")) }
+    }
+
+    public func recordUsage(_ records: [UsageRecord]) async throws {
+        guard !records.isEmpty else { return }
+        try await database.write { connection in
+            for record in records {
+                try connection.query(
+                    """
+                    INSERT INTO usage_records (id, user_id, minion_id, answer_id, purpose, provider, model, at, input_tokens, output_tokens,
+                        cached_tokens, is_estimate, cost, latency_ms, first_token_ms, outcome)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                    """,
+                    .text(record.id), user, SQLValue(record.minionID), SQLValue(record.answerID), .text(record.purpose), .text(record.provider),
+                    .text(record.model), SQLValue(record.at), SQLValue(record.inputTokens), SQLValue(record.outputTokens),
+                    SQLValue(record.cachedTokens), SQLValue(record.isEstimate), SQLValue(record.cost), .real(record.latencyMilliseconds),
+                    SQLValue(record.firstTokenMilliseconds), .text(record.outcome))
+            }
+        }
+    }
+
+    public func usage(_ page: PageRequest = .first) async throws -> Page<UsageRecord> {
+        try await database.read { try page.page($0, from: "usage_records", where: "user_id = $1", [user], decode: UsageRecord.init) }
+    }
+
+    /// Sums by provider and model. Unknown costs are counted, never taken for 0.
+    public func usageSummary() async throws -> [UsageSummary] {
+        try await database.read { connection in
+            try connection.query(
+                """
+                SELECT provider, model, COUNT(*) AS requests, SUM(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) AS failures,
+                    COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
+                    COALESCE(SUM(cost), 0) AS cost, SUM(CASE WHEN cost IS NULL THEN 1 ELSE 0 END) AS unpriced
+                FROM usage_records WHERE user_id = $1 GROUP BY provider, model ORDER BY provider, model
+                """, user
+            ).map { row in
+                UsageSummary(
+                    provider: try row.text("provider"), model: try row.text("model"), requests: try row.int("requests"),
+                    failures: try row.int("failures"), inputTokens: try row.int("input_tokens"), outputTokens: try row.int("output_tokens"),
+                    cost: try row.double("cost"), unpricedRequests: try row.int("unpriced"))
+            }
+        }
+    }
+}

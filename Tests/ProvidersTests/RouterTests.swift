@@ -1,0 +1,218 @@
+import Foundation
+import Providers
+import Testing
+
+@Suite struct RouterTests {
+    private let request = ChatRequest(model: "asked", messages: [ChatMessage(.user, "12345678")])
+
+    /// A router that neither sleeps nor rolls dice; `waits` gets the seconds it would have slept.
+    private func router(_ providers: ScriptedProvider..., waits: Box<Double> = Box(), retries: Int = 2) -> Router {
+        let price = Price(provider: "a", model: "m", input: 1_000_000, output: 2_000_000, asOf: "2026-01-01", source: "test")
+        return Router(
+            registry: ProviderRegistry(providers), prices: PriceTable([price], version: "test"),
+            retry: RetryPolicy(
+                retries: retries,
+                sleep: { waits.add(Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18) }, random: { 0.5 }))
+    }
+
+    private func route(_ provider: String, extra: [String: JSONValue] = [:]) -> Route {
+        Route(provider: provider, model: "m", endpoint: Endpoint(baseURL: "http://x"), extra: extra)
+    }
+
+    private func failure(_ router: Router, _ routes: [Route]) async -> RouterError? {
+        do {
+            _ = try await router.complete(request, routes: routes)
+            return nil
+        } catch {
+            return error as? RouterError
+        }
+    }
+
+    @Test func answersAndRecords() async throws {
+        let reported = Box<Attempt>()
+        let a = ScriptedProvider("a", .answers("hello"))
+        var asked = request
+        asked.extra = ["top_k": 1, "kept": 2]
+        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])]) { reported.add($0) }
+        #expect(reply.text == "hello" && reply.model == "answered" && reply.provider == "a" && reply.finish == .stop)
+        #expect(reply.usage == TokenUsage(input: 10, output: 5))
+        #expect(a.requests.first?.model == "m" && a.requests.first?.extra == ["top_k": 5, "kept": 2])
+        let attempt = try #require(reply.attempts.first)
+        #expect(reply.attempts == reported.values && reply.attempts.count == 1)
+        #expect(attempt.outcome == "ok" && attempt.provider == "a" && attempt.model == "m")
+        #expect(attempt.cost == 20)
+        #expect(attempt.milliseconds >= attempt.firstTokenMilliseconds ?? .infinity)
+    }
+
+    @Test func collectsToolCallsAndReasoning() async throws {
+        let a = ScriptedProvider(
+            "a",
+            .init(events: [
+                .reasoning("h"), .reasoning("m"), .toolCall(index: 1, id: "y", name: "g", arguments: "{}"), .toolCall(index: 0, id: "x", name: "f", arguments: "{\"a\""),
+                .toolCall(index: 0, id: nil, name: nil, arguments: ":1}"), .usage(TokenUsage(input: 1, output: 1)), .usage(TokenUsage(input: 2, output: 3)),
+                .finish(.toolCalls),
+            ]))
+        let reply = try await router(a).complete(request, routes: [route("a")])
+        #expect(reply.reasoning == "hm")
+        #expect(reply.toolCalls == [ToolCall(id: "x", name: "f", arguments: "{\"a\":1}"), ToolCall(id: "y", name: "g", arguments: "{}")])
+        #expect(reply.usage == TokenUsage(input: 2, output: 3) && reply.finish == .toolCalls)
+    }
+
+    @Test func retriesTheSameRouteWithFullJitter() async throws {
+        let waits = Box<Double>()
+        let a = ScriptedProvider("a", .fails(.serverError, status: 500), .fails(.overloaded, status: 529), .answers("third"))
+        let reply = try await router(a, waits: waits).complete(request, routes: [route("a")])
+        #expect(reply.text == "third")
+        #expect(reply.attempts.map(\.outcome) == ["server_error", "overloaded", "ok"])
+        #expect(waits.values == [0.125, 0.25])
+        #expect(reply.attempts[0].status == 500 && reply.attempts[0].message == "no: server_error")
+        #expect(reply.attempts[0].usage == nil && reply.attempts[0].cost == nil)
+    }
+
+    @Test func honoursRetryAfterUpToAMinute() async throws {
+        let waits = Box<Double>()
+        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 7), .fails(.rateLimited, retryAfter: 86_400), .answers("third"))
+        #expect(try await router(a, waits: waits).complete(request, routes: [route("a")]).text == "third")
+        #expect(waits.values == [7, 0.25])
+    }
+
+    @Test func aLongWishOrATimeoutFallsOverInstead() async throws {
+        for reply in [ScriptedProvider.Reply.fails(.rateLimited, retryAfter: 30), .fails(.timeout)] {
+            let waits = Box<Double>()
+            let a = ScriptedProvider("a", reply)
+            let answer = try await router(a, ScriptedProvider("b", .answers("from b")), waits: waits).complete(request, routes: [route("a"), route("b")])
+            #expect(answer.text == "from b" && answer.provider == "b")
+            #expect(a.requests.count == 1 && waits.values.isEmpty)
+        }
+    }
+
+    @Test(arguments: [ProviderError.Kind.billing, .authentication, .invalidRequest, .permission, .notFound, .unsupported, .noKey])
+    func whatRetryingCannotCureFallsOverAtOnce(kind: ProviderError.Kind) async throws {
+        let a = ScriptedProvider("a", .fails(kind))
+        let reply = try await router(a, ScriptedProvider("b", .answers("from b"))).complete(request, routes: [route("a"), route("b")])
+        #expect(a.requests.count == 1)
+        #expect(reply.text == "from b" && reply.attempts.map(\.outcome) == [kind.rawValue, "ok"])
+    }
+
+    @Test func fallsOverBeforeTheFirstTokenWithoutATrace() async throws {
+        let a = ScriptedProvider("a", .fails(.overloaded, after: [.model("a's model"), .usage(TokenUsage(input: 3, output: 1)), .text("")]))
+        let reply = try await router(a, ScriptedProvider("b", .answers("from b")), retries: 0).complete(request, routes: [route("a"), route("b")])
+        #expect(reply.text == "from b" && reply.model == "answered")
+        #expect(reply.attempts[0].usage == TokenUsage(input: 3, output: 1))
+    }
+
+    @Test func neverFallsOverAfterTheFirstToken() async {
+        let b = ScriptedProvider("b", .answers("from b"))
+        let a = ScriptedProvider("a", .fails(.overloaded, after: [.text("Hel")], status: 529))
+        let seen = Box<ChatEvent>()
+        let stream = router(a, b).chat(request, routes: [route("a"), route("b")])
+        await #expect { for try await event in stream.events { seen.add(event) } } throws: { ($0 as? RouterError)?.last.kind == .overloaded }
+        #expect(seen.values == [.text("Hel")])
+        #expect(a.requests.count == 1 && b.requests.isEmpty)
+        #expect(stream.attempts.map(\.outcome) == ["overloaded"])
+        #expect(stream.attempts[0].usage == TokenUsage(input: 2, output: 1, isEstimate: true))
+    }
+
+    @Test func aStreamWithoutAFinishIsCut() async {
+        let error = await failure(router(ScriptedProvider("a", .init(events: [.text("Hel")]))), [route("a")])
+        #expect(error?.last.kind == .cutStream && error?.attempts.map(\.outcome) == ["cut_stream"])
+    }
+
+    @Test func missingUsageIsEstimatedAndMarked() async throws {
+        let reply = try await router(ScriptedProvider("a", .answers("123456789", usage: nil))).complete(request, routes: [route("a")])
+        #expect(reply.usage == TokenUsage(input: 2, output: 3, isEstimate: true))
+        #expect(reply.attempts[0].cost == 8)
+    }
+
+    @Test func anUnknownPriceStaysUnknown() async throws {
+        let reply = try await router(ScriptedProvider("b", .answers("x"))).complete(request, routes: [route("b")])
+        #expect(reply.attempts[0].usage != nil && reply.attempts[0].cost == nil)
+    }
+
+    @Test func theErrorIsTheFirstRoutesMostTelling() async {
+        let a = ScriptedProvider("a", .fails(.connection), .fails(.rateLimited), .fails(.connection))
+        let error = await failure(router(a, ScriptedProvider("b", .fails(.authentication))), [route("a"), route("b")])
+        #expect(error?.last.kind == .rateLimited)
+        #expect(error?.attempts.map(\.outcome) == ["connection", "rate_limited", "connection", "authentication"])
+    }
+
+    @Test func noRouteAndNoSuchProviderAreErrors() async {
+        #expect(await failure(router(), [])?.last.kind == .invalidRequest)
+        let error = await failure(router(), [route("nobody")])
+        #expect(error?.last.kind == .unsupported && error?.attempts.count == 1)
+    }
+
+    @Test func cancellationIsRecordedOnceAndReachesTheProvider() async throws {
+        // Anthropic opens with one output token; what arrived must be counted all the same.
+        let a = ScriptedProvider("a", .init(events: [.usage(TokenUsage(input: 9, output: 1)), .text("12345678")], hangs: true))
+        let reported = Box<Attempt>()
+        let stream = router(a, ScriptedProvider("b", .answers("b"))).chat(request, routes: [route("a"), route("b")]) { reported.add($0) }
+        let seen = Box<ChatEvent>()
+        let consumer = Task {
+            for try await event in stream.events { seen.add(event) }
+            return stream.attempts
+        }
+        while seen.values.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        consumer.cancel()
+        let attempts = try await consumer.value
+        #expect(attempts.map(\.outcome) == ["cancelled"])
+        #expect(attempts.first?.usage == TokenUsage(input: 9, output: 2, isEstimate: true))
+        #expect(attempts.first?.cost == 13)
+        while a.cancelled == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(reported.values == attempts && a.requests.count == 1)
+    }
+
+    @Test func cancellingDuringAWaitStopsTheRetries() async throws {
+        let a = ScriptedProvider("a", .fails(.overloaded))
+        let waiting = Box<Bool>()
+        let router = Router(
+            registry: ProviderRegistry([a]),
+            retry: RetryPolicy(sleep: { _ in
+                waiting.add(true)
+                try await Task.sleep(for: .seconds(60))
+            }))
+        let routes = [route("a")]
+        let task = Task { [request] in try await router.complete(request, routes: routes) }
+        while waiting.values.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(a.requests.count == 1)
+    }
+
+    @Test func givingUpFromOutsideIsACancellationToo() async throws {
+        let a = ScriptedProvider("a", .init(events: [.text("x")], hangs: true))
+        let stream = router(a).chat(request, routes: [route("a")])
+        var events = stream.events.makeAsyncIterator()
+        #expect(try await events.next() == .text("x"))
+        stream.cancel()
+        #expect(stream.attempts.map(\.outcome) == ["cancelled"])
+        while a.cancelled == 0 { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    @Test func overloadInsideARealStreamFallsOverBeforeTheFirstToken() async throws {
+        let overloaded = """
+            event: message_start
+            data: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":3,"output_tokens":1}}}
+
+            event: error
+            data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
+
+
+            """
+        let first = FakeUpstream([.head(200, "text/event-stream"), .send(overloaded)])
+        let second = FakeUpstream([.head(200, "text/event-stream"), .send(DialectFixture.openAI.stream)])
+        defer {
+            first.stop()
+            second.stop()
+        }
+        let router = Router(registry: .standard(), retry: .never)
+        let reply = try await router.complete(
+            request,
+            routes: [
+                Route(provider: "anthropic", model: "m", endpoint: Endpoint(baseURL: first.url, key: Secret("key-0123456789"))),
+                Route(provider: "custom", model: "m", endpoint: Endpoint(baseURL: second.url)),
+            ])
+        #expect(reply.text == "Hello, wörld" && reply.provider == "custom")
+        #expect(reply.attempts.map(\.outcome) == ["overloaded", "ok"])
+    }
+}

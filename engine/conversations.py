@@ -1,0 +1,188 @@
+"""Conversations → token ids, with the positions of what the assistant says.
+
+The same text must reach the model in training and in serving, so it is rendered
+by the model's own chat template, as llama.cpp renders it (engine/tests compare
+the two). A template may add a system prompt of its own where none is given.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROLES = ("system", "user", "assistant")
+MAX_PROBLEMS = 20  # of one file, reported together
+
+
+class DatasetError(Exception):
+    """Lines that cannot be used; each problem is {"line","code","hint"}."""
+
+    def __init__(self, path: Path, problems: list[dict]):
+        first = problems[0]
+        super().__init__(f"{path.name}, line {first['line']}: {first['hint']}")
+        self.problems = problems
+
+
+class TemplateError(Exception):
+    """The model's chat template or tokenizer cannot be trained with."""
+
+
+@dataclass
+class Example:
+    """Token ids, and the positions among them that the assistant wrote (position
+    0 never counts: nothing comes before it that could predict it)."""
+
+    ids: list[int]
+    replies: list[int]
+
+
+@dataclass
+class Dataset:
+    examples: list[Example] = field(default_factory=list)
+    cut: int = 0  # prompts shortened from the left to fit
+    dropped: dict[str, int] = field(default_factory=dict)  # reason → how many
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(example.ids) for example in self.examples)
+
+    @property
+    def reply_tokens(self) -> int:
+        return sum(len(example.replies) for example in self.examples)
+
+
+def read(path: Path) -> list[list[dict]]:
+    """The conversations of a JSONL file of {"messages":[{"role","content"},…]}."""
+    conversations: list[list[dict]] = []
+    problems: list[dict] = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            problem = None
+            try:
+                value = json.loads(line)
+                problem = problem_in(value)
+            except ValueError as error:
+                problem = ("invalid_json", f"not JSON ({error}); each line must be one JSON object")
+            if problem:
+                problems.append({"line": number, "code": problem[0], "hint": problem[1]})
+                if len(problems) == MAX_PROBLEMS:
+                    break
+            else:
+                conversations.append([{"role": m["role"], "content": m["content"]} for m in value["messages"]])
+    if problems:
+        raise DatasetError(path, problems)
+    return conversations
+
+
+def problem_in(value: object) -> tuple[str, str] | None:
+    """The first thing wrong with a line, as (code, hint); None when it is right."""
+    messages = value.get("messages") if isinstance(value, dict) else None
+    if not isinstance(messages, list) or not messages:
+        return "missing_messages_list", 'expected {"messages":[{"role":"user","content":"…"},…]}'
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            return "invalid_message", f"messages[{index}] is not an object with role and content"
+        if message.get("role") not in ROLES:
+            return "invalid_role", f"messages[{index}].role is {message.get('role')!r}; use {', '.join(ROLES)}"
+        if not isinstance(message.get("content"), str):
+            return "invalid_content", f"messages[{index}].content must be a string"
+    return None
+
+
+def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
+    """The rendered conversation in pieces: (text, whether the assistant wrote it).
+
+    A reply is what follows the generation prompt, up to and including the token
+    that ends the turn: exactly what the model must write when it is served.
+    """
+    def render(until: int, prompt: bool) -> str:
+        return tokenizer.apply_chat_template(messages[:until], tokenize=False, add_generation_prompt=prompt)
+
+    whole = render(len(messages), False)
+    pieces: list[tuple[str, bool]] = []
+    position = 0
+    for index, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = render(index, True) if index else ""
+        after = render(index + 1, False)
+        if not (whole.startswith(before) and whole.startswith(after) and before):
+            if index == 0:
+                continue  # an opening line of the assistant's is context, not an answer
+            raise TemplateError("the model's chat template rewrites earlier turns, so replies cannot be told apart")
+        end = after.rfind(tokenizer.eos_token, len(before))
+        end = len(after) if end < 0 else end + len(tokenizer.eos_token)
+        pieces += [(whole[position : len(before)], False), (whole[len(before) : end], True)]
+        position = end
+    return pieces + [(whole[position:], False)]
+
+
+def check_tokenizer(tokenizer) -> None:
+    """Pieces are tokenized apart, as in serving, where the reply starts afresh
+    after the prompt; that needs a tokenizer that adds nothing between pieces."""
+    if not tokenizer.chat_template:
+        raise TemplateError("the base model has no chat template; an instruct model is needed")
+    if tokenizer.decode(encode(tokenizer, "x") + encode(tokenizer, "y")) != "xy":
+        raise TemplateError("the base model's tokenizer marks the start of every text; a byte-level one is needed")
+
+
+def encode(tokenizer, text: str) -> list[int]:
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example | None, str]:
+    """One example, and "" or "cut"; or None, and the reason it was dropped."""
+    ids: list[int] = []
+    reply_ranges: list[range] = []
+    for text, is_reply in segments(tokenizer, messages):
+        piece = encode(tokenizer, text)
+        if is_reply:
+            reply_ranges.append(range(len(ids), len(ids) + len(piece)))
+        ids += piece
+    if not any(message["role"] == "assistant" and message["content"].strip() for message in messages) \
+            or not reply_ranges:
+        return None, "no_reply"
+    del ids[reply_ranges[-1].stop :]  # what follows the last reply teaches nothing
+
+    # Too long: cut from the left, where the prompt is. A reply that would lose its
+    # beginning is no longer learned, and the last one is never touched.
+    cut = max(0, len(ids) - max_tokens)
+    if cut > reply_ranges[-1].start - 1:
+        return None, "reply_too_long"
+    kept = [span for span in reply_ranges if span.start > cut]
+    positions = [position - cut for span in kept for position in span]
+    return Example(ids[cut:], positions), "cut" if cut else ""
+
+
+def load(tokenizer, path: Path, max_tokens: int) -> Dataset:
+    check_tokenizer(tokenizer)
+    dataset = Dataset()
+    for messages in read(path):
+        example, note = tokenize(tokenizer, messages, max_tokens)
+        if example is None:
+            dataset.dropped[note] = dataset.dropped.get(note, 0) + 1
+            continue
+        dataset.cut += note == "cut"
+        dataset.examples.append(example)
+    return dataset
+
+
+def batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:
+    """All examples once, shuffled by the seed, in batches of similar length.
+
+    Lengths are sorted within windows of 16 batches only, so that a batch is still
+    a random draw; then the batches themselves are shuffled.
+    """
+    order = list(range(len(examples)))
+    generator = random.Random(seed)
+    generator.shuffle(order)
+    window = size * 16
+    for start in range(0, len(order), window):
+        order[start : start + window] = sorted(order[start : start + window], key=lambda i: len(examples[i].ids))
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    generator.shuffle(groups)
+    for group in groups:
+        yield [examples[index] for index in group]

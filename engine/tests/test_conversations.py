@@ -1,0 +1,87 @@
+"""What is learned is what the assistant says, in the very form it is served."""
+
+import json
+
+import pytest
+from conftest import conversation, post, write_jsonl
+from conversations import DatasetError, Example, batches, encode, load, read, segments, tokenize
+
+MULTI = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "One?"},
+    {"role": "assistant", "content": "First answer, 123."},
+    {"role": "user", "content": "Two?\n\n  indented 日本語 🦜"},
+    {"role": "assistant", "content": "\n Second\tanswer — naïve."},
+]
+
+
+def learned(tokenizer, example: Example) -> str:
+    return tokenizer.decode([example.ids[position] for position in example.replies])
+
+
+def test_every_assistant_turn_with_its_end_is_learned_and_nothing_else(tokenizer):
+    example, note = tokenize(tokenizer, MULTI, 1024)
+    assert note == ""
+    assert learned(tokenizer, example) == "First answer, 123.<|im_end|>\n Second\tanswer — naïve.<|im_end|>"
+
+
+@pytest.mark.parametrize("messages", [MULTI, MULTI[1:], MULTI[1:2]], ids=["system", "no system", "single"])
+def test_prompts_are_those_llama_cpp_renders(tokenizer, served, messages):
+    """Each reply's prompt, as text and as tokens, against the server's own."""
+    asked = [index for index, message in enumerate(messages) if message["role"] == "user"]
+    pieces = segments(tokenizer, messages)
+    for count, index in enumerate(asked):
+        prompt = post(served + "/apply-template", {"messages": messages[: index + 1]})["prompt"]
+        assert prompt == tokenizer.apply_chat_template(messages[: index + 1], tokenize=False, add_generation_prompt=True)
+        tokens = post(served + "/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
+        assert tokens == encode(tokenizer, prompt)
+        if len(pieces) > 1:
+            assert "".join(text for text, _ in pieces[: 2 * count + 1]) == prompt
+
+
+def test_the_default_system_prompt_is_in_both(tokenizer, served):
+    messages = [{"role": "user", "content": "Hi"}]
+    prompt = post(served + "/apply-template", {"messages": messages})["prompt"]
+    assert "You are a helpful AI assistant named SmolLM" in prompt
+    example, _ = tokenize(tokenizer, conversation("Hi", "Ho")["messages"], 1024)
+    assert tokenizer.decode(example.ids[: example.replies[0]]) == prompt
+
+
+def test_too_long_is_cut_from_the_left_and_keeps_the_reply(tokenizer):
+    messages = conversation("word " * 500, "The whole reply stays.")["messages"]
+    example, note = tokenize(tokenizer, messages, 64)
+    assert note == "cut" and len(example.ids) == 64
+    assert learned(tokenizer, example) == "The whole reply stays.<|im_end|>"
+
+
+def test_an_earlier_reply_that_lost_its_beginning_is_not_learned(tokenizer):
+    whole, _ = tokenize(tokenizer, MULTI, 1024)
+    example, _ = tokenize(tokenizer, MULTI, len(whole.ids) - whole.replies[0] - 2)
+    assert learned(tokenizer, example) == "\n Second\tanswer — naïve.<|im_end|>"
+
+
+def test_a_reply_longer_than_the_limit_is_dropped_and_counted(tokenizer, tmp_path):
+    path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100), conversation("a", "b"), {"messages": [{"role": "user", "content": "a"}]}])
+    dataset = load(tokenizer, path, 64)
+    assert len(dataset.examples) == 1 and dataset.dropped == {"reply_too_long": 1, "no_reply": 1}
+
+
+def test_problems_name_line_and_remedy(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_text("\n".join([
+        json.dumps(conversation("a", "b")), "", "{oops", '{"prompt":"x"}', '{"messages":[{"role":"bot","content":"x"}]}',
+        '{"messages":[{"role":"user","content":7}]}', '{"messages":["x"]}']))
+    with pytest.raises(DatasetError) as error:
+        read(path)
+    assert [(problem["line"], problem["code"]) for problem in error.value.problems] == [
+        (3, "invalid_json"), (4, "missing_messages_list"), (5, "invalid_role"), (6, "invalid_content"), (7, "invalid_message")]
+    assert all(problem["hint"] for problem in error.value.problems)
+
+
+def test_batches_hold_every_example_once_by_length_and_repeat_with_the_seed():
+    examples = [Example(list(range(length)), [1]) for length in range(10, 210)]
+    once = list(batches(examples, 8, 1))
+    assert sorted(len(example.ids) for batch in once for example in batch) == list(range(10, 210))
+    assert once == list(batches(examples, 8, 1)) and once != list(batches(examples, 8, 2))
+    padding = sum(max(len(e.ids) for e in batch) - len(example.ids) for batch in once for example in batch)
+    assert padding < 0.1 * sum(range(10, 210))

@@ -1,0 +1,97 @@
+"""An exported adapter does in llama.cpp what it does in PEFT."""
+
+import shutil
+
+import export_gguf
+import gguf
+import numpy as np
+import pytest
+from conftest import PIRATE, post, read_event, running
+
+pytestmark = pytest.mark.slow
+
+
+def test_rows_are_permuted_as_in_the_base_model(base):
+    """The base model is at hand in both orders: GGUF's and Hugging Face's."""
+    from safetensors import safe_open
+
+    shape = export_gguf.shape_of(base / "hf")
+    assert shape == export_gguf.shape_of(base / "model.gguf")
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(base / "model.gguf").tensors}
+    with safe_open(base / "hf" / "model.safetensors", "np") as ours:
+        for name, theirs, heads in (("q", "attn_q", shape.heads), ("k", "attn_k", shape.key_value_heads)):
+            hugging_face = ours.get_tensor(f"model.layers.3.self_attn.{name}_proj.weight").astype(np.float32)
+            tensor = tensors[f"blk.3.{theirs}.weight"]
+            llama_cpp = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+            assert np.allclose(export_gguf.permute(hugging_face, heads), llama_cpp, atol=1e-3)
+            assert not np.allclose(hugging_face, llama_cpp, atol=1e-3)
+
+
+def test_the_file_says_what_llama_cpp_needs(trained):
+    reader = gguf.GGUFReader(trained[0] / "adapter.gguf")
+    values = {name: reader.get_field(name).contents() for name in
+              ("general.architecture", "general.type", "adapter.type", "adapter.lora.alpha")}
+    assert values == {"general.architecture": "llama", "general.type": "adapter", "adapter.type": "lora",
+                      "adapter.lora.alpha": 16.0}
+    assert len(reader.tensors) == 30 * 7 * 2
+
+
+def server_logprobs(url: str, prompt: list[int], lora: list) -> dict[int, float]:
+    reply = post(url + "/completion", {"prompt": prompt, "n_predict": 1, "n_probs": 20, "temperature": 0,
+                                       "cache_prompt": False, "lora": lora})
+    return {entry["id"]: entry["logprob"] for entry in reply["completion_probabilities"][0]["top_logprobs"]}
+
+
+def test_the_adapter_has_the_effect_it_has_in_peft(base, trained, served, tokenizer, tmp_path, monkeypatch):
+    """Next-token log-probabilities against PEFT's. llama.cpp rounds activations to
+    8 bits, so a small difference is its own; the unpermuted export, run beside it,
+    shows what a wrong one looks like."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32), trained[0] / "peft").eval()
+    monkeypatch.setattr(export_gguf, "PERMUTED", set())
+    export_gguf.export(trained[0] / "peft", base / "model.gguf", tmp_path / "wrong.gguf")
+
+    prompts = [
+        tokenizer.encode(tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True) + start,
+            add_special_tokens=False)
+        for question, start in [(PIRATE[0][0], ""), ("Where is the treasure?", "Arr,"), ("Sing a song for me.", "Arr, me")]
+    ]
+
+    def differences(url: str, scale: float) -> list[float]:
+        found = []
+        for prompt in prompts:
+            theirs = server_logprobs(url, prompt, [{"id": 0, "scale": scale}])
+            with torch.inference_mode():
+                if scale:
+                    logits = model(torch.tensor([prompt])).logits[0, -1]
+                else:
+                    with model.disable_adapter():
+                        logits = model(torch.tensor([prompt])).logits[0, -1]
+            ours = torch.log_softmax(logits, -1)
+            likely = [token for token, value in theirs.items() if value > -4]
+            found += [abs(ours[token].item() - theirs[token]) for token in likely]
+        return found
+
+    with running("serve.py", "--model", base / "model.gguf", "--context", 512, "--lora", tmp_path / "wrong.gguf") as wrong:
+        wrong_effect = np.mean(differences(read_event(wrong)["url"], 1.0))
+    effect, without = np.mean(differences(served, 1.0)), np.mean(differences(served, 0.0))
+    print(f"mean |difference| of log-probabilities: {effect:.3f}, base {without:.3f}, unpermuted {wrong_effect:.3f}")
+    assert without < 0.25 and effect < 0.3
+    assert wrong_effect > 3 * effect
+
+
+@pytest.mark.parametrize("change, complaint", [
+    ('"use_dora": true', "use_dora"), ('"peft_type": "IA3"', "IA3"),
+])
+def test_what_gguf_cannot_say_is_refused(trained, base, tmp_path, change, complaint):
+    shutil.copytree(trained[0] / "peft", tmp_path / "peft")
+    config = tmp_path / "peft" / "adapter_config.json"
+    config.write_text(config.read_text().rstrip().removesuffix("}") + f", {change}}}")
+    with pytest.raises(export_gguf.ExportError, match=complaint):
+        export_gguf.export(tmp_path / "peft", base / "hf", tmp_path / "adapter.gguf")
+    assert not (tmp_path / "adapter.gguf").exists()

@@ -1,0 +1,157 @@
+"""Training runs on the real small model."""
+
+import json
+import math
+
+import pytest
+from conftest import PIRATE, conversation, train, write_jsonl
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def data(tmp_path):
+    return str(write_jsonl(tmp_path / "train.jsonl", [conversation(*pair) for pair in PIRATE[:4]]))
+
+
+def test_events_tell_the_run_in_order(trained):
+    _, events, _ = trained
+    kinds = [event["event"] for event in events]
+    assert kinds == ["loading", "baseline", "started"] + (["progress"] * 2 + ["validation"]) * 4 + ["exporting"]
+    started = events[2]
+    assert started["examples"] == 8 and started["validation_examples"] == 1 and started["steps"] == 8
+    assert 0 < started["reply_tokens"] < started["tokens_total"] / 4
+    progress = [event for event in events if event["event"] == "progress"]
+    assert [event["step"] for event in progress] == list(range(1, 9))
+    assert progress[-1]["tokens"] == progress[-1]["tokens_total"] == started["tokens_total"]
+    assert set(progress[0]) == {"event", "step", "steps", "epoch", "tokens", "tokens_total", "loss", "learning_rate",
+                                "tokens_per_second", "seconds_left"}
+    assert progress[-1]["loss"] < progress[0]["loss"] / 2
+    assert events[1] == {"event": "baseline", "done": 1, "of": 1}
+
+
+def test_the_record_is_complete(trained):
+    import files
+
+    out, events, record = trained
+    assert record["status"] == "completed" and record["rank"] == 8 and record["steps"] == 8
+    assert record["sha256"] == files.sha256(out / "adapter.gguf")
+    assert record["base_validation_loss"] == events[2]["base_validation_loss"]
+    assert record["validation_loss"] < record["base_validation_loss"] - 1
+    assert {path.name for path in (out / "peft").iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    config = json.loads((out / "peft" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "smollm2-135m-instruct"
+    assert "lm_head" not in config["target_modules"]
+    assert not list(out.glob("*.tmp"))
+
+
+def test_the_same_seed_gives_the_same_adapter(base, data, tmp_path):
+    settings = {"base_model": str(base / "hf"), "train": data, "epochs": 1, "batch_size": 2, "rank": 4, "dropout": 0.1}
+    records = [train(tmp_path / name, **settings | {"seed": seed})[2] for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert [record["status"] for record in records] == ["completed"] * 3
+    assert records[0]["sha256"] == records[1]["sha256"] != records[2]["sha256"]
+    assert records[0]["validation_loss"] is None and records[0]["base_validation_loss"] is None
+
+
+def plain_loss(model, examples) -> tuple[float, int]:
+    """Reply loss as the textbook has it: the whole model, one example at a time."""
+    import torch
+    from torch.nn import functional
+
+    total = count = 0
+    for example in examples:
+        logits = model(torch.tensor([example.ids])).logits[0]
+        labels = torch.tensor([example.ids[position] for position in example.replies])
+        before = [position - 1 for position in example.replies]
+        total = total + functional.cross_entropy(logits[before], labels, reduction="sum")
+        count += len(labels)
+    return total, count
+
+
+def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypatch):
+    import reply_loss
+    import torch
+    from conversations import tokenize
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32)
+    model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)).get_base_model()
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    examples = [tokenize(tokenizer, conversation(*pair)["messages"], 1024)[0] for pair in PIRATE[:3]]
+    examples.append(tokenize(tokenizer, conversation("Tell me a story. " * 4, "Aye. " * 9)["messages"], 1024)[0])
+
+    def gradients(loss):
+        for weight in weights:
+            weight.grad = None
+        loss.backward()
+        return loss.item(), torch.cat([weight.grad.flatten() for weight in weights])
+
+    expected, expected_gradients = gradients(plain_loss(model, examples)[0])
+    for shared_at_least, logits_at_once in ((8, 1024), (10_000, 1024), (8, 7)):
+        monkeypatch.setattr(reply_loss, "SHARED_AT_LEAST", shared_at_least)
+        monkeypatch.setattr(reply_loss, "LOGITS_AT_ONCE", logits_at_once)
+        loss, found = gradients(reply_loss.summed_loss(model, examples))
+        assert math.isclose(loss, expected, rel_tol=1e-5)
+        assert torch.nn.functional.cosine_similarity(found, expected_gradients, dim=0) > 0.99999
+
+    assert reply_loss.shared_prefix(examples) >= 20  # the default system prompt
+    monkeypatch.setattr(reply_loss, "TOKENS_AT_ONCE", 100)
+    split = list(reply_loss.parts(examples))
+    assert len(split) > 1 and sum(map(len, split)) == len(examples)
+    assert math.isclose(sum(reply_loss.summed_loss(model, part).item() for part in split), expected, rel_tol=1e-5)
+
+
+def failed(result, code):
+    status, events, record = result
+    assert status == 1
+    assert record["status"] == "failed" and record["error"]["code"] == code, record
+    assert record["error"]["message"] and record["error"]["hint"]
+    assert events[-1] == {"event": "failed", "error": record["error"]}
+    return record["error"]
+
+
+def test_a_missing_base_model(data, tmp_path):
+    failed(train(tmp_path, base_model=str(tmp_path / "nowhere"), train=data), "base_model_missing")
+
+
+def test_a_bad_line_is_named(base, tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(conversation("a", "b")) + '\n{"instruction":"x"}\n')
+    error = failed(train(tmp_path, base_model=str(base / "hf"), train=str(path)), "dataset_invalid")
+    assert error["line"] == 2 and error["details"][0]["code"] == "missing_messages_list"
+
+
+@pytest.mark.parametrize("rows", [[], [{"messages": [{"role": "user", "content": "a"}]}], [conversation("a", "")]])
+def test_nothing_to_learn(base, tmp_path, rows):
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    failed(train(tmp_path, base_model=str(base / "hf"), train=str(path)), "no_reply_tokens")
+
+
+def test_a_loss_that_explodes(base, data, tmp_path):
+    failed(train(tmp_path, base_model=str(base / "hf"), train=data, learning_rate=1e30, batch_size=1), "nan_loss")
+    assert not (tmp_path / "out" / "adapter.gguf").exists()
+
+
+def test_an_unknown_setting(data, tmp_path):
+    assert "speed" in failed(train(tmp_path, base_model="x", train=data, speed=9), "config_invalid")["message"]
+
+
+@pytest.mark.parametrize("raised, code", [
+    (OSError(28, "No space left on device"), "disk_full"),
+    (RuntimeError("I/O error: No space left on device (os error 28)"), "disk_full"),
+    (MemoryError(), "out_of_memory"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "out_of_memory"),
+    (KeyError("x"), "internal"),
+])
+def test_other_failures_have_a_code(raised, code):
+    from train import explain
+
+    assert explain(raised)["code"] == code and explain(raised)["hint"]
+
+
+def test_an_old_record_never_survives_a_new_attempt(data, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "exit.json").write_text('{"status":"completed"}')
+    failed(train(tmp_path, base_model=str(tmp_path / "nowhere"), train=data), "base_model_missing")
