@@ -36,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
@@ -53,9 +54,9 @@ let package = Package(
             dependencies: [
                 "Pipeline", "Store", "Knowledge", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
             ] + nio,
-            swiftSettings: strict),
+            resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "Atelier",
             dependencies: ["Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -42,6 +42,7 @@ warnings.filterwarnings("ignore", category=FutureWarning)
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+HANDLED = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
 
 _protocol: int = 1
 _lock = threading.Lock()
@@ -93,9 +94,15 @@ def fail(code: str, message: str, hint: str) -> NoReturn:
     end("failed", 1)
 
 
+def hold_signals() -> None:
+    """Keep signals for the thread that waits for them. Threads inherit this, and a
+    library may start some as soon as it is imported: a script that imports such a
+    library at its top calls this before, or the signal kills it unhandled."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
+
 def start(watch_stdin: bool = True) -> None:
-    """Become a well-behaved child. Call it first, on the main thread, before any
-    thread is started (threads inherit the signal mask set here).
+    """Become a well-behaved child. Call it first, on the main thread.
 
     `watch_stdin=False` is for a script that reads requests from stdin and so sees
     the end of file itself.
@@ -107,8 +114,7 @@ def start(watch_stdin: bool = True) -> None:
     os.dup2(2, 1)
 
     parent = os.getppid()
-    handled = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
-    signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    hold_signals()
     supervised = _is_pipe(0)
     if supervised and sys.platform == "linux":
         # SIGUSR1 and not SIGKILL: the kernel sends it when the *thread* that
@@ -116,14 +122,14 @@ def start(watch_stdin: bool = True) -> None:
         import ctypes
 
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGUSR1), 0, 0, 0)
-    threading.Thread(target=_wait_for_signals, args=(handled, parent), daemon=True).start()
+    threading.Thread(target=_wait_for_signals, args=(parent,), daemon=True).start()
     if supervised and watch_stdin:
         threading.Thread(target=_wait_for_end_of_stdin, daemon=True).start()
 
 
-def _wait_for_signals(handled: set[signal.Signals], parent: int) -> None:
+def _wait_for_signals(parent: int) -> None:
     while True:
-        received = signal.sigwait(handled)
+        received = signal.sigwait(HANDLED)
         if received != signal.SIGUSR1:
             end("terminated", 128 + received)
         elif os.getppid() != parent:

@@ -28,6 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":
+    child.hold_signals()  # numpy starts threads when it is imported
+
 import numpy as np
 import onnxruntime
 from tokenizers import Encoding, Tokenizer

@@ -18,6 +18,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+if __name__ == "__main__":
+    child.hold_signals()  # numpy starts threads when it is imported
+
 import gguf
 import numpy as np
 from safetensors import safe_open

@@ -84,12 +84,16 @@ def pick_device(wanted: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def load_base(job: Job):
-    """The base model and its tokenizer, in float32."""
-    path = Path(job.base_model)
+def check_base(path: Path) -> None:
+    """Before torch is imported: a wrong path is told in a moment."""
     if not (path.is_file() or (path / "config.json").is_file()):
         raise TrainError("base_model_missing", f"there is no model at {path}",
                          "Run scripts/setup.sh to fetch the default model, or check base_model.")
+
+
+def load_base(job: Job):
+    """The base model and its tokenizer, in float32."""
+    path = Path(job.base_model)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -265,6 +269,7 @@ def run(job: Job, out: Path) -> dict:
     """The whole job; returns what exit.json says."""
     began = time.monotonic()
     child.emit({"event": "loading"})
+    check_base(Path(job.base_model))
     if hasattr(os, "setpriority"):
         # Below the answers somebody is waiting for.
         os.setpriority(os.PRIO_PROCESS, 0, max(10, os.getpriority(os.PRIO_PROCESS, 0)))

@@ -213,12 +213,9 @@ public struct AnswerPipeline: Sendable {
                 let rows = store.user(minion.userID)
                 try await rows.recordUsage(ledger.records(minionID: minion.id, answerID: trace.answerID))
                 guard let answer else { return }
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                encoder.dateEncodingStrategy = .iso8601
                 try await rows.saveAnswer(
                     id: trace.answerID, minionID: minion.id, releaseID: trace.releaseID, question: question.text, answer: answer,
-                    trace: String(decoding: try encoder.encode(trace), as: UTF8.self), at: Date())
+                    trace: String(decoding: try JSONEncoder.api.encode(trace), as: UTF8.self), at: Date())
             } catch { logger.error("cannot keep the trace of an answer: \(error)") }
         }.value
     }

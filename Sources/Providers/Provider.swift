@@ -42,12 +42,18 @@ public struct ProviderInfo: Sendable, Codable, Equatable {
     /// False where the vendor lists its models to anybody, so that a list proves nothing about a key.
     public var modelListChecksKey: Bool
 
-    public init(id: String, name: String, defaultBaseURL: String?, needsKey: Bool, modelListChecksKey: Bool = true) {
+    /// Small models lose the question among instructions: give them notes and question only.
+    public var prefersShortPrompts: Bool
+
+    public init(
+        id: String, name: String, defaultBaseURL: String?, needsKey: Bool, modelListChecksKey: Bool = true, prefersShortPrompts: Bool = false
+    ) {
         self.id = id
         self.name = name
         self.defaultBaseURL = defaultBaseURL
         self.needsKey = needsKey
         self.modelListChecksKey = modelListChecksKey
+        self.prefersShortPrompts = prefersShortPrompts
     }
 }
 

@@ -25,7 +25,7 @@ struct LiveTests {
         let reply = try await Router(registry: registry).complete(question(stream: streamed), routes: [route(provider)])
         #expect(!reply.text.isEmpty && !reply.model.isEmpty)
         #expect(reply.usage.input > 0 && reply.usage.output > 0 && reply.usage.output <= 16 && !reply.usage.isEstimate)
-        #expect(reply.attempts.map(\.outcome) == ["ok"])
+        #expect(reply.attempts.map(\.outcome) == ["ok"], "\(reply.attempts)")
         #expect(reply.attempts[0].firstTokenMilliseconds != nil)
     }
 

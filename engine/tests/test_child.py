@@ -65,10 +65,10 @@ def launch():
     global child
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
     print(child.pid, flush=True)
-if {thread}:
-    thread = threading.Thread(target=launch); thread.start(); thread.join()
-else:
-    launch()
+    time.sleep(float({seconds}))
+thread = threading.Thread(target=launch)
+thread.start()
+thread.join()
 time.sleep(600)
 """
 
@@ -82,16 +82,16 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("thread", [False, True])
-def test_kill_9_of_the_parent_leaves_no_orphan(models, thread):
-    """Also where a thread that has ended since started the child: that must not
-    end the child while the parent process lives."""
+@pytest.mark.parametrize("seconds", [0, 8, 600])
+def test_kill_9_of_the_parent_leaves_no_orphan(models, seconds):
+    """The thread that started the child ends after `seconds`: before the child is
+    ready, after, or never. That must not end the child while the process lives."""
     arguments = command("embed.py", "--model", models / "bge-small-en-v1.5")
-    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(thread=thread), *arguments], stdout=subprocess.PIPE)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(seconds=seconds), *arguments], stdout=subprocess.PIPE)
     try:
         pid = int(parent.stdout.readline())
         assert read_event(parent)["event"] == "ready"
-        time.sleep(0.2)
+        time.sleep(10 if seconds == 8 else 0.2)
         assert alive(pid)
         parent.kill()
         parent.wait()

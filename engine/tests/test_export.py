@@ -42,47 +42,67 @@ def server_logprobs(url: str, prompt: list[int], lora: list) -> dict[int, float]
     return {entry["id"]: entry["logprob"] for entry in reply["completion_probabilities"][0]["top_logprobs"]}
 
 
-def test_the_adapter_has_the_effect_it_has_in_peft(base, trained, served, tokenizer, tmp_path, monkeypatch):
-    """Next-token log-probabilities against PEFT's. llama.cpp rounds activations to
-    8 bits, so a small difference is its own; the unpermuted export, run beside it,
-    shows what a wrong one looks like."""
+@pytest.fixture(scope="module")
+def base_model(base):
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model = PeftModel.from_pretrained(
-        AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32), trained[0] / "peft").eval()
-    monkeypatch.setattr(export_gguf, "PERMUTED", set())
-    export_gguf.export(trained[0] / "peft", base / "model.gguf", tmp_path / "wrong.gguf")
+    return AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32).eval()
 
-    prompts = [
-        tokenizer.encode(tokenizer.apply_chat_template(
+
+def difference(model, tokenizer, url: str, scale: float) -> float:
+    """Mean |difference| of the next token's log-probabilities, PEFT against
+    llama.cpp, over the tokens llama.cpp finds likely."""
+    import torch
+
+    found = []
+    for question, start in [(PIRATE[0][0], ""), ("Where is the treasure?", "Arr,"), ("Sing a song for me.", "Once upon a")]:
+        prompt = tokenizer.encode(tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True) + start,
             add_special_tokens=False)
-        for question, start in [(PIRATE[0][0], ""), ("Where is the treasure?", "Arr,"), ("Sing a song for me.", "Arr, me")]
-    ]
+        theirs = server_logprobs(url, prompt, [{"id": 0, "scale": scale}])
+        with torch.inference_mode():
+            ours = torch.log_softmax(model(torch.tensor([prompt])).logits[0, -1], -1)
+        found += [abs(ours[token].item() - value) for token, value in theirs.items() if value > -5]
+    return float(np.mean(found))
 
-    def differences(url: str, scale: float) -> list[float]:
-        found = []
-        for prompt in prompts:
-            theirs = server_logprobs(url, prompt, [{"id": 0, "scale": scale}])
-            with torch.inference_mode():
-                if scale:
-                    logits = model(torch.tensor([prompt])).logits[0, -1]
-                else:
-                    with model.disable_adapter():
-                        logits = model(torch.tensor([prompt])).logits[0, -1]
-            ours = torch.log_softmax(logits, -1)
-            likely = [token for token, value in theirs.items() if value > -4]
-            found += [abs(ours[token].item() - theirs[token]) for token in likely]
-        return found
 
-    with running("serve.py", "--model", base / "model.gguf", "--context", 512, "--lora", tmp_path / "wrong.gguf") as wrong:
-        wrong_effect = np.mean(differences(read_event(wrong)["url"], 1.0))
-    effect, without = np.mean(differences(served, 1.0)), np.mean(differences(served, 0.0))
-    print(f"mean |difference| of log-probabilities: {effect:.3f}, base {without:.3f}, unpermuted {wrong_effect:.3f}")
+def test_the_trained_adapter_has_the_effect_it_has_in_peft(base_model, trained, served, tokenizer):
+    """llama.cpp rounds activations to 8 bits, so a small difference is its own."""
+    from peft import PeftModel
+
+    without = difference(base_model, tokenizer, served, 0.0)
+    ignored = difference(base_model, tokenizer, served, 1.0)
+    model = PeftModel.from_pretrained(base_model, trained[0] / "peft").eval()
+    effect = difference(model, tokenizer, served, 1.0)
+    model.unload()
+    print(f"base {without:.3f}, adapter {effect:.3f}, adapter against base {ignored:.3f}")
     assert without < 0.25 and effect < 0.3
-    assert wrong_effect > 3 * effect
+    assert ignored > 1
+
+
+def test_a_wrong_row_order_would_show(base, base_model, tokenizer, tmp_path, monkeypatch):
+    """An adapter of queries and keys alone, strong enough to hear, exported as it
+    must be and, beside it, without the permutation."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(5)
+    model = get_peft_model(base_model, LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj"])).eval()
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    model.save_pretrained(tmp_path / "peft", save_embedding_layers=False)
+    export_gguf.export(tmp_path / "peft", base / "hf", tmp_path / "right.gguf")
+    monkeypatch.setattr(export_gguf, "PERMUTED", set())
+    export_gguf.export(tmp_path / "peft", base / "hf", tmp_path / "wrong.gguf")
+    found = {}
+    for name in ("right", "wrong"):
+        with running("serve.py", "--model", base / "model.gguf", "--context", 512, "--lora", tmp_path / f"{name}.gguf") as process:
+            found[name] = difference(model, tokenizer, read_event(process)["url"], 1.0)
+    model.unload()
+    print(found)
+    assert found["right"] < 0.3 and found["wrong"] > 3 * found["right"]
 
 
 @pytest.mark.parametrize("change, complaint", [

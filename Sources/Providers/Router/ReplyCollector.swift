@@ -29,7 +29,7 @@ public struct ReplyCollector: Sendable {
     public var toolCalls: [ToolCall] { calls.sorted { $0.key < $1.key }.map(\.value) }
 
     /// The reply; what the events left open comes from the attempt that answered.
-    func reply(attempts: [Attempt]) -> ChatReply {
+    public func reply(attempts: [Attempt]) -> ChatReply {
         let answered = attempts.last
         return ChatReply(
             text: text, reasoning: reasoning, toolCalls: toolCalls, finish: finish ?? .other,

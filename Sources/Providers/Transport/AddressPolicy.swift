@@ -40,6 +40,8 @@ public struct AddressPolicy: Sendable {
         var host: String?
         /// Scheme, host and port, for messages.
         var origin: String
+        /// `http`, not `https`.
+        var isPlain: Bool
     }
 
     func target(of url: String, provider: String) async throws -> Target {
@@ -51,7 +53,7 @@ public struct AddressPolicy: Sendable {
         }
         let authority = host + (parts.port.map { ":\($0)" } ?? "")
         let origin = "\(scheme)://\(authority)"
-        guard reach != .unrestricted else { return Target(url: url, host: nil, origin: origin) }
+        guard reach != .unrestricted else { return Target(url: url, host: nil, origin: origin, isPlain: scheme == "http") }
 
         let name = host.trimmingCharacters(in: ["[", "]"])
         let addresses: [[UInt8]]
@@ -64,9 +66,9 @@ public struct AddressPolicy: Sendable {
                 .permission, provider: provider,
                 message: "\(host) is \(AddressRange.text(address)), an address this server does not let base URLs reach")
         }
-        guard scheme == "http" else { return Target(url: url, host: nil, origin: origin) }
+        guard scheme == "http" else { return Target(url: url, host: nil, origin: origin, isPlain: false) }
         parts.host = first.count == 16 ? "[\(AddressRange.text(first))]" : AddressRange.text(first)
-        return Target(url: parts.string ?? url, host: authority, origin: origin)
+        return Target(url: parts.string ?? url, host: authority, origin: origin, isPlain: true)
     }
 
     private func allows(_ address: [UInt8]) -> Bool {

@@ -13,30 +13,43 @@ public struct HTTPTransport: Sendable {
     public static let maximumReply = 64 << 20
 
     private let client: HTTPClient
+    private let plainClient: HTTPClient
     /// Which addresses a base URL may lead to.
     public let policy: AddressPolicy
 
     /// - Parameters:
-    ///   - client: pass one made with ``configuration``; the default is shared by the process.
+    ///   - client: for tests and special needs, one made with ``configuration(idle:)``; by default
+    ///     two that the process shares.
     ///   - policy: checked before every request.
-    public init(client: HTTPClient = HTTPTransport.sharedClient, policy: AddressPolicy = .unrestricted) {
-        self.client = client
+    public init(client: HTTPClient? = nil, policy: AddressPolicy = .unrestricted) {
+        self.client = client ?? Self.shared
+        plainClient = client ?? Self.sharedPlain
+        self.policy = policy
+    }
+
+    private init(_ other: HTTPTransport, policy: AddressPolicy) {
+        client = other.client
+        plainClient = other.plainClient
         self.policy = policy
     }
 
     /// The same connections under another policy.
-    public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(client: client, policy: policy) }
+    public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(self, policy: policy) }
 
-    /// One client for the process; lives as long as it.
-    public static let sharedClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    /// Both live as long as the process. Vendors' `https` connections are worth keeping for a minute.
+    /// Plain `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node)
+    /// hang up after five idle seconds: giving up a second earlier keeps a request from meeting a
+    /// connection that is being closed.
+    private static let shared = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(60)))
+    private static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
 
     /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
     /// (the client's own default of 8 would queue the ninth user).
-    public static var configuration: HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)))
+    /// - Parameter idle: how long an unused connection is kept.
+    public static func configuration(idle: TimeAmount) -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)))
+        configuration.connectionPool = .init(idleTimeout: idle, concurrentHTTP1ConnectionsPerHostSoftLimit: 512)
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
         return configuration
     }
 
@@ -56,7 +69,7 @@ public struct HTTPTransport: Sendable {
             outgoing.body = .bytes(ByteBuffer(string: body.serialized()))
         }
         do {
-            let response = try await client.execute(outgoing, deadline: .now() + .init(timeout))
+            let response = try await (target.isPlain ? plainClient : client).execute(outgoing, deadline: .now() + .init(timeout))
             return UpstreamReply(
                 status: Int(response.status.code),
                 headers: HTTPFields(response.headers.lazy.map { ($0.name, $0.value) }),

@@ -1,0 +1,137 @@
+import AsyncHTTPClient
+import Foundation
+import Hummingbird
+import Knowledge
+import LocalModels
+import Logging
+import Pipeline
+import Providers
+import ServiceLifecycle
+import Store
+
+/// The server: all wiring and the route table. The only file that sees every part.
+public struct App: Sendable {
+    public let store: Store
+    public let settings: Settings
+    public let worker: JobWorker
+    public let server: AdapterServer
+    public let engine: EnginePaths
+    let data: DataDirectory
+    let lock: DataDirectoryLock
+    let library: CollectionLibrary
+    let embedder: QueryEmbedder
+    let registry: ProviderRegistry
+    let addresses: AddressPolicy
+    let answers: AnswerPipeline
+    let importer: DatasetImporter
+    let metrics = ServerMetrics()
+    let logger: Logger
+
+    /// Opens the data directory, brings the database up to date, and joins the parts. Nothing listens
+    /// and no child runs yet.
+    /// - Throws: ``SettingsError``, ``LocatedError`` when another server uses the data directory.
+    public static func build(_ settings: Settings, logger: Logger) async throws -> App {
+        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
+        let lock = try DataDirectoryLock(data)
+        let store = try await openStore(settings, data, logger: logger)
+        let engine = EnginePaths(
+            python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+        let extractor = ArchiveTool(paths: engine)
+        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor) {
+            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
+        }
+        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
+        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
+            // Loaded now, so that the first question does not wait for it.
+            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
+                logger.warning("the new adapter is not loaded yet: \(error)")
+            }
+        }
+        let addresses: AddressPolicy = settings.reachesPrivateUpstreams ? .publicAndPrivate : .publicOnly
+        let registry = ProviderRegistry.standard(transport: HTTPTransport(policy: addresses))
+        for provider in settings.defaultProviders where registry[provider] == nil {
+            throw SettingsError(
+                key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
+        }
+        let library = CollectionLibrary()
+        let embedder = QueryEmbedder(paths: engine, logger: logger)
+        return App(
+            store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
+            embedder: embedder, registry: registry, addresses: addresses,
+            answers: AnswerPipeline(
+                store: store, data: data, server: server, router: Router(registry: registry), library: library, embedder: embedder, logger: logger),
+            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
+    }
+
+    /// The database alone, for commands that run beside a server.
+    public static func openStore(_ settings: Settings, logger: Logger) async throws -> Store {
+        try await openStore(settings, DataDirectory(URL(filePath: settings.dataDirectory)), logger: logger)
+    }
+
+    /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
+    func router() throws -> Hummingbird.Router<AppContext> {
+        let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
+        let offered = Set(settings.defaultProviders.isEmpty ? registry.all.map(\.id) : settings.defaultProviders)
+        let router = Hummingbird.Router(context: AppContext.self)
+        router.addMiddleware {
+            SecurityHeaders()
+            ErrorMiddleware(metrics: metrics)
+            AuthMiddleware(store: store, accounts: accounts)
+        }
+        MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
+
+        let api = router.group("api")
+        AuthController(accounts: accounts, audit: store.audit, throttle: LoginThrottle(), settings: settings).routes(api.group("auth"))
+        api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
+        AdminController(store: store, accounts: accounts).routes(api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
+        AskController(store: store, pipeline: answers).routes(api.group("users"))
+
+        let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
+        MinionsController(
+            store: store, data: data, registry: registry, offered: offered, addresses: addresses, server: server, library: library
+        ).routes(user.group("minions"))
+        ProvidersController(store: store, registry: registry, offered: offered, addresses: addresses).routes(user.group("providers"))
+        DatasetsController(store: store, importer: importer).routes(user.group("training-datasets"))
+        JobsController(store: store, worker: worker, trainingEnabled: settings.trainingEnabled).routes(user.group("external-training/jobs"))
+        CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
+        UsageController(store: store).routes(user.group("usage"))
+
+        OpenAIController(pipeline: answers).routes(router.group("v1"))
+        try router.validate()
+        return router
+    }
+
+    /// Serves until the process is told to stop; then ends running jobs and every child.
+    /// - Parameter onListening: called with the port once requests are accepted.
+    public func run(handlingSignals: Bool = true, onListening: @Sendable @escaping (Int) async -> Void = { _ in }) async throws {
+        try await worker.markInterrupted()
+        try await Housekeeping(store: store, data: data, logger: logger).sweep()
+        let application = Application(
+            router: try router(),
+            configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
+            services: [WorkerService(app: self)],
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: application)], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger))
+        try await group.run()
+    }
+
+    private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {
+        var keys = settings.encryptionKeys
+        if keys.isEmpty {
+            let file = try KeyVault.keysFromFile(data.encryptionKey)
+            keys = file.keys
+            if file.created {
+                logger.notice("made an encryption key for provider keys in \(data.encryptionKey.path); without it they cannot be read: back it up")
+            }
+        }
+        return try await Store(database: SQLiteDatabase(path: data.database.path), vault: KeyVault(keys: keys))
+    }
+
+    /// Relative to the working directory. The Python of a virtual environment must not be resolved:
+    /// its link is what makes it one.
+    private static func absolute(_ path: String) -> URL { URL(filePath: path).absoluteURL.standardized }
+}

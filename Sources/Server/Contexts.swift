@@ -1,0 +1,74 @@
+import Foundation
+import Hummingbird
+import NIOCore
+import Store
+
+/// Who is asking.
+public enum Identity: Sendable {
+    /// A person, by a session token.
+    case person(User, token: String)
+    /// A program, by a minion token: may ask that minion and nothing else.
+    case minion(Minion)
+}
+
+/// Every request's context.
+public struct AppContext: RequestContext {
+    public var coreContext: CoreRequestContextStorage
+    /// The client's address, for throttling and the session list.
+    public let remoteAddress: String?
+    public var identity: Identity?
+
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        remoteAddress = source.channel.remoteAddress?.ipAddress
+    }
+
+    /// Uploads stream past this; every other body is read whole and is small.
+    public var maxUploadSize: Int { 8 << 20 }
+}
+
+/// A signed-in person.
+struct PersonContext: ChildRequestContext {
+    var coreContext: CoreRequestContextStorage
+    let remoteAddress: String?
+    let caller: User
+    let token: String
+
+    init(context: AppContext) throws {
+        guard case .person(let user, let token) = context.identity else { throw APIError.unauthenticated }
+        coreContext = context.coreContext
+        remoteAddress = context.remoteAddress
+        caller = user
+        self.token = token
+    }
+}
+
+/// A request below `/api/users/{user_id}`: the path's user is the caller's own, or any for a
+/// superuser. Everybody else learns nothing, not even that the user exists.
+struct OwnerContext: ChildRequestContext {
+    var coreContext: CoreRequestContextStorage
+    let caller: User
+    /// Whose rows the request is about.
+    let owner: String
+
+    init(context: PersonContext) throws {
+        let owner = try context.parameters.require("user_id")
+        guard owner == context.caller.id || context.caller.role == .superuser else { throw APIError.notFound("user") }
+        coreContext = context.coreContext
+        caller = context.caller
+        self.owner = owner
+    }
+}
+
+/// A superuser.
+struct AdminContext: ChildRequestContext {
+    var coreContext: CoreRequestContextStorage
+    let caller: User
+
+    init(context: PersonContext) throws {
+        // 404, like everything else that is not the caller's.
+        guard context.caller.role == .superuser else { throw APIError.notFound("page") }
+        coreContext = context.coreContext
+        caller = context.caller
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import Hummingbird
+import Pipeline
+import Providers
+import Store
+
+/// `POST /api/users/{user_id}/minions/{minion_id}/ask` and the answers it kept. A minion token may
+/// ask its own minion; everything else is for people.
+struct AskController: Sendable {
+    let store: Store
+    let pipeline: AnswerPipeline
+
+    func routes(_ group: RouterGroup<AppContext>) {
+        group.post("{user_id}/minions/{minion_id}/ask", use: ask)
+        group.group(context: PersonContext.self).group(context: OwnerContext.self).get("{user_id}/answers/{answer_id}", use: show)
+    }
+
+    @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
+        let minion = try await minion(context)
+        var fields = try await RequestFields(request, context: context)
+        let text = fields.required("question", length: 1...100_000)
+        let stream = fields.bool("stream") ?? false
+        let wantsTrace = fields.bool("trace") ?? false
+        var question = Question(messages: history(&fields) + [ChatMessage(.user, text)], stream: stream)
+        question.useDraft = fields.bool("use_draft")
+        question.usePassages = fields.bool("use_passages")
+        question.adapterScale = fields.number("adapter_scale", 0...2)
+        question.topK = fields.integer("top_k", 1...20)
+        question.sampling = Sampling(
+            temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1), maxTokens: fields.integer("max_tokens", 1...200_000),
+            seed: fields.integer("seed", 0...Int(Int32.max)))
+        try fields.finish()
+        return stream ? streamed(minion, question, trace: wantsTrace) : try await whole(request, minion, question, trace: wantsTrace)
+    }
+
+    /// A kept answer with its trace.
+    @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
+        let kept = try await store.user(context.owner).answer(context.parameters.require("answer_id"))
+        return .json(
+            KeptAnswer(
+                id: kept.id, minionID: kept.minionID, releaseID: kept.releaseID, question: kept.question, answer: kept.answer,
+                trace: try JSONValue(parsing: kept.trace), createdAt: kept.createdAt))
+    }
+
+    private struct KeptAnswer: Encodable {
+        var id: String
+        var minionID: String
+        var releaseID: String?
+        var question: String
+        var answer: String
+        var trace: JSONValue
+        var createdAt: Date
+    }
+
+    /// The reply's form: the trace only where it was asked for.
+    struct AnswerBody: Encodable {
+        var id: String
+        var answer: String
+        var citations: [Citation]
+        var provider: String
+        var model: String
+        var finishReason: FinishReason
+        var degraded: [Degradation]
+        var usage: TokenTotals
+        var trace: Trace?
+
+        init(_ answer: Answer, trace: Bool) {
+            id = answer.id
+            self.answer = answer.text
+            citations = answer.citations
+            provider = answer.provider
+            model = answer.model
+            finishReason = answer.finishReason
+            degraded = answer.degraded
+            usage = answer.trace.tokens
+            self.trace = trace ? answer.trace : nil
+        }
+    }
+
+    private func minion(_ context: AppContext) async throws -> Minion {
+        let owner = try context.parameters.require("user_id")
+        let id = try context.parameters.require("minion_id")
+        switch context.identity {
+        case .minion(let minion):
+            guard minion.id == id, minion.userID == owner else { throw APIError.notFound("minion") }
+            return minion
+        case .person(let user, _):
+            guard owner == user.id || user.role == .superuser else { throw APIError.notFound("user") }
+            return try await store.user(owner).minion(id)
+        case nil: throw APIError.unauthenticated
+        }
+    }
+
+    /// Earlier turns, oldest first.
+    private func history(_ fields: inout RequestFields) -> [ChatMessage] {
+        let entries = fields.objects("history", max: 100) ?? []
+        return entries.enumerated().compactMap { index, entry in
+            var inner = RequestFields(entry, prefix: "history[\(index)].")
+            let role = inner.required("role", length: 1...20)
+            let content = inner.required("content", length: 1...100_000)
+            if !role.isEmpty, role != "user", role != "assistant" { inner.fail("role", "must be user or assistant") }
+            fields.adopt(inner)
+            return ChatMessage(role == "assistant" ? .assistant : .user, content)
+        }
+    }
+
+    private func whole(_ request: Request, _ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
+        // A client that leaves before the answer is there cancels the upstream call.
+        try await request.body.consumeWithCancellationOnInboundClose { _ in
+            for try await event in pipeline.ask(minion, question) {
+                if case .done(let answer) = event { return Response.json(AnswerBody(answer, trace: trace)) }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func streamed(_ minion: Minion, _ question: Question, trace: Bool) -> Response {
+        ServerSentEvents.response { writer in
+            do {
+                for try await event in pipeline.ask(minion, question) {
+                    switch event {
+                    case .stage(let timing): try await writer.write(Self.frame("stage", timing))
+                    case .text(let text): try await writer.write(Self.frame("text", ["text": text]))
+                    case .done(let answer): try await writer.write(Self.frame("done", AnswerBody(answer, trace: trace)))
+                    }
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // The status line is long gone: the error is the stream's last event.
+                try await writer.write(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
+            }
+        }
+    }
+
+    private static func frame(_ event: String, _ value: some Encodable) throws -> ByteBuffer {
+        ServerSentEvents.frame(event: event, data: String(decoding: try JSONEncoder.api.encode(value), as: UTF8.self))
+    }
+}

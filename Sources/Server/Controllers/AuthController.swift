@@ -1,0 +1,82 @@
+import Foundation
+import Hummingbird
+import Store
+
+/// Register, log in, log out.
+struct AuthController: Sendable {
+    let accounts: Accounts
+    let audit: AuditLog
+    let throttle: LoginThrottle
+    let settings: Settings
+
+    private struct SignedIn: Encodable {
+        var token: String
+        var expiresAt: Date
+        var user: User
+    }
+
+    func routes(_ group: RouterGroup<AppContext>) {
+        group.post("register", use: register)
+        group.post("login", use: login)
+        group.group(context: PersonContext.self).post("logout", use: logout)
+    }
+
+    @Sendable func register(_ request: Request, context: AppContext) async throws -> Response {
+        guard settings.registration == "open" else {
+            throw APIError(status: .forbidden, code: "registration_closed", message: "registration is closed here: ask the operator for an account")
+        }
+        var fields = try await RequestFields(request, context: context)
+        let email = fields.required("email", length: 3...254)
+        let name = fields.string("name", length: 1...100)
+        let password = Self.password(&fields)
+        if !email.isEmpty, !Self.isAddress(email) { fields.fail("email", "is not an e-mail address") }
+        try fields.finish()
+        // Each registration costs a scrypt; the address is slowed like a log-in that failed.
+        try refuse(account: "register", address: context.remoteAddress)
+        throttle.failed(account: "register:\(context.remoteAddress ?? "")", address: context.remoteAddress)
+        let user = try await accounts.create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password)
+        try await audit.record(actor: user.id, action: "user.register", target: user.id)
+        return .json(try await signIn(user, request, context), status: .created)
+    }
+
+    @Sendable func login(_ request: Request, context: AppContext) async throws -> Response {
+        var fields = try await RequestFields(request, context: context)
+        let email = fields.required("email", length: 1...254)
+        let password = fields.required("password", length: 1...1000)
+        try fields.finish()
+        try refuse(account: email, address: context.remoteAddress)
+        guard let user = try await accounts.authenticate(email: email, password: password) else {
+            throttle.failed(account: email, address: context.remoteAddress)
+            // One answer for an unknown address, a wrong password and a closed account.
+            throw APIError(status: .unauthorized, code: "login_failed", message: "the address or the password is wrong")
+        }
+        throttle.succeeded(account: email)
+        return .json(try await signIn(user, request, context))
+    }
+
+    @Sendable func logout(_ request: Request, context: PersonContext) async throws -> Response {
+        try await accounts.closeSession(context.token)
+        return .noContent
+    }
+
+    private func signIn(_ user: User, _ request: Request, _ context: AppContext) async throws -> SignedIn {
+        let session = try await accounts.openSession(
+            user: user.id, lifetime: .seconds(settings.sessionHours * 3600), ip: context.remoteAddress, agent: request.headers[.userAgent])
+        return SignedIn(token: session.token, expiresAt: session.expiresAt, user: user)
+    }
+
+    private func refuse(account: String, address: String?) throws {
+        guard let wait = throttle.wait(account: account, address: address) else { return }
+        throw APIError(
+            status: .tooManyRequests, code: "too_many_attempts", message: "too many attempts: try again in \(wait) s", retryAfter: wait)
+    }
+
+    private static func password(_ fields: inout RequestFields) -> String {
+        fields.required("password", length: 10...1000)
+    }
+
+    /// Something before and after one @, a dot after it; whether it exists only a mail would tell.
+    static func isAddress(_ text: String) -> Bool {
+        text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Hummingbird
+import Pipeline
+import Providers
+import Store
+
+/// `/api/users/{user_id}/external-training/jobs`
+struct JobsController: Sendable {
+    let store: Store
+    let worker: JobWorker
+    let trainingEnabled: Bool
+
+    func routes(_ group: RouterGroup<OwnerContext>) {
+        group.get(use: list)
+        group.post(use: create)
+        group.get("{job_id}", use: show)
+        group.put("{job_id}", use: update)
+        group.delete("{job_id}", use: delete)
+        group.post("{job_id}/start", use: start)
+        group.post("{job_id}/stop", use: stop)
+        group.get("{job_id}/events", use: events)
+    }
+
+    @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).jobs(.from(request)))
+    }
+
+    @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).job(context.parameters.require("job_id")))
+    }
+
+    /// `"start": true` queues the job at once.
+    @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        var fields = try await RequestFields(request, context: context)
+        let draft = Self.read(&fields, current: nil)
+        let start = fields.bool("start") ?? false
+        try await check(draft, rows, &fields)
+        try fields.finish()
+        if start { try requireTraining() }
+        return try await Idempotent.create(request, fingerprint: "\(draft) \(start)", rows: rows) {
+            let job = try await rows.createJob(draft)
+            guard start else { return job }
+            let started = try await rows.startJob(job.id)
+            worker.nudge()
+            return started
+        }
+    }
+
+    @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        let current = try await rows.job(context.parameters.require("job_id"))
+        var fields = try await RequestFields(request, context: context)
+        let draft = Self.read(&fields, current: current)
+        try await check(draft, rows, &fields)
+        try fields.finish()
+        return .json(try await rows.updateJob(current.id, draft))
+    }
+
+    @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
+        try await store.user(context.owner).deleteJob(context.parameters.require("job_id"))
+        return .noContent
+    }
+
+    @Sendable func start(_ request: Request, context: OwnerContext) async throws -> Response {
+        try requireTraining()
+        let job = try await store.user(context.owner).startJob(context.parameters.require("job_id"))
+        worker.nudge()
+        return .json(job)
+    }
+
+    /// Replies when the work has ended and no process of it is left.
+    @Sendable func stop(_ request: Request, context: OwnerContext) async throws -> Response {
+        let job = try await store.user(context.owner).stopJob(context.parameters.require("job_id"))
+        await worker.stopped(job.id)
+        return .json(job)
+    }
+
+    /// The job's history from `Last-Event-ID` (or `?after=`) on, then live until the job ends.
+    @Sendable func events(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        let job = try await rows.job(context.parameters.require("job_id"))
+        let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
+        guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
+        return ServerSentEvents.response { writer in
+            var seq = after
+            var quiet = 0
+            while true {
+                // Status before events: what ended the job is then surely among the events read after it.
+                let isOver = try await !rows.job(job.id).status.isActive
+                let events = try await rows.jobEvents(job.id, after: seq)
+                for event in events {
+                    try await writer.write(ServerSentEvents.frame(id: String(event.seq), event: event.type, data: Self.data(event)))
+                    seq = event.seq
+                }
+                if events.count == 500 { continue }
+                if isOver { return }
+                quiet = events.isEmpty ? quiet + 1 : 0
+                if quiet > 0, quiet % 60 == 0 { try await writer.write(ServerSentEvents.comment) }
+                try await Task.sleep(for: .milliseconds(250))
+            }
+        }
+    }
+
+    private static func data(_ event: JobEvent) -> String {
+        var payload = (try? JSONValue(parsing: event.payload))?.objectValue ?? [:]
+        payload["at"] = .string(event.at.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        return JSONValue.object(payload).serialized()
+    }
+
+    private func requireTraining() throws {
+        guard trainingEnabled else {
+            throw APIError(status: .serviceUnavailable, code: "training_disabled", message: "training is switched off on this server (EXTERNAL_TRAINING_ENABLED)")
+        }
+    }
+
+    private static func read(_ fields: inout RequestFields, current: TrainingJob?) -> TrainingJobDraft {
+        var config = current?.config ?? TrainingConfig()
+        fields.nested("config") { inner in
+            config.rank = inner.integer("rank", 1...256) ?? config.rank
+            config.alpha = inner.integer("alpha", 1...512) ?? config.alpha
+            config.dropout = inner.number("dropout", 0...0.9) ?? config.dropout
+            config.learningRate = inner.number("learning_rate", 1e-7...1e-1) ?? config.learningRate
+            config.epochs = inner.integer("epochs", 1...100) ?? config.epochs
+            config.batchSize = inner.integer("batch_size", 1...256) ?? config.batchSize
+            config.maxTokens = inner.integer("max_tokens", 32...8192) ?? config.maxTokens
+            config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
+            config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
+            config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
+        }
+        let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
+        let kind = fields.choice("training_type", TrainingJob.Kind.self)
+        if current == nil, !fields.has("training_type") { fields.fail("training_type", "is required", hint: "hybrid, rag_only or lora_only") }
+        return TrainingJobDraft(
+            jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
+            trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [], config: config)
+    }
+
+    /// What the rows say of the fields: the minion and the datasets exist and suit the type.
+    private func check(_ draft: TrainingJobDraft, _ rows: UserStore, _ fields: inout RequestFields) async throws {
+        guard fields.problems.isEmpty else { return }
+        do { _ = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
+        var kinds: Set<Dataset.Kind> = []
+        for (index, id) in draft.datasetIDs.enumerated() {
+            do {
+                let dataset = try await rows.dataset(id)
+                kinds.insert(dataset.datasetType)
+                if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
+            } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
+        }
+        if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
+        guard fields.problems.isEmpty else { return }
+        if draft.trainingType.trainsAdapter, !kinds.contains(.jsonl) {
+            fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type jsonl (chat examples)")
+        }
+        if draft.trainingType.buildsCollection, !kinds.contains(.rag) {
+            fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type rag (documents)")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Hummingbird
+import LocalModels
+import Store
+
+/// What the server says of itself.
+struct MetaController: Sendable {
+    let store: Store
+    let engine: EnginePaths
+    let metrics: ServerMetrics
+    let specification: Data
+
+    private struct Readiness: Encodable {
+        var status: String
+        var database: String
+        var engine: String
+    }
+
+    func routes(_ router: Router<AppContext>) {
+        router.get("/", use: welcome)
+        router.get("/health") { _, _ in Response.json(["status": "ok", "version": AtelierVersion.current]) }
+        router.get("/ready", use: ready)
+        router.get("/metrics") { [metrics] _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text(version: AtelierVersion.current))))
+        }
+        router.get("/openapi.json") { [specification] _, _ in Response.json(data: specification) }
+    }
+
+    @Sendable func welcome(_ request: Request, context: AppContext) async throws -> Response {
+        let text = """
+            Atelier \(AtelierVersion.current)
+
+            GET  /openapi.json           every route, with its fields
+            POST /api/auth/login         {"email": "...", "password": "..."}
+            POST /v1/chat/completions    a minion as an OpenAI model, with a minion token
+
+            """
+        return Response(status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    /// 200 when questions can be answered, 503 with what is missing otherwise.
+    @Sendable func ready(_ request: Request, context: AppContext) async throws -> Response {
+        var readiness = Readiness(status: "ok", database: "ok", engine: engine.missing()?.message ?? "ok")
+        do { try await store.ping() } catch { readiness.database = "not reachable" }
+        if readiness.database != "ok" || readiness.engine != "ok" { readiness.status = "not ready" }
+        return .json(readiness, status: readiness.status == "ok" ? .ok : .serviceUnavailable)
+    }
+}
+
+/// The version of this build.
+public enum AtelierVersion {
+    public static let current = "0.1.0"
+}

@@ -1,0 +1,61 @@
+import Pipeline
+import Providers
+import Store
+
+/// From a request's body to the part of a minion its user writes.
+struct MinionFields {
+    let registry: ProviderRegistry
+    let offered: Set<String>
+
+    /// - Parameter current: what an absent field keeps; nil for a new minion.
+    func read(_ fields: inout RequestFields, current: Minion?) -> MinionDraft {
+        let name = current == nil ? fields.required("name", length: 1...100) : fields.string("name", length: 1...100) ?? current!.name
+        let provider = current == nil ? fields.required("provider", length: 1...60) : fields.string("provider", length: 1...60) ?? current!.provider
+        check(provider, "provider", &fields)
+        var draft = MinionDraft(
+            name: name, displayName: fields.string("display_name", length: 1...100) ?? current?.displayName ?? name, provider: provider,
+            modelID: current == nil ? fields.required("model_id") : fields.string("model_id", length: 1...200) ?? current!.modelID)
+        draft.baseURL = fields.string("base_url", length: 0...500) ?? current?.baseURL
+        if draft.baseURL == "" { draft.baseURL = nil }
+        draft.systemPrompt = fields.string("system_prompt", length: 0...20_000) ?? current?.systemPrompt ?? ""
+        draft.sampling = current?.sampling ?? .init()
+        draft.pipeline = current?.pipeline ?? .init()
+        draft.fallbacks = current?.fallbacks ?? []
+        fields.nested("sampling") { inner in
+            draft.sampling = SamplingSettings(
+                temperature: inner.number("temperature", 0...2), topP: inner.number("top_p", 0...1), maxTokens: inner.integer("max_tokens", 1...200_000),
+                seed: inner.integer("seed", 0...Int(Int32.max)))
+        }
+        fields.nested("pipeline") { inner in
+            draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
+            draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
+            draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
+            draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
+            draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale
+        }
+        if let entries = fields.objects("fallbacks", max: 8) {
+            draft.fallbacks = entries.enumerated().map { index, entry in
+                fallback(entry, index, &fields)
+            }
+        }
+        return draft
+    }
+
+    private func fallback(_ entry: [String: JSONValue], _ index: Int, _ fields: inout RequestFields) -> ModelRoute {
+        var inner = RequestFields(entry, prefix: "fallbacks[\(index)].")
+        let route = ModelRoute(provider: inner.required("provider", length: 1...60), model: inner.required("model"))
+        check(route.provider, "provider", &inner)
+        fields.adopt(inner)
+        return route
+    }
+
+    private func check(_ provider: String, _ field: String, _ fields: inout RequestFields) {
+        guard !provider.isEmpty, !offered.contains(provider) else { return }
+        fields.fail(field, "\"\(provider)\" is not a provider here", hint: "known: \(offered.sorted().joined(separator: ", "))")
+    }
+}
+
+extension RequestFields {
+    /// Takes over what an entry of a list found wrong.
+    mutating func adopt(_ inner: RequestFields) { addProblems(inner.remaining()) }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Hummingbird
+import LocalModels
+import Pipeline
+import Providers
+import Store
+
+/// `/api/users/{user_id}/minions`
+struct MinionsController: Sendable {
+    let store: Store
+    let data: DataDirectory
+    let registry: ProviderRegistry
+    let offered: Set<String>
+    let addresses: AddressPolicy
+    let server: AdapterServer
+    let library: CollectionLibrary
+
+    func routes(_ group: RouterGroup<OwnerContext>) {
+        group.get(use: list)
+        group.post(use: create)
+        group.get("{minion_id}", use: show)
+        group.put("{minion_id}", use: update)
+        group.delete("{minion_id}", use: delete)
+        group.post("{minion_id}/token", use: token)
+        group.get("{minion_id}/releases", use: releases)
+        group.get("{minion_id}/training-history", use: history)
+    }
+
+    @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).minions(.from(request)))
+    }
+
+    @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).minion(context.parameters.require("minion_id")))
+    }
+
+    @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
+        var fields = try await RequestFields(request, context: context)
+        let draft = MinionFields(registry: registry, offered: offered).read(&fields, current: nil)
+        try fields.finish()
+        try await check(draft)
+        let rows = store.user(context.owner)
+        return try await Idempotent.create(request, fingerprint: "\(draft)", rows: rows) { try await rows.createMinion(draft) }
+    }
+
+    @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        let current = try await rows.minion(context.parameters.require("minion_id"))
+        var fields = try await RequestFields(request, context: context)
+        let draft = MinionFields(registry: registry, offered: offered).read(&fields, current: current)
+        try fields.finish()
+        try await check(draft)
+        return .json(try await rows.updateMinion(current.id, draft))
+    }
+
+    @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
+        let id = try context.parameters.require("minion_id")
+        let folders = try await store.user(context.owner).deleteMinion(id)
+        for folder in folders {
+            await server.forget(under: data.url(folder))
+            await library.close(under: data.url(folder))
+            try data.remove(folder)
+        }
+        try await store.audit.record(actor: context.caller.id, action: "minion.delete", target: id)
+        return .noContent
+    }
+
+    /// The plaintext token is in this reply and nowhere else, ever.
+    @Sendable func token(_ request: Request, context: OwnerContext) async throws -> Response {
+        let id = try context.parameters.require("minion_id")
+        let token = try await store.user(context.owner).regenerateMinionToken(id)
+        try await store.audit.record(actor: context.caller.id, action: "minion.token", target: id)
+        return .json(["token": token, "minion_id": id], status: .created)
+    }
+
+    @Sendable func releases(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).releases(minionID: context.parameters.require("minion_id"), .from(request)))
+    }
+
+    @Sendable func history(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        let minion = try await rows.minion(context.parameters.require("minion_id"))
+        return .json(try await rows.jobs(.from(request), minionID: minion.id))
+    }
+
+    /// A base URL must not lead into the operator's network; checked here and again at each call.
+    private func check(_ draft: MinionDraft) async throws {
+        guard let url = draft.baseURL else { return }
+        do { try await addresses.check(url, provider: draft.provider) } catch let error as ProviderError {
+            throw APIError.invalid([.init(field: "base_url", code: error.kind.rawValue, message: error.message)])
+        }
+    }
+}

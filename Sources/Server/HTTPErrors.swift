@@ -1,0 +1,132 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Knowledge
+import LocalModels
+import Pipeline
+import Providers
+import Store
+
+/// What the API says of a failure. Every domain error is translated here and nowhere else.
+struct APIError: Error {
+    var status: HTTPResponse.Status
+    var code: String
+    var message: String
+    var details: [Detail] = []
+    var retryAfter: Int?
+
+    struct Detail: Encodable {
+        var field: String?
+        var line: Int?
+        var code: String?
+        var message: String?
+        var hint: String?
+    }
+
+    static let unauthenticated = APIError(
+        status: .unauthorized, code: "unauthenticated", message: "sign in first: send Authorization: Bearer with a session token")
+
+    static func notFound(_ what: String) -> APIError { APIError(status: .notFound, code: "not_found", message: "\(what) not found") }
+
+    static func invalid(_ details: [Detail]) -> APIError {
+        APIError(
+            status: .unprocessableContent, code: "invalid_request",
+            message: details.count == 1 ? "\(details[0].field.map { "\($0): " } ?? "")\(details[0].message ?? "invalid")" : "\(details.count) fields are not valid", details: details)
+    }
+
+    static func badRequest(_ message: String, code: String = "invalid_request", hint: String? = nil) -> APIError {
+        APIError(status: .badRequest, code: code, message: message, details: hint.map { [Detail(hint: $0)] } ?? [])
+    }
+
+    /// Translates whatever was thrown. An error nobody foresaw tells nothing of itself outside.
+    init(_ error: any Error) {
+        switch error {
+        case let error as APIError: self = error
+        case StoreError.notFound(let what): self = .notFound(what)
+        case StoreError.conflict(let field, let message):
+            self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
+        case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
+        case DatabaseError.foreignKeyViolation: self = .notFound("user")
+        case let error as DatasetInvalid:
+            self.init(
+                status: .unprocessableContent, code: "dataset_invalid", message: error.message,
+                details: error.problems.map { Detail(field: $0.field, line: $0.line, code: $0.code, message: $0.message, hint: $0.hint) })
+        case let error as UploadTooLarge:
+            self.init(
+                status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
+                details: [Detail(hint: "split it, or ask the operator to raise ATELIER_MAX_UPLOAD_MB")])
+        case let error as RouterError: self.init(error.last, attempts: error.attempts)
+        case let error as ProviderError: self.init(error, attempts: [])
+        case let error as KnowledgeError:
+            self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
+        case let error as LocalModelError:
+            self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+        case let error as KeyVault.Failure: self.init(status: .conflict, code: "key_unreadable", message: error.description)
+        case let error as HTTPError:
+            self.init(status: error.status, code: error.status == .contentTooLarge ? "body_too_large" : "http_\(error.status.code)", message: error.body ?? error.status.reasonPhrase)
+        default: self.init(status: .internalServerError, code: "internal", message: "something went wrong here; the server's log says what")
+        }
+    }
+
+    init(_ error: ProviderError, attempts: [Attempt]) {
+        let status: HTTPResponse.Status
+        let hint: String?
+        switch error.kind {
+        case .noKey: (status, hint) = (.conflict, "store a key for \(error.provider), or choose another provider for the minion")
+        case .authentication: (status, hint) = (.badGateway, "\(error.provider) refused the stored key: replace it with PUT /api/users/{user_id}/providers/\(error.provider)")
+        case .billing, .permission: (status, hint) = (.badGateway, "look at the account with \(error.provider)")
+        case .invalidRequest: (status, hint) = (.badGateway, "\(error.provider) refused the request: check the minion's model and settings")
+        case .notFound: (status, hint) = (.badGateway, "\(error.provider) does not know the model: check the minion's model_id")
+        case .rateLimited: (status, hint) = (.tooManyRequests, "wait, or add a fallback to the minion")
+        case .overloaded, .connection, .serverError, .cutStream, .malformedReply: (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
+        case .timeout: (status, hint) = (.gatewayTimeout, "try again, or add a fallback to the minion")
+        case .unsupported: (status, hint) = (.badGateway, nil)
+        }
+        self.init(
+            status: status, code: "provider_\(error.kind.rawValue)", message: error.description,
+            details: [Detail(hint: hint)] + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
+            retryAfter: error.kind == .rateLimited ? Int((error.retryAfter ?? 1).rounded(.up)) : nil)
+    }
+
+    init(status: HTTPResponse.Status, code: String, message: String, details: [Detail] = [], retryAfter: Int? = nil) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.retryAfter = retryAfter
+    }
+
+    private struct Body: Encodable {
+        struct Inner: Encodable {
+            var code: String
+            var message: String
+            var details: [Detail]
+        }
+        var error: Inner
+    }
+
+    /// The error's JSON.
+    var body: Data { (try? JSONEncoder.api.encode(Body(error: .init(code: code, message: message, details: details)))) ?? Data() }
+
+    func response() -> Response {
+        var response = Response.json(data: body, status: status)
+        if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
+        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
+    }
+}
+
+extension Response {
+    /// A JSON reply in the API's form.
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+        do { return json(data: try JSONEncoder.api.encode(value), status: status) } catch { return Response(status: .internalServerError) }
+    }
+
+    static func json(data: Data, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+    }
+
+    static var noContent: Response { Response(status: .noContent) }
+}

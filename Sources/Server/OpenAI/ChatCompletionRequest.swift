@@ -1,0 +1,81 @@
+import Pipeline
+import Providers
+
+/// A chat-completions body, as far as a minion can honour it. A field it cannot honour is refused by
+/// name rather than passed over, but for those that change nothing in the answer.
+struct ChatCompletionRequest {
+    var model: String
+    var question: Question
+    var includeUsage: Bool
+
+    /// Accepted because they only label the request or repeat a default.
+    private static let harmless: Set<String> = [
+        "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls", "presence_penalty", "frequency_penalty",
+    ]
+
+    init(_ object: [String: JSONValue]) throws {
+        var fields = RequestFields(object)
+        model = fields.required("model", length: 1...200)
+        let stream = fields.bool("stream") ?? false
+        var sampling = Sampling(temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1))
+        sampling.maxTokens = fields.integer("max_completion_tokens", 1...200_000) ?? fields.integer("max_tokens", 1...200_000)
+        _ = fields.has("max_tokens") ? fields.integer("max_tokens", 1...200_000) : nil
+        sampling.seed = fields.integer("seed", 0...Int(Int32.max))
+        if let stop = object["stop"], !stop.isNull {
+            sampling.stop = stop.stringValue.map { [$0] } ?? fields.strings("stop", max: 4)
+        }
+        var usage = false
+        fields.nested("stream_options") { inner in
+            usage = inner.bool("include_usage") ?? false
+            _ = inner.bool("include_obfuscation")
+        }
+        includeUsage = usage
+        if let n = fields.integer("n", 1...128), n != 1 { fields.fail("n", "only one choice is made") }
+        let messages = Self.messages(&fields)
+        if messages.last?.role != .user { fields.fail("messages", "the last message must be the user's") }
+        question = Question(messages: messages, sampling: sampling, stream: stream)
+        let unknown = fields.remaining().filter { detail in
+            guard detail.code == "unknown_field", let field = detail.field else { return true }
+            return !(Self.harmless.contains(field) || field == "stop" || object[field]?.isNull == true)
+        }
+        if let first = unknown.first {
+            let message =
+                first.code == "unknown_field" ? "Unsupported parameter: '\(first.field ?? "")' is not supported by a minion." : "Invalid '\(first.field ?? "")': \(first.message ?? "")"
+            throw APIError(status: .badRequest, code: first.code == "unknown_field" ? "unsupported_parameter" : "invalid_value", message: message, details: [first])
+        }
+    }
+
+    private static func messages(_ fields: inout RequestFields) -> [ChatMessage] {
+        guard fields.has("messages") else {
+            fields.fail("messages", "is required")
+            _ = fields.objects("messages", max: 0)
+            return []
+        }
+        return (fields.objects("messages", max: 1000) ?? []).enumerated().compactMap { index, entry in
+            let field = "messages[\(index)]"
+            let role: ChatMessage.Role? =
+                switch entry["role"]?.stringValue {
+                case "system", "developer": .system
+                case "user": .user
+                case "assistant": .assistant
+                default: nil
+                }
+            guard let role else {
+                fields.fail("\(field).role", "must be system, developer, user or assistant")
+                return nil
+            }
+            guard let content = entry["content"].flatMap(text) else {
+                fields.fail("\(field).content", "must be text or a list of text parts")
+                return nil
+            }
+            return ChatMessage(role, content)
+        }
+    }
+
+    private static func text(_ content: JSONValue) -> String? {
+        if let text = content.stringValue { return text }
+        guard let parts = content.arrayValue else { return nil }
+        let texts = parts.map { $0["type"]?.stringValue == "text" ? $0["text"]?.stringValue : nil }
+        return texts.contains(nil) ? nil : texts.compactMap { $0 }.joined(separator: "\n")
+    }
+}

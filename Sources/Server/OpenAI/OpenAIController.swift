@@ -1,0 +1,89 @@
+import Foundation
+import Hummingbird
+import Pipeline
+import Providers
+import Store
+
+/// `/v1`: a minion, seen as an OpenAI model. The minion token is the API key.
+struct OpenAIController: Sendable {
+    let pipeline: AnswerPipeline
+
+    func routes(_ group: RouterGroup<AppContext>) {
+        group.get("models", use: models)
+        group.get("models/{model}", use: model)
+        group.post("chat/completions", use: chat)
+    }
+
+    @Sendable func models(_ request: Request, context: AppContext) async throws -> Response {
+        let minion = try minion(request, context)
+        return .json(data: Data(JSONValue.object(["object": "list", "data": [Self.entry(minion)]]).serialized().utf8))
+    }
+
+    @Sendable func model(_ request: Request, context: AppContext) async throws -> Response {
+        let minion = try minion(request, context)
+        let name = try context.parameters.require("model")
+        guard Self.names(minion).contains(name) else { throw Self.unknownModel(name, minion) }
+        return .json(data: Data(Self.entry(minion).serialized().utf8))
+    }
+
+    @Sendable func chat(_ request: Request, context: AppContext) async throws -> Response {
+        let minion = try minion(request, context)
+        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
+        guard let object = (try? JSONValue(parsing: buffer))?.objectValue else {
+            throw APIError.badRequest("We could not parse the JSON body of your request.", code: "invalid_json")
+        }
+        let parsed = try ChatCompletionRequest(object)
+        guard Self.names(minion).contains(parsed.model) else { throw Self.unknownModel(parsed.model, minion) }
+        let reply = ChatCompletionReply(model: parsed.model)
+        guard parsed.question.stream else { return try await whole(request, minion, parsed, reply) }
+        return ServerSentEvents.response { writer in
+            do {
+                try await writer.write(ServerSentEvents.frame(data: reply.chunk(["role": "assistant", "content": ""])))
+                for try await event in pipeline.ask(minion, parsed.question) {
+                    switch event {
+                    case .stage: break
+                    case .text(let text): try await writer.write(ServerSentEvents.frame(data: reply.chunk(["content": .string(text)])))
+                    case .done(let answer):
+                        try await writer.write(ServerSentEvents.frame(data: reply.chunk([:], finish: answer.finishReason)))
+                        if parsed.includeUsage { try await writer.write(ServerSentEvents.frame(data: reply.usageChunk(answer))) }
+                        try await writer.write(ServerSentEvents.frame(data: "[DONE]"))
+                    }
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // No [DONE]: a cut answer must not look like a whole one.
+                try await writer.write(ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(error)), as: UTF8.self)))
+            }
+        }
+    }
+
+    private func whole(_ request: Request, _ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
+        try await request.body.consumeWithCancellationOnInboundClose { _ in
+            for try await event in pipeline.ask(minion, parsed.question) {
+                if case .done(let answer) = event { return Response.json(data: Data(reply.whole(answer).utf8)) }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func minion(_ request: Request, _ context: AppContext) throws -> Minion {
+        guard case .minion(let minion) = context.identity else { throw OpenAIErrors.wrongKey(AuthMiddleware.bearer(request)) }
+        return minion
+    }
+
+    private static func names(_ minion: Minion) -> Set<String> { [minion.displayName, minion.name, minion.id] }
+
+    private static func entry(_ minion: Minion) -> JSONValue {
+        [
+            "id": .string(minion.displayName), "object": "model", "created": .int(Int(minion.createdAt.timeIntervalSince1970)), "owned_by": "atelier",
+        ]
+    }
+
+    private static func unknownModel(_ name: String, _ minion: Minion) -> APIError {
+        APIError(
+            status: .notFound, code: "model_not_found",
+            message: "The model `\(name.prefix(100))` does not exist or this token does not speak for it; it speaks for `\(minion.displayName)`.",
+            details: [.init(field: "model")])
+    }
+}

@@ -1,0 +1,43 @@
+import Foundation
+import Hummingbird
+import Providers
+
+/// OpenAI's error object (https://platform.openai.com/docs/guides/error-codes).
+enum OpenAIErrors {
+    static func response(_ error: APIError) -> Response {
+        var response = Response.json(data: body(error), status: error.status)
+        if let retryAfter = error.retryAfter { response.headers[.retryAfter] = String(retryAfter) }
+        return response
+    }
+
+    static func body(_ error: APIError) -> Data {
+        let type: String =
+            switch error.status.code {
+            case 401: "invalid_request_error"
+            case 400, 404, 413, 422: "invalid_request_error"
+            case 429: "rate_limit_error"
+            default: "api_error"
+            }
+        let code = error.status == .unauthorized ? "invalid_api_key" : error.code
+        let object: JSONValue = [
+            "error": [
+                "message": .string(error.message), "type": .string(type), "param": error.details.first?.field.map { .string($0) } ?? .null,
+                "code": .string(code),
+            ]
+        ]
+        return Data(object.serialized().utf8)
+    }
+
+    /// OpenAI's 401, with all of the key but its ends hidden.
+    static func wrongKey(_ key: String?) -> APIError {
+        guard let key else {
+            return APIError(
+                status: .unauthorized, code: "invalid_api_key",
+                message: "You didn't provide an API key. Send a minion token in an Authorization header: Authorization: Bearer minion_…")
+        }
+        let shown = key.count > 12 ? "\(key.prefix(4))…\(key.suffix(2))" : "…"
+        return APIError(
+            status: .unauthorized, code: "invalid_api_key",
+            message: "Incorrect API key provided: \(shown). A minion's token is made with POST /api/users/{user_id}/minions/{minion_id}/token.")
+    }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Hummingbird
+import Providers
+
+/// Reads a JSON body field by field and remembers everything that is wrong with it, so that one
+/// reply names every field at once. A field nobody asked for is an error too: it is a typing mistake.
+struct RequestFields {
+    private let object: [String: JSONValue]
+    private let prefix: String
+    private var asked: Set<String> = []
+    private(set) var problems: [APIError.Detail] = []
+
+    init(_ request: Request, context: some RequestContext) async throws {
+        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
+        guard buffer.readableBytes > 0 else { throw APIError.badRequest("the body is empty; send a JSON object", code: "invalid_json") }
+        guard let value = try? JSONValue(parsing: buffer) else { throw APIError.badRequest("the body is not JSON", code: "invalid_json") }
+        guard let object = value.objectValue else { throw APIError.badRequest("the body is not a JSON object", code: "invalid_json") }
+        self.init(object)
+    }
+
+    init(_ object: [String: JSONValue], prefix: String = "") {
+        self.object = object
+        self.prefix = prefix
+    }
+
+    mutating func fail(_ field: String, _ message: String, hint: String? = nil) {
+        problems.append(.init(field: prefix + field, code: "invalid", message: message, hint: hint))
+    }
+
+    func has(_ field: String) -> Bool { object[field].map { !$0.isNull } ?? false }
+
+    private mutating func value(_ field: String) -> JSONValue? {
+        asked.insert(field)
+        guard let value = object[field], !value.isNull else { return nil }
+        return value
+    }
+
+    mutating func string(_ field: String, length: ClosedRange<Int> = 0...200) -> String? {
+        guard let value = value(field) else { return nil }
+        guard let text = value.stringValue else {
+            fail(field, "must be text")
+            return nil
+        }
+        let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard length.contains(trimmed.count) else {
+            fail(field, length.lowerBound > 0 && trimmed.count < length.lowerBound ? "must have at least \(length.lowerBound) character\(length.lowerBound == 1 ? "" : "s")" : "must have at most \(length.upperBound) characters")
+            return nil
+        }
+        return trimmed
+    }
+
+    mutating func required(_ field: String, length: ClosedRange<Int> = 1...200) -> String {
+        if !has(field) {
+            asked.insert(field)
+            fail(field, "is required")
+            return ""
+        }
+        return string(field, length: length) ?? ""
+    }
+
+    mutating func integer(_ field: String, _ range: ClosedRange<Int>) -> Int? {
+        guard let value = value(field) else { return nil }
+        guard let number = value.intValue, range.contains(number) else {
+            fail(field, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+
+    mutating func number(_ field: String, _ range: ClosedRange<Double>) -> Double? {
+        guard let value = value(field) else { return nil }
+        guard let number = value.doubleValue, range.contains(number) else {
+            fail(field, "must be a number from \(range.lowerBound.formatted()) to \(range.upperBound.formatted())")
+            return nil
+        }
+        return number
+    }
+
+    mutating func bool(_ field: String) -> Bool? {
+        guard let value = value(field) else { return nil }
+        guard let flag = value.boolValue else {
+            fail(field, "must be true or false")
+            return nil
+        }
+        return flag
+    }
+
+    mutating func strings(_ field: String, max: Int = 100) -> [String]? {
+        guard let value = value(field) else { return nil }
+        guard let list = value.arrayValue, list.count <= max, list.allSatisfy({ $0.stringValue != nil }) else {
+            fail(field, "must be a list of at most \(max) texts")
+            return nil
+        }
+        return list.compactMap(\.stringValue)
+    }
+
+    mutating func objects(_ field: String, max: Int) -> [[String: JSONValue]]? {
+        guard let value = value(field) else { return nil }
+        guard let list = value.arrayValue, list.count <= max, list.allSatisfy({ $0.objectValue != nil }) else {
+            fail(field, "must be a list of at most \(max) objects")
+            return nil
+        }
+        return list.compactMap(\.objectValue)
+    }
+
+    mutating func choice<T: RawRepresentable & CaseIterable>(_ field: String, _ type: T.Type) -> T? where T.RawValue == String {
+        guard let value = value(field) else { return nil }
+        guard let choice = value.stringValue.flatMap(T.init(rawValue:)) else {
+            fail(field, "must be one of \(T.allCases.map(\.rawValue).joined(separator: ", "))")
+            return nil
+        }
+        return choice
+    }
+
+    /// Reads an object within the object; its problems join this one's.
+    mutating func nested(_ field: String, _ body: (inout RequestFields) -> Void) {
+        guard let value = value(field) else { return }
+        guard let object = value.objectValue else { return fail(field, "must be an object") }
+        var inner = RequestFields(object, prefix: "\(prefix)\(field).")
+        body(&inner)
+        problems += inner.remaining()
+    }
+
+    /// Everything that was wrong, unknown fields included.
+    func remaining() -> [APIError.Detail] {
+        problems
+            + object.keys.filter { !asked.contains($0) }.sorted().map {
+                .init(field: prefix + $0, code: "unknown_field", message: "is not a field of this request", hint: "known here: \(asked.sorted().joined(separator: ", "))")
+            }
+    }
+
+    mutating func addProblems(_ more: [APIError.Detail]) { problems += more }
+
+    func finish() throws {
+        let all = remaining()
+        if !all.isEmpty { throw APIError.invalid(all) }
+    }
+}

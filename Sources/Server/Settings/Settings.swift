@@ -1,0 +1,107 @@
+import Configuration
+import Foundation
+import SystemPackage
+
+/// Everything that can be set, from flags, the environment, or a `.env` file, in that order.
+/// `docs/operations.md` lists the keys; a test holds that list against this file.
+public struct Settings: Sendable {
+    /// `ATELIER_HOST`: address to listen on.
+    public var host = "127.0.0.1"
+    /// `ATELIER_PORT`: port to listen on; 0 chooses a free one.
+    public var port = 8080
+    /// `ATELIER_DATA_DIR`: the folder everything is kept in.
+    public var dataDirectory = "data"
+    /// `ATELIER_ENGINE_DIR`: the folder with the Python engine's scripts.
+    public var engineDirectory = "engine"
+    /// `ATELIER_PYTHON`: the engine's Python.
+    public var python = ".venv/bin/python"
+    /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
+    public var logLevel = "info"
+    /// `ATELIER_REGISTRATION`: `open` lets anybody register, `closed` only superusers' commands.
+    public var registration = "open"
+    /// `ATELIER_SESSION_HOURS`: how long a log-in lasts.
+    public var sessionHours = 168
+    /// `ATELIER_MAX_UPLOAD_MB`: largest dataset, in MiB.
+    public var maxUploadMegabytes = 512
+    /// `ATELIER_ALLOW_PRIVATE_UPSTREAMS`: whether base URLs may lead to loopback and private
+    /// addresses. Unset: only while the server itself listens on loopback.
+    public var allowPrivateUpstreams: Bool?
+    /// `ATELIER_SCRYPT_COST`: log2 of scrypt's work factor for new passwords, 10 to 20.
+    public var scryptCost = 15
+    /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
+    public var localThreads = 2
+    /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
+    public var trainingEnabled = true
+    /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
+    public var encryptionKeys = ""
+    /// `DEFAULT_PROVIDERS`: ids of the providers on offer, with commas; empty offers all.
+    public var defaultProviders: [String] = []
+
+    public init() {}
+
+    /// - Parameters:
+    ///   - flags: values from the command line by key, e.g. `atelier.port`.
+    /// - Throws: ``SettingsError`` naming the key.
+    public static func load(flags: [String: String] = [:], environmentFile: String = ".env") async throws -> Settings {
+        let flagValues = flags.map { (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false)) }
+        let reader = ConfigReader(providers: [
+            InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: flagValues)),
+            EnvironmentVariablesProvider(),
+            try await EnvironmentVariablesProvider(environmentFilePath: FilePath(environmentFile), allowMissing: true),
+        ])
+        func text(_ key: String) -> String? { reader.string(forKey: ConfigKey(key)).flatMap { $0.isEmpty ? nil : $0 } }
+        func number(_ key: String, _ range: ClosedRange<Int>, _ fallback: Int) throws -> Int {
+            guard let value = text(key) else { return fallback }
+            guard let number = Int(value), range.contains(number) else {
+                throw SettingsError(key: key, message: "\"\(value)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        func flag(_ key: String) throws -> Bool? {
+            guard let value = text(key)?.lowercased() else { return nil }
+            if ["1", "true", "yes", "on"].contains(value) { return true }
+            if ["0", "false", "no", "off"].contains(value) { return false }
+            throw SettingsError(key: key, message: "\"\(value)\" is neither true nor false")
+        }
+        func choice(_ key: String, _ choices: [String], _ fallback: String) throws -> String {
+            let value = text(key)?.lowercased() ?? fallback
+            guard choices.contains(value) else {
+                throw SettingsError(key: key, message: "\"\(value)\" is none of \(choices.joined(separator: ", "))")
+            }
+            return value
+        }
+        var settings = Settings()
+        settings.host = text("atelier.host") ?? settings.host
+        settings.port = try number("atelier.port", 0...65535, settings.port)
+        settings.dataDirectory = text("atelier.data.dir") ?? settings.dataDirectory
+        settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
+        settings.python = text("atelier.python") ?? settings.python
+        settings.logLevel = try choice(
+            "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
+        settings.registration = try choice("atelier.registration", ["open", "closed"], settings.registration)
+        settings.sessionHours = try number("atelier.session.hours", 1...8760, settings.sessionHours)
+        settings.maxUploadMegabytes = try number("atelier.max.upload.mb", 1...1_000_000, settings.maxUploadMegabytes)
+        settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
+        settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
+        settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
+        settings.encryptionKeys = text("api.key.encryption.key") ?? ""
+        settings.defaultProviders =
+            text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
+        return settings
+    }
+
+    /// Whether only this machine can reach the server.
+    var listensOnLoopback: Bool { ["127.0.0.1", "localhost", "::1"].contains(host) }
+
+    var reachesPrivateUpstreams: Bool { allowPrivateUpstreams ?? listensOnLoopback }
+}
+
+/// A setting that cannot be used.
+public struct SettingsError: Error, Sendable, CustomStringConvertible {
+    public var key: String
+    public var message: String
+    public var description: String {
+        "\(key.uppercased().replacingOccurrences(of: ".", with: "_")): \(message)"
+    }
+}
