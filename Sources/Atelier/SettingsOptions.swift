@@ -1,0 +1,27 @@
+import ArgumentParser
+import Logging
+import Server
+
+/// Flags every command that touches the data directory shares. A flag wins over the environment,
+/// the environment over `.env`.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "Folder everything is kept in (ATELIER_DATA_DIR).")
+    var dataDir: String?
+
+    @Option(help: "trace, debug, info, notice, warning or error (ATELIER_LOG_LEVEL).")
+    var logLevel: String?
+
+    func settings(_ more: [String: String?] = [:]) async throws -> Settings {
+        var flags = more.compactMapValues { $0 }
+        flags["atelier.data.dir"] = dataDir
+        flags["atelier.log.level"] = logLevel
+        do { return try await Settings.load(flags: flags) } catch let error as SettingsError { throw ValidationError(error.description) }
+    }
+}
+
+/// A logger to standard error: standard output is for results.
+func makeLogger(_ settings: Settings) -> Logger {
+    var logger = Logger(label: "atelier", factory: StreamLogHandler.standardError(label:))
+    logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .info
+    return logger
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import Server
+import Store
+
+struct UserCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user", abstract: "Create and list accounts, set passwords.", subcommands: [Create.self, List.self, Password.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create an account.", discussion: "Without --password-stdin a random password is made and printed once.")
+
+        @Argument(help: "The e-mail address to log in with.") var email: String
+        @Option(help: "The name to show.") var name: String?
+        @Flag(help: "May see and change everything, and administer.") var superuser = false
+        @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let settings = try await options.settings()
+            let store = try await App.openStore(settings, logger: makeLogger(settings))
+            let password = try readPassword(passwordStdin)
+            do {
+                let user = try await store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
+                    .create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
+                print("id        \(user.id)\nemail     \(user.email)\nrole      \(user.role.rawValue)")
+                if !passwordStdin { print("password  \(password)") }
+            } catch StoreError.conflict(_, let message) { throw ValidationError("\(email): \(message)") }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List all accounts.")
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let settings = try await options.settings()
+            let accounts = try await App.openStore(settings, logger: makeLogger(settings)).accounts()
+            for user in try await accounts.users(.all).items {
+                print("\(user.id)  \(user.role.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))  \(user.isActive ? "active" : "closed")  \(user.email)")
+            }
+        }
+    }
+
+    struct Password: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Set an account's password; its sessions end.")
+        @Argument(help: "The account's e-mail address.") var email: String
+        @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let settings = try await options.settings()
+            let store = try await App.openStore(settings, logger: makeLogger(settings))
+            let password = try readPassword(passwordStdin)
+            do {
+                try await store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost)).setPassword(password, email: email)
+            } catch StoreError.notFound { throw ValidationError("there is no account \(email)") }
+            if !passwordStdin { print("password  \(password)") }
+        }
+    }
+}
+
+private func readPassword(_ fromStandardInput: Bool) throws -> String {
+    guard fromStandardInput else { return Token.password() }
+    guard let line = readLine(), line.count >= 10 else { throw ValidationError("the password needs at least 10 characters") }
+    return line
+}
