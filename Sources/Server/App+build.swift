@@ -70,7 +70,7 @@ public struct App: Sendable {
     }
 
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
-    func router() throws -> Hummingbird.Router<AppContext> {
+    public func router() throws -> Hummingbird.Router<AppContext> {
         let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
         let offered = Set(settings.defaultProviders.isEmpty ? registry.all.map(\.id) : settings.defaultProviders)
         let router = Hummingbird.Router(context: AppContext.self)

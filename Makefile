@@ -1,0 +1,48 @@
+# `make demo` and `make test` do everything on a fresh machine; the rest is for working on Atelier.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ATELIER_DATA_DIR ?= data
+export ATELIER_DATA_DIR
+# One configuration for the program and its tests, so that nothing is built twice.
+SWIFT_FLAGS := -c release
+ATELIER := .build/release/atelier
+
+.PHONY: help setup demo serve test test-swift test-engine test-e2e format lint clean
+
+help:  ## List the commands.
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup:  ## Install what is missing: system packages, .venv, models, and build the server.
+	@scripts/setup.sh
+
+demo: setup  ## Train the sample minion, ask it, and keep serving (EXIT=1 leaves when done).
+	@$(ATELIER) demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
+
+serve: setup  ## Run the server.
+	@$(ATELIER) serve
+
+test:  ## Every suite: Swift, Python, end to end, demo. Ends with `N passed, N failed, N skipped`.
+	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@.venv/bin/python scripts/run_tests.py
+
+test-swift:  ## The Swift tests alone.
+	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@.venv/bin/python scripts/run_tests.py swift
+
+test-engine:  ## The engine's Python tests alone.
+	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@.venv/bin/python scripts/run_tests.py engine
+
+test-e2e: setup  ## The end-to-end tests alone.
+	@.venv/bin/python scripts/run_tests.py e2e
+
+format:  ## Format the Swift sources in place.
+	@swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+lint:  ## Check the format without changing anything.
+	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+clean:  ## Remove what was built; keeps data/.
+	@rm -rf .build .venv .setup

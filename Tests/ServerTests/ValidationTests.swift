@@ -1,0 +1,123 @@
+import Foundation
+import HTTPTypes
+import Server
+import Testing
+
+@Suite struct ValidationTests {
+    @Test(arguments: [
+        ("", "invalid_json", nil), ("nonsense", "invalid_json", nil), ("[]", "invalid_json", nil),
+        ("{}", "invalid_request", "name"),
+        (#"{"name":5,"provider":"local","model_id":"m"}"#, "invalid_request", "name"),
+        (#"{"name":"n","provider":"nope","model_id":"m"}"#, "invalid_request", "provider"),
+        (#"{"name":"n","provider":"local","model_id":"m","colour":"red"}"#, "invalid_request", "colour"),
+        (#"{"name":"n","provider":"local","model_id":"m","sampling":{"temperature":9}}"#, "invalid_request", "sampling.temperature"),
+        (#"{"name":"n","provider":"local","model_id":"m","pipeline":{"top_k":true}}"#, "invalid_request", "pipeline.top_k"),
+        (#"{"name":"n","provider":"local","model_id":"m","fallbacks":[{"provider":"x","model":"m"}]}"#, "invalid_request", "fallbacks[0].provider"),
+        (#"{"name":"n","provider":"custom","model_id":"m","base_url":"http://169.254.169.254/latest"}"#, "invalid_request", "base_url"),
+        (#"{"name":"n","provider":"custom","model_id":"m","base_url":"file:///etc/passwd"}"#, "invalid_request", "base_url"),
+    ] as [(String, String, String?)])
+    func aWrongMinionIsRefusedByField(body: String, code: String, field: String?) async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let reply = try await server.send(.post, "\(ann.base)/minions", body, token: ann.token)
+            #expect((400..<500).contains(reply.status) && reply.code == code)
+            if let field { #expect(reply.details.contains { $0["field"] as? String == field }, "\(reply.text)") }
+            #expect((try await server.send(.get, "\(ann.base)/minions", token: ann.token).json["items"] as? [Any])?.isEmpty == true)
+        }
+    }
+
+    @Test func anUpdateKeepsWhatItDoesNotName() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let body = #"{"name":"n","display_name":"d","provider":"local","model_id":"m","system_prompt":"p","sampling":{"seed":3}}"#
+            let id = try #require(try await server.send(.post, "\(ann.base)/minions", body, token: ann.token).json["id"] as? String)
+            let reply = try await server.send(.put, "\(ann.base)/minions/\(id)", #"{"provider":"openai","model_id":"gpt"}"#, token: ann.token)
+            #expect(reply.status == 200 && reply.json["system_prompt"] as? String == "p" && reply.json["provider"] as? String == "openai")
+            #expect((reply.json["sampling"] as? [String: Any])?["seed"] as? Int == 3)
+        }
+    }
+
+    @Test func aPrivateUpstreamIsRefusedUnlessTheServerIsPrivateItself() async throws {
+        let body = #"{"provider":"custom","base_url":"http://127.0.0.1:9/v1"}"#
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            #expect(try await server.send(.post, "\(ann.base)/providers", body, token: ann.token).status == 201)
+        }
+        try await TestServer.run({ $0.host = "0.0.0.0" }) { server in
+            let ann = try await server.person("ann")
+            let reply = try await server.send(.post, "\(ann.base)/providers", body, token: ann.token)
+            #expect(reply.status == 422 && reply.details.first?["field"] as? String == "base_url")
+        }
+        try await TestServer.run({ $0.host = "0.0.0.0"; $0.allowPrivateUpstreams = true }) { server in
+            let ann = try await server.person("ann")
+            #expect(try await server.send(.post, "\(ann.base)/providers", body, token: ann.token).status == 201)
+        }
+    }
+
+    @Test func aJobNeedsTheDatasetsOfItsKind() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let minion = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
+            let dataset = try #require(
+                try await server.send(.post, "\(ann.base)/training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat, token: ann.token)
+                    .json["id"] as? String)
+            func create(_ kind: String, _ more: String = "") async throws -> TestServer.Reply {
+                let body = #"{"minion_id":"\#(minion)","training_type":"\#(kind)","dataset_ids":["\#(dataset)"]\#(more)}"#
+                return try await server.send(.post, "\(ann.base)/external-training/jobs", body, token: ann.token)
+            }
+            #expect(try await create("rag_only").details.first?["field"] as? String == "dataset_ids")
+            #expect(try await create("hybrid").status == 422)
+            #expect(try await create("lora_only", #","config":{"rank":0}"#).details.first?["field"] as? String == "config.rank")
+            let made = try await create("lora_only")
+            #expect(made.status == 201 && made.json["status"] as? String == "PENDING")
+            #expect((made.json["config"] as? [String: Any])?["rank"] as? Int == 16)
+        }
+    }
+
+    @Test func trainingCanBeSwitchedOff() async throws {
+        try await TestServer.run({ $0.trainingEnabled = false }) { server in
+            let ann = try await server.person("ann")
+            let reply = try await server.send(.post, "\(ann.base)/external-training/jobs/x/start", token: ann.token)
+            #expect(reply.status == 503 && reply.code == "training_disabled")
+        }
+    }
+
+    @Test func onlyTheOfferedProvidersAreShownAndTaken() async throws {
+        try await TestServer.run({ $0.defaultProviders = ["local", "openai"] }) { server in
+            let ann = try await server.person("ann")
+            let items = try await server.send(.get, "\(ann.base)/providers", token: ann.token).json["items"] as? [[String: Any]]
+            #expect(Set(items?.compactMap { $0["provider"] as? String } ?? []) == ["local", "openai"])
+            let reply = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"anthropic","api_key":"k"}"#, token: ann.token)
+            #expect(reply.status == 422 && reply.details.first?["field"] as? String == "provider")
+        }
+    }
+
+    @Test func aStoredKeyNeverLeavesAgain() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let secret = "sk-verysecret-0123456789abcd"
+            let made = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"\#(secret)"}"#, token: ann.token)
+            #expect(made.status == 201 && (made.json["key"] as? [String: Any])?["key_hint"] as? String == "…abcd")
+            for path in ["providers", "providers/openai"] {
+                #expect(!(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token)).text.contains("verysecret"))
+            }
+            let files = try #require(FileManager.default.enumerator(at: server.folder, includingPropertiesForKeys: nil))
+            for case let file as URL in Array(files) {
+                guard let data = try? Data(contentsOf: file) else { continue }
+                #expect(data.range(of: Data("verysecret".utf8)) == nil, "the key stands in \(file.lastPathComponent)")
+            }
+        }
+    }
+
+    @Test func theSameIdempotencyKeyCreatesOnce() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let headers: HTTPFields = [.init("Idempotency-Key")!: "one"]
+            let first = try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token, headers: headers)
+            let second = try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token, headers: headers)
+            #expect(first.status == 201 && second.status == 201 && first.text == second.text)
+            let other = TestServer.minion.replacingOccurrences(of: "Wick", with: "Other")
+            #expect(try await server.send(.post, "\(ann.base)/minions", other, token: ann.token, headers: headers).status == 422)
+        }
+    }
+}

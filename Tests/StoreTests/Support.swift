@@ -1,0 +1,43 @@
+import Foundation
+import Store
+
+/// A store on a real SQLite file of its own, gone with the test.
+struct TemporaryStore {
+    let store: Store
+    let folder: URL
+
+    static func make() async throws -> TemporaryStore {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-store-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let store = try await Store(
+            database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: Fernet.generateKey()))
+        return TemporaryStore(store: store, folder: folder)
+    }
+
+    func close() {
+        try? store.close()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// scrypt at its cheapest: these tests are not about its cost.
+    var accounts: Accounts { store.accounts(hasher: PasswordHasher(costExponent: 4)) }
+
+    func user(_ name: String, role: User.Role = .user) async throws -> User {
+        try await accounts.create(email: "\(name)@example.org", name: name, password: "long enough", role: role)
+    }
+}
+
+func withStore(_ body: (TemporaryStore) async throws -> Void) async throws {
+    let store = try await TemporaryStore.make()
+    do { try await body(store) } catch {
+        store.close()
+        throw error
+    }
+    store.close()
+}
+
+extension MinionDraft {
+    static func sample(_ name: String = "Wick") -> MinionDraft {
+        MinionDraft(name: name, displayName: name, provider: "local", modelID: "smollm2-135m-instruct")
+    }
+}

@@ -1,0 +1,159 @@
+"""Run every test suite and add up their results.
+
+    .venv/bin/python scripts/run_tests.py [swift] [engine] [e2e] [demo]
+
+Each suite's output goes to .setup/test-NAME.log; what failed is printed. The last line is
+`N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".setup"
+PYTHON = str(ROOT / ".venv/bin/python")
+DATA = pathlib.Path(os.environ.get("ATELIER_DATA_DIR", "data"))
+if not DATA.is_absolute():
+    DATA = ROOT / DATA
+
+
+@dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a command into its log; a line every half minute says that it is still at work."""
+    LOGS.mkdir(exist_ok=True)
+    log = LOGS / f"test-{name}.log"
+    start = last = time.monotonic()
+    with log.open("wb") as out:
+        child = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **(environment or {})}
+        )
+        while True:
+            try:
+                status = child.wait(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() - last >= 30:
+                    last = time.monotonic()
+                    tail = log.read_text(errors="replace").strip().splitlines()
+                    print(f"  {name}: {int(last - start)} s … {tail[-1][:100] if tail else ''}", flush=True)
+    print(f"  {name}: ended after {int(time.monotonic() - start)} s", flush=True)
+    return status, log.read_text(errors="replace")
+
+
+def complain(name: str, text: str, pattern: str) -> None:
+    lines = text.splitlines()
+    wanted = [line for line in lines if re.search(pattern, line)] or lines[-40:]
+    print(f"--- {name}: what failed (whole log: .setup/test-{name}.log)")
+    print("\n".join(wanted[:80]), flush=True)
+
+
+def print_measured(text: str) -> None:
+    """Figures that tests report, so that a run shows them without its logs."""
+    for line in text.splitlines():
+        if "measured:" in line:
+            print("  " + line.strip())
+
+
+def swift() -> Result:
+    print("Swift: build (the first time 10 to 20 minutes)", flush=True)
+    status, text = run("swift-build", ["swift", "build", "-c", "release", "--build-tests"])
+    if status != 0:
+        complain("swift-build", text, r"error:")
+        return Result(failed=1)
+    # The real llama.cpp server that the OpenAI and Anthropic dialects are tested against.
+    server = subprocess.Popen(
+        [PYTHON, "engine/serve.py", "--model", str(DATA / "models/smollm2-135m-instruct/model.gguf"), "--port", "0"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, text=True,
+    )
+    ready = server.stdout.readline()
+    found = re.search(r'"url": ?"([^"]+)"', ready)
+    environment = {"ATELIER_DATA_DIR": str(DATA)}
+    if found:
+        environment["ATELIER_TEST_LLAMA_URL"] = found.group(1)
+    print("Swift: test", flush=True)
+    status, text = run("swift", ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"], environment)
+    server.stdin.close()
+    server.wait()
+    result = Result(
+        passed=len(re.findall(r"^. Test (?!run )(?!case ).*passed after", text, re.M)),
+        failed=len(re.findall(r"^. Test (?!run )(?!case ).*failed after", text, re.M)),
+        skipped=len(re.findall(r"^. Test (?!run )(?!case ).*skipped", text, re.M)),
+    )
+    if status != 0 or result.failed:
+        result.failed = max(1, result.failed)
+        complain("swift", text, r"^✘|error:|Fatal error")
+    elif result.passed == 0:
+        result.failed = 1
+        complain("swift", text, r"^$")
+    for line in re.findall(r"^.*skipped.*$", text, re.M)[:20]:
+        print("  " + line)
+    print_measured(text)
+    return result
+
+
+def pytest(name: str, arguments: list[str]) -> Result:
+    status, text = run(name, [PYTHON, "-m", "pytest", "-q", "-ra", "-s", *arguments], {"ATELIER_DATA_DIR": str(DATA)})
+    summary = text.strip().splitlines()[-1] if text.strip() else ""
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", summary)}
+    result = Result(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0), counts.get("skipped", 0))
+    if status != 0:
+        result.failed = max(1, result.failed)
+        complain(name, text, r"^(FAILED|ERROR|E  )")
+    for line in re.findall(r"^SKIPPED.*$", text, re.M):
+        print("  " + line)
+    print_measured(text)
+    return result
+
+
+def engine() -> Result:
+    print("Engine: Python tests", flush=True)
+    return pytest("engine", ["-c", "engine/pyproject.toml", "engine/tests"])
+
+
+def e2e() -> Result:
+    print("End to end: the real server, training, models and clients", flush=True)
+    return pytest("e2e", ["-p", "no:cacheprovider", "Tests/EndToEnd"])
+
+
+def demo() -> Result:
+    print("Demo: trains the sample minion on a fresh data directory", flush=True)
+    data = ROOT / ".test-data/demo"
+    subprocess.run(["rm", "-rf", str(data)], check=True)
+    data.mkdir(parents=True)
+    (data / "models").symlink_to(DATA / "models")
+    status, text = run("demo", [str(ROOT / ".build/release/atelier"), "demo", "--exit", "--port", "0"], {"ATELIER_DATA_DIR": str(data)})
+    print("\n".join("  " + line for line in text.splitlines() if re.search(r"held-out replies|trained and indexed|done in|timings", line)))
+    passed, failed = len(re.findall(r"✓", text)), len(re.findall(r"✗", text))
+    if status != 0:
+        failed = max(1, failed)
+        complain("demo", text, r"✗|failed")
+    return Result(passed, failed)
+
+
+SUITES = {"swift": swift, "engine": engine, "e2e": e2e, "demo": demo}
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(SUITES)
+    total = Result()
+    for name in wanted:
+        result = SUITES[name]()
+        print(f"{name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped\n", flush=True)
+        total = Result(total.passed + result.passed, total.failed + result.failed, total.skipped + result.skipped)
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
