@@ -20,7 +20,7 @@ public struct AnswerPipeline: Sendable {
     private let router: Router
     private let draft: DraftStage
     private let retrieve: RetrieveStage
-    private let compose = ComposeStage()
+    private let compose: ComposeStage
     private let logger: Logger
 
     public init(
@@ -33,6 +33,7 @@ public struct AnswerPipeline: Sendable {
         self.logger = logger
         draft = DraftStage(router: router, server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
+        compose = ComposeStage(notes: NoteSelector(embedder: embedder))
     }
 
     /// Ends with `.done`, or throws ``RouterError``. Cancelling the consumer cancels every stage and
@@ -117,7 +118,7 @@ public struct AnswerPipeline: Sendable {
         let clock = ContinuousClock()
         var start = clock.now
         let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
-        trace.prompt = compose.run(question, minion: minion, draft: trace.draft?.text, passages: trace.passages, short: short)
+        trace.prompt = await compose.run(question, minion: minion, draft: trace.draft?.text, passages: trace.passages, short: short)
         trace.stage("compose", since: start, emit)
 
         start = clock.now

@@ -30,7 +30,12 @@ public struct TrainingPipeline: Sendable {
         let built = try await step("collection", context, shares.trained...0.99, if: context.job.trainingType.buildsCollection) {
             try await collection.run(prepared, $0)
         }
-        return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, $0) }
+        do {
+            return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, $0) }
+        } catch {
+            if let built { try? collection.discard(built, context) }
+            throw error
+        }
     }
 
     /// How much of the bar each stage gets; within a stage progress is counted work.

@@ -102,9 +102,15 @@ public struct App: Sendable {
         return router
     }
 
-    /// Serves until the process is told to stop; then ends running jobs and every child.
+    /// Clears up after an earlier run that was killed, then serves until the process is told to stop;
+    /// ends running jobs and every child.
     /// - Parameter onListening: called with the port once requests are accepted.
-    public func run(handlingSignals: Bool = true, onListening: @Sendable @escaping (Int) async -> Void = { _ in }) async throws {
+    public func run(onListening: @Sendable @escaping (Int) async -> Void) async throws {
+        try await serviceGroup(handlingSignals: true, onListening: onListening).run()
+    }
+
+    /// The same as a group that can be told to stop.
+    func serviceGroup(handlingSignals: Bool, onListening: @Sendable @escaping (Int) async -> Void) async throws -> ServiceGroup {
         try await worker.markInterrupted()
         try await Housekeeping(store: store, data: data, logger: logger).sweep()
         let application = Application(
@@ -113,10 +119,9 @@ public struct App: Sendable {
             services: [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
-        let group = ServiceGroup(
+        return ServiceGroup(
             configuration: .init(
                 services: [.init(service: application)], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger))
-        try await group.run()
     }
 
     private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {

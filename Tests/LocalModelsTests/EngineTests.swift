@@ -3,6 +3,10 @@ import LocalModels
 import Logging
 import Testing
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 /// The real engine, where it is set up: `.venv` and the default models.
 enum Engine {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

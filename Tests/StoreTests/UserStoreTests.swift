@@ -60,7 +60,8 @@ import Testing
             }
             #expect(try await bob.openProviderKey("openai") == nil)
             #expect(try await bob.providerKeys().isEmpty)
-            #expect(try await bob.datasets().items.isEmpty && bob.jobs().items.isEmpty)
+            #expect(try await bob.datasets().items.isEmpty)
+            #expect(try await bob.jobs().items.isEmpty)
             #expect(try await ann.minion(minion.id) == minion)
         }
     }

@@ -52,8 +52,18 @@ struct CollectionStage: Sendable {
         } catch {
             await progress.finish()
             await embedder.stop()
+            try? remove(id, version: version, user: job.userID)
             throw error
         }
+    }
+
+    /// Removes a version that no release will refer to.
+    func discard(_ built: BuiltCollection, _ context: JobContext) throws { try remove(built.id, version: built.version, user: context.job.userID) }
+
+    private func remove(_ id: String, version: Int, user: String) throws {
+        let path = DataPaths.collection(id, version: version, user: user)
+        try CollectionFolder.remove(data.url(path))
+        if version == 1 { try data.remove(DataPaths.collection(id, user: user)) }
     }
 }
 

@@ -5,9 +5,12 @@ import Store
 
 /// Joins draft, passages and conversation into the prompt.
 struct ComposeStage: Sendable {
+    let notes: NoteSelector
+
     /// - Parameter short: for small models, which lose the question among instructions.
-    func run(_ question: Question, minion: Minion, draft: String?, passages: [Passage], short: Bool) -> [ChatMessage] {
-        short ? shortPrompt(question, minion, passages) : fullPrompt(question, minion, draft, passages)
+    func run(_ question: Question, minion: Minion, draft: String?, passages: [Passage], short: Bool) async -> [ChatMessage] {
+        guard short else { return fullPrompt(question, minion, draft, passages) }
+        return shortPrompt(question, minion, await notes.select(question.text, passages))
     }
 
     private func fullPrompt(_ question: Question, _ minion: Minion, _ draft: String?, _ passages: [Passage]) -> [ChatMessage] {
@@ -38,9 +41,8 @@ struct ComposeStage: Sendable {
     }
 
     /// Notes and question in the user's turn, and nothing else: what a small model can hold on to.
-    private func shortPrompt(_ question: Question, _ minion: Minion, _ passages: [Passage]) -> [ChatMessage] {
-        let notes = passages.map { $0.text.trimmingCharacters(in: .whitespacesAndNewlines) }.joined(separator: "\n")
-        return conversation(question, system: minion.systemPrompt) { notes.isEmpty ? $0 : "Notes: \(notes)\n\nQuestion: \($0)" }
+    private func shortPrompt(_ question: Question, _ minion: Minion, _ notes: [String]) -> [ChatMessage] {
+        conversation(question, system: minion.systemPrompt) { notes.isEmpty ? $0 : "Notes: \(notes.joined(separator: " "))\n\nQuestion: \($0)" }
     }
 
     private func conversation(_ question: Question, system: String, last: (String) -> String) -> [ChatMessage] {

@@ -37,7 +37,10 @@ enum LocalRoute {
     static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration) -> Route {
         var extra: [String: JSONValue] = [
             // llama.cpp would reuse the prompt cache of another adapter (ggml-org/llama.cpp#26207).
-            "cache_prompt": false
+            "cache_prompt": false,
+            // A small model falls into loops. Only what it has just said counts (64 tokens), so that facts
+            // further up, in the notes, may still be repeated word for word.
+            "dry_multiplier": 0.8, "dry_allowed_length": 3, "dry_penalty_last_n": 64,
         ]
         // Adapters that are not listed count as 0, so an empty list is the bare base model.
         extra["lora"] = lease.adapterIndex.map { .array([["id": .int($0), "scale": .double(scale)]]) } ?? .array([])

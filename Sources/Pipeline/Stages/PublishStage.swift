@@ -38,7 +38,6 @@ struct PublishStage: Sendable {
         guard release != nil else {
             // Stopped in the last moment: what was moved belongs to nobody.
             if let adapter { try data.remove(adapter.path) }
-            if let built { try data.remove(DataPaths.collection(built.id, version: built.version, user: job.userID)) }
             throw CancellationError()
         }
         try data.remove(context.folder)

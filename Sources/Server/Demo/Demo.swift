@@ -26,10 +26,11 @@ public struct Demo: Sendable {
             return false
         }
         let (ports, port) = AsyncStream<Int>.makeStream()
+        let group = try await app.serviceGroup(handlingSignals: true) { port.yield($0) }
         let server = Task {
             // What ends the server before it listens must not leave the demo waiting.
             defer { port.finish() }
-            try await app.run(handlingSignals: thenServe) { port.yield($0) }
+            try await group.run()
         }
         guard let port = await ports.first(where: { _ in true }) else {
             try await server.value
@@ -50,13 +51,13 @@ public struct Demo: Sendable {
                 terminal.line("serving until Ctrl-C …")
                 try await server.value
             } else {
-                server.cancel()
-                _ = await server.result
+                await group.triggerGracefulShutdown()
+                try await server.value
             }
             return held
         } catch {
             terminal.line("the demo failed: \(error)")
-            server.cancel()
+            await group.triggerGracefulShutdown()
             _ = await server.result
             return false
         }

@@ -79,7 +79,8 @@ struct DemoSession: Sendable {
             var tuned = probe.objectValue!
             tuned["adapter_scale"] = 1
             let voiced = try await api.post("\(base)/minions/\(minion)/ask", .object(tuned))["answer"]?.stringValue
-            terminal.line("  base model alone: \(plain ?? "")")
+            terminal.line("  without the adapter:   \(plain ?? "")")
+            terminal.line("  without the passages:  \(voiced ?? "")")
             held = check(plain != voiced, "the adapter changes the answer") && held
         }
         return held

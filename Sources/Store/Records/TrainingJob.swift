@@ -117,7 +117,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     public init(
-        rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 3, batchSize: Int = 8,
+        rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40
     ) {
         self.rank = rank

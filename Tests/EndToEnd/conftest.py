@@ -1,0 +1,67 @@
+"""One real server and one real training run, shared by the whole session."""
+
+import uuid
+from dataclasses import dataclass
+
+import pytest
+from harness import FIGURES, Account, Event, Server, Vendor, handbook, running, voice
+
+# Shared by its tests; a test that ends its server or needs other settings runs one of its own.
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The server most tests talk to. It must leave no process behind."""
+    with running(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def superuser(server) -> Account:
+    return server.account("root", "--superuser")
+
+
+@pytest.fixture
+def somebody(server) -> Account:
+    """A person nobody else knows of: a new one for each test."""
+    return server.account(f"somebody-{uuid.uuid4().hex[:12]}")
+
+
+@dataclass
+class Trained:
+    """A minion with a release, and how it came by it."""
+
+    account: Account
+    minion: dict
+    job: dict
+    history: list[Event]
+    release: dict
+
+
+@pytest.fixture(scope="session")
+def trained(server) -> Trained:
+    """The sample voice for one epoch and the whole sample handbook. Read it, do not change it."""
+    account = server.account("keeper")
+    minion = account.minion("Wick the Keeper", pipeline={"top_k": 2}, sampling={"temperature": 0, "max_tokens": 40})
+    datasets = [
+        account.dataset(voice(), "jsonl", "voice.jsonl"),
+        account.dataset(handbook(), "rag", "handbook.zip"),
+    ]
+    job, history = account.finish(account.job(minion, "hybrid", datasets))
+    minion = account.get(f"minions/{minion['id']}")
+    release = account.get(f"minions/{minion['id']}/releases")["items"][0]
+    return Trained(account, minion, job, history, release)
+
+
+@pytest.fixture
+def vendor():
+    vendor = Vendor()
+    yield vendor
+    vendor.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    if FIGURES:
+        terminalreporter.section("measured")
+        for line in FIGURES:
+            terminalreporter.line(line)

@@ -1,0 +1,412 @@
+"""A real server, and how the tests talk to it.
+
+Run the suite from anywhere, after a release build and `scripts/setup.sh`:
+
+    .venv/bin/python -m pytest Tests/EndToEnd
+
+ATELIER_BINARY     the program to test (default .build/release/atelier)
+ATELIER_DATA_DIR   where the models are (default ./data)
+"""
+
+import io
+import json
+import os
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2 as httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "samples"
+ENGINE = ROOT / "engine"
+BINARY = Path(os.environ.get("ATELIER_BINARY", ROOT / ".build/release/atelier")).absolute()
+MODELS = Path(os.environ.get("ATELIER_DATA_DIR", ROOT / "data")).absolute() / "models"
+BASE_MODEL = "smollm2-135m-instruct"
+PASSWORD = "correct-horse-battery"
+# Children inherit it, so that a process belongs to a server whatever became of its parents.
+MARK = "ATELIER_TEST_RUN"
+
+# A connection for each request, so that no test depends on what an earlier one left of its connection.
+# That connections can be used again is tested where it is the point.
+FRESH = httpx.Limits(max_keepalive_connections=0)
+
+FIGURES: list[str] = []
+
+
+def figure(text: str) -> None:
+    """A measured value, shown at the end of the run."""
+    FIGURES.append(text)
+
+
+# --- waiting -------------------------------------------------------------------
+
+
+def eventually(condition: Callable[[], object], within: float, what: str):
+    """The first true value of `condition`, which must come within so many seconds."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
+        time.sleep(0.02)
+    return value
+
+
+# --- processes -----------------------------------------------------------------
+
+
+def processes(folder: Path) -> list[tuple[int, str]]:
+    """Id and command line of every living process that was started for this data directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            # A dead process that nobody has waited for has neither.
+            command = (entry / "cmdline").read_bytes()
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"{MARK}={folder}".encode() in environment or str(folder).encode() + b"/" in command:
+            found.append((int(entry.name), command.replace(b"\0", b" ").decode(errors="replace")))
+    return found
+
+
+def command(script: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(ENGINE / script), *map(str, arguments)]
+
+
+# --- the server ----------------------------------------------------------------
+
+
+class Server:
+    """One data directory and the server on it; may be started again after it ended."""
+
+    def __init__(self, folder: Path, **environment: str):
+        self.data = folder / "data"
+        self.log_file = folder / "server.log"
+        self.data.mkdir(mode=0o700)
+        assert (MODELS / "ready.json").exists(), "the models are missing: run scripts/setup.sh"
+        (self.data / "models").symlink_to(MODELS)
+        inherited = {
+            name: value for name, value in os.environ.items()
+            if not name.startswith("ATELIER_") and name not in ("API_KEY_ENCRYPTION_KEY", "DEFAULT_PROVIDERS", "EXTERNAL_TRAINING_ENABLED")
+        }
+        self.environment = inherited | {
+            MARK: str(self.data), "ATELIER_ENGINE_DIR": str(ENGINE), "ATELIER_PYTHON": sys.executable,
+            "ATELIER_SCRYPT_COST": "10",
+        } | environment
+        self.process: subprocess.Popen | None = None
+        self.url = ""
+
+    def start(self) -> "Server":
+        assert BINARY.exists(), f"there is no {BINARY.name}: build it with swift build -c release"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "serve", "--port", "0", "--data-dir", self.data], cwd=self.data.parent, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        ready, _, _ = select.select([self.process.stdout], [], [], 60)
+        line = self.process.stdout.readline().decode() if ready else ""
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
+        assert found, f"the server said {line!r}\n{self.log()}"
+        self.url = found[1]
+        self.http = httpx.Client(base_url=self.url, timeout=120, trust_env=False, limits=FRESH)
+        return self
+
+    def end(self, how: int, within: float) -> float:
+        """Send the signal; the seconds until the process was gone."""
+        began = time.monotonic()
+        self.process.send_signal(how)
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the server still ran {within} s after signal {how}\n{self.log()[-3000:]}") from None
+        finally:
+            self.http.close()
+            self.process.stdout.close()
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """End it, whatever state it is in, and see that nothing of it is left."""
+        if self.process and self.process.poll() is None:
+            self.end(signal.SIGTERM, within=15)
+        self.no_process_left(within=3)
+
+    def no_process_left(self, within: float) -> None:
+        try:
+            eventually(lambda: not processes(self.data), within, "no process of the server is left")
+        except AssertionError:
+            left = processes(self.data)
+            for pid, _ in left:
+                os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"left after {within} s: {left}") from None
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def peak_memory(self) -> int:
+        """Most bytes of memory the server has ever held (VmHWM)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)[1]) << 10
+
+    def sql(self, statement: str, *parameters: object) -> list[tuple]:
+        """Straight into the database, past the server."""
+        with closing(sqlite3.connect(self.data / "atelier.sqlite", timeout=10)) as connection, connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def files(self, pattern: str) -> set[str]:
+        """Files below the data directory, relative to it."""
+        return {str(path.relative_to(self.data)) for path in self.data.glob(pattern) if path.is_file()}
+
+    def create_user(self, email: str, *flags: str) -> None:
+        """The operator's command; unlike registration it is never slowed down."""
+        done = subprocess.run(
+            [BINARY, "user", "create", email, "--password-stdin", "--data-dir", self.data, *flags], input=PASSWORD + "\n",
+            cwd=self.data.parent, env=self.environment, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+    def account(self, name: str, *flags: str) -> "Account":
+        """A new person, signed in."""
+        self.create_user(f"{name}@example.org", *flags)
+        return self.sign_in(f"{name}@example.org")
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> "Account":
+        body = ok(self.http.post("/api/auth/login", json={"email": email, "password": password}))
+        return Account(self, body["user"]["id"], email, body["token"])
+
+
+@contextmanager
+def running(folder: Path, **environment: str) -> Iterator[Server]:
+    """A server of its own, for a test that ends it or needs other settings."""
+    server = Server(folder, **environment)
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+# --- requests ------------------------------------------------------------------
+
+
+def ok(response: httpx.Response):
+    """The reply's JSON; the request must have succeeded."""
+    assert response.is_success, f"{response.request.method} {response.request.url}: {response.status_code} {response.text}"
+    return response.json() if response.content else None
+
+
+def refused(response: httpx.Response, status: int, code: str) -> dict:
+    """The reply's error object; the request must have failed just so."""
+    assert response.headers["content-type"].startswith("application/json"), response.text
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (status, code), response.text
+    assert error["message"]
+    return error
+
+
+@dataclass
+class Event:
+    """One server-sent event."""
+
+    id: int | None
+    name: str
+    data: dict
+
+
+def events(response: httpx.Response, within: float) -> Iterator[Event]:
+    """The events of a stream until the server ends it."""
+    deadline = time.monotonic() + within
+    id_, name, data = None, "message", []
+    for line in response.iter_lines():
+        assert time.monotonic() < deadline, f"the stream did not end within {within} s"
+        field, _, value = line.partition(": ")
+        match field:
+            case "id":
+                id_ = int(value)
+            case "event":
+                name = value
+            case "data":
+                data.append(value)
+            case "" if not line and data:
+                yield Event(id_, name, json.loads("\n".join(data)))
+                id_, name, data = None, "message", []
+
+
+@dataclass
+class Account:
+    """A signed-in person; paths are below their own part of the API."""
+
+    server: Server
+    id: str
+    email: str
+    token: str
+
+    @property
+    def headers(self) -> dict:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def base(self) -> str:
+        return f"/api/users/{self.id}"
+
+    def request(self, method: str, path: str, **options) -> httpx.Response:
+        headers = self.headers | options.pop("headers", {})
+        return self.server.http.request(method, path if path.startswith("/") else f"{self.base}/{path}", headers=headers, **options)
+
+    def get(self, path: str, **options):
+        return ok(self.request("GET", path, **options))
+
+    def post(self, path: str, body: dict | None = None, **options):
+        return ok(self.request("POST", path, json=body if body is not None else {}, **options))
+
+    def put(self, path: str, body: dict):
+        return ok(self.request("PUT", path, json=body))
+
+    def delete(self, path: str) -> None:
+        ok(self.request("DELETE", path))
+
+    # Minions and their answers
+
+    def minion(self, name: str, **fields) -> dict:
+        return self.post("minions", {"name": name, "provider": "local", "model_id": BASE_MODEL} | fields)
+
+    def token_of(self, minion: dict) -> str:
+        return self.post(f"minions/{minion['id']}/token")["token"]
+
+    def ask(self, minion: dict, question: str, **settings) -> dict:
+        """Whole, repeatable and with its trace, unless `settings` say otherwise."""
+        return self.post(f"minions/{minion['id']}/ask", {"question": question, "trace": True, "temperature": 0, "max_tokens": 40} | settings)
+
+    # Datasets
+
+    def upload(self, content: bytes | Iterable[bytes], kind: str, file_name: str, name: str | None = None) -> httpx.Response:
+        query = {"dataset_type": kind, "file_name": file_name} | ({"dataset_name": name} if name else {})
+        return self.request("POST", "training-datasets", params=query, content=content)
+
+    def dataset(self, content: bytes, kind: str, file_name: str, name: str | None = None) -> dict:
+        return ok(self.upload(content, kind, file_name, name))
+
+    # Jobs
+
+    def job(self, minion: dict, kind: str, datasets: list[dict], **config) -> dict:
+        return self.post("external-training/jobs", {
+            "job_name": f"{kind} for {minion['name']}", "minion_id": minion["id"], "training_type": kind,
+            "dataset_ids": [dataset["id"] for dataset in datasets], "config": {"epochs": 1} | config, "start": True,
+        })
+
+    def show_job(self, job: dict) -> dict:
+        return self.get(f"external-training/jobs/{job['id']}")
+
+    def follow(self, job: dict, after: int | None = None, within: float = 400) -> Iterator[Event]:
+        """The job's events until it ends."""
+        headers = self.headers | ({"Last-Event-ID": str(after)} if after is not None else {})
+        url = f"{self.base}/external-training/jobs/{job['id']}/events"
+        with self.server.http.stream("GET", url, headers=headers, timeout=30) as response:
+            assert response.status_code == 200 and response.headers["content-type"] == "text/event-stream"
+            yield from events(response, within)
+
+    def finish(self, job: dict, after: int | None = None) -> tuple[dict, list[Event]]:
+        """The job when it has completed, and its history."""
+        history = list(self.follow(job, after))
+        job = self.show_job(job)
+        assert job["status"] == "COMPLETED", f"{job}\n{self.server.log()[-3000:]}"
+        return job, history
+
+    def into_training(self, job: dict, after: int | None = None) -> int:
+        """Wait for the first step of training; the number of that event."""
+        for event in self.follow(job, after):
+            if event.name == "progress" and event.data.get("step"):
+                return event.id
+        raise AssertionError(f"the job ended before it trained: {self.show_job(job)}")
+
+
+# --- what is sent and who answers ----------------------------------------------
+
+
+def voice(examples: int | None = None) -> bytes:
+    """The sample voice, or its first examples."""
+    lines = (SAMPLES / "voice.jsonl").read_bytes().splitlines(keepends=True)
+    return b"".join(lines[:examples])
+
+
+def handbook(*pages: str) -> bytes:
+    """The sample handbook as a zip, or some of its pages."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted((SAMPLES / "handbook").glob("*.md")):
+            if not pages or path.name in pages:
+                archive.write(path, path.name)
+    return buffer.getvalue()
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def questions() -> list[dict]:
+    """The sample questions: question, page, answer."""
+    return read_jsonl(SAMPLES / "questions.jsonl")
+
+
+class Vendor:
+    """An OpenAI-compatible vendor that refuses every key, and quotes it as vendors do."""
+
+    def __init__(self):
+        vendor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                vendor.keys.append(key)
+                body = json.dumps({"error": {
+                    "message": f"Incorrect API key provided: {key}. You can find your API key at https://example.org.",
+                    "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}}).encode()
+                self.send_response(401)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        # The keys it was sent, oldest first.
+        self.keys: list[str] = []
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@contextmanager
+def base_model() -> Iterator[Callable[[list[dict], int], str]]:
+    """llama.cpp with the base model and no adapter: from messages and a length to its words."""
+    process = subprocess.Popen(
+        command("serve.py", "--model", MODELS / BASE_MODEL / "model.gguf"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def ask(messages: list[dict], max_tokens: int) -> str:
+        body = {"messages": messages, "temperature": 0, "max_tokens": max_tokens}
+        reply = ok(httpx.post(url + "/v1/chat/completions", json=body, timeout=120, trust_env=False))
+        return reply["choices"][0]["message"]["content"]
+
+    try:
+        url = json.loads(process.stdout.readline())["url"]
+        yield ask
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,141 @@
+"""An answer and the account it gives of itself; what happens when a vendor does not answer."""
+
+import pytest
+from harness import BASE_MODEL, events, questions, refused
+
+KEY = "sk-live-4f9c2ab7d1e84c06b35a"
+
+
+@pytest.fixture(scope="module")
+def cited(trained) -> dict:
+    """The first sample question whose answer rests on a passage."""
+    for entry in questions()[:10]:
+        reply = trained.account.ask(trained.minion, entry["question"])
+        if reply["citations"]:
+            return reply
+    pytest.fail("no answer to ten questions about the handbook cites a passage")
+
+
+def test_citations_are_passages_of_the_trace(cited):
+    passages = cited["trace"]["passages"]
+    for citation in cited["citations"]:
+        passage = passages[citation["number"] - 1]
+        for field in ("chunk_id", "document", "title", "start_byte", "end_byte"):
+            assert citation[field] == passage[field]
+        assert citation["by"] in ("model", "overlap") and f"[{citation['number']}]" in cited["answer"]
+
+
+def test_the_trace_tells_every_stage_with_its_time(cited):
+    stages = cited["trace"]["stages"]
+    assert {stage["stage"]: stage["status"] for stage in stages} == {
+        "draft": "skipped", "retrieve": "ok", "compose": "ok", "answer": "ok"}
+    assert all(stage["milliseconds"] > 0 for stage in stages if stage["status"] == "ok")
+    assert cited["trace"]["search"]["documents_searched"] == 18
+    assert len(cited["trace"]["passages"]) == 2
+    assert all(passage["text"].strip() in cited["trace"]["prompt"][-1]["content"] for passage in cited["trace"]["passages"])
+
+
+def test_attempts_and_tokens_are_counted_and_local_is_free(cited):
+    attempt, = cited["trace"]["attempts"]
+    assert (attempt["provider"], attempt["model"], attempt["outcome"]) == ("local", BASE_MODEL, "ok")
+    assert attempt["usage"]["input"] > 100 and 0 < attempt["usage"]["output"] <= 40 and not attempt["usage"]["is_estimate"]
+    assert attempt["milliseconds"] > 0
+    tokens = {"input": attempt["usage"]["input"], "output": attempt["usage"]["output"], "cost": 0, "is_estimate": False}
+    assert cited["trace"]["tokens"] == cited["usage"] == tokens
+    assert cited["degraded"] == []
+
+
+def test_the_answer_is_kept_with_the_same_trace(trained, cited):
+    kept = trained.account.get(f"answers/{cited['id']}")
+    assert kept["trace"] == cited["trace"] and kept["answer"] == cited["answer"]
+    assert (kept["minion_id"], kept["release_id"]) == (trained.minion["id"], trained.release["id"])
+
+
+def test_usage_is_recorded_for_each_attempt(trained, cited):
+    records = [record for record in trained.account.get("usage?limit=100")["items"] if record["answer_id"] == cited["id"]]
+    record, = records
+    assert (record["purpose"], record["outcome"], record["cost"]) == ("answer", "ok", 0)
+    assert record["input_tokens"] == cited["usage"]["input"] and record["output_tokens"] == cited["usage"]["output"]
+
+
+def test_the_controls_of_a_question_do_what_they_say(trained):
+    def passages(**settings) -> list[str]:
+        return [passage["chunk_id"] for passage in trained.account.ask(
+            trained.minion, "What do I pay for a bowl of soup?", max_tokens=2, **settings)["trace"]["passages"]]
+
+    three = passages(top_k=3)
+    assert len(three) == 3 and passages(top_k=1) == three[:1] and passages(use_passages=False) == []
+
+
+def stream(account, minion: dict, **settings) -> list:
+    body = {"question": "What do I pay for a bowl of soup?", "stream": True, "temperature": 0, "max_tokens": 24} | settings
+    with account.server.http.stream("POST", f"{account.base}/minions/{minion['id']}/ask", headers=account.headers, json=body) as response:
+        assert response.headers["content-type"] == "text/event-stream"
+        return list(events(response, within=120))
+
+
+def test_a_streamed_answer_adds_up_to_the_whole_one(trained):
+    history = stream(trained.account, trained.minion)
+    names = [event.name for event in history]
+    assert set(names) == {"stage", "text", "done"} and names[-1] == "done" and names.count("done") == 1
+    assert [event.data["stage"] for event in history if event.name == "stage"] == ["retrieve", "draft", "compose", "answer"]
+    done = history[-1].data
+    assert names.count("text") > 3
+    assert "".join(event.data["text"] for event in history if event.name == "text") == done["answer"]
+    assert "trace" not in done
+    whole = trained.account.ask(trained.minion, "What do I pay for a bowl of soup?", max_tokens=24)
+    assert (whole["answer"], whole["usage"]) == (done["answer"], done["usage"])
+
+
+def test_a_missing_key_names_the_provider(somebody):
+    minion = somebody.minion("Keyless", provider="openai", model_id="gpt-5-mini")
+    error = refused(somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?"}), 409, "provider_no_key")
+    assert error["message"].startswith("openai") and any("openai" in detail.get("hint", "") for detail in error["details"])
+    streamed = stream(somebody, minion)
+    assert streamed[-1].name == "error" and streamed[-1].data["error"]["code"] == "provider_no_key"
+    assert somebody.get("usage")["items"] == []
+
+
+def refusing(account, vendor, **fields) -> dict:
+    account.post("providers", {"provider": "custom", "api_key": KEY, "base_url": vendor.url})
+    return account.minion("Refused", provider="custom", model_id="big-model", base_url=vendor.url, **fields)
+
+
+def test_a_refused_key_is_told_and_changes_nothing(somebody, vendor):
+    minion = refusing(somebody, vendor)
+    before = [somebody.get(path) for path in ("minions", "providers", "training-datasets", "collections")]
+    reply = somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?"})
+    error = refused(reply, 502, "provider_authentication")
+    assert vendor.keys == [KEY], "asked once: a refusal does not pass by itself"
+    assert error["message"].startswith("custom") and "401" in error["message"]
+    assert any("providers/custom" in detail.get("hint", "") for detail in error["details"])
+    assert before == [somebody.get(path) for path in ("minions", "providers", "training-datasets", "collections")]
+    record, = somebody.get("usage")["items"]
+    assert (record["provider"], record["model"], record["outcome"]) == ("custom", "big-model", "authentication")
+    assert not record.get("cost") and not record.get("output_tokens")
+    secrets_stay_secret(somebody, reply.text)
+
+
+def test_the_connection_test_says_that_the_key_was_refused(somebody, vendor):
+    refusing(somebody, vendor)
+    reply = somebody.request("POST", "providers/custom/test", params={"model": "big-model"}, json={})
+    assert reply.status_code == 200, reply.text
+    secrets_stay_secret(somebody, reply.text)
+
+
+def test_a_fallback_answers_and_says_why(somebody, vendor):
+    minion = refusing(somebody, vendor, fallbacks=[{"provider": "local", "model": BASE_MODEL}])
+    reply = somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?", "trace": True, "max_tokens": 12})
+    secrets_stay_secret(somebody, reply.text)
+    body = reply.json()
+    assert reply.status_code == 200 and body["answer"] and body["provider"] == "local"
+    degraded, = body["degraded"]
+    assert degraded["stage"] == "answer" and "custom/big-model" in degraded["reason"]
+    assert [(attempt["provider"], attempt["outcome"]) for attempt in body["trace"]["attempts"]] == [("custom", "authentication"), ("local", "ok")]
+    assert {(record["provider"], record["outcome"]) for record in somebody.get("usage")["items"]} == {("custom", "authentication"), ("local", "ok")}
+    assert stream(somebody, minion)[-1].data["provider"] == "local"
+
+
+def secrets_stay_secret(account, text: str) -> None:
+    for place in (text, account.server.log(), account.request("GET", "providers").text, account.request("GET", "usage").text):
+        assert KEY not in place

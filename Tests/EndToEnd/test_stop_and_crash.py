@@ -1,0 +1,122 @@
+"""Training that is stopped, killed or shut down: nothing lingers, nothing is lost, it can start again."""
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from harness import BINARY, Account, Server, figure, processes, running, voice
+
+# Enough steps to be stopped in, few enough to be run again in seconds.
+EXAMPLES, BATCH = 24, 2
+
+
+def start(account: Account, examples: int = EXAMPLES) -> dict:
+    minion = account.minion("Apprentice")
+    return account.job(minion, "lora_only", [account.dataset(voice(examples), "jsonl", "voice.jsonl")], batch_size=BATCH)
+
+
+def trainers(server: Server) -> list:
+    return [process for process in processes(server.data) if "train.py" in process[1]]
+
+
+def again(account: Account, job: dict, after: int) -> None:
+    """Start the job again; it must complete, as a second attempt with one unbroken history."""
+    account.post(f"external-training/jobs/{job['id']}/start")
+    job, history = account.finish(job, after)
+    assert job["attempt"] == 2 and job["release_id"] and "error" not in job
+    assert [event.id for event in history] == list(range(after + 1, after + 1 + len(history)))
+    assert history[0].name == "queued" and history[-1].name == "completed"
+    assert account.get(f"minions/{job['minion_id']}")["release_id"] == job["release_id"]
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A server of its own, and somebody on it."""
+    with running(tmp_path) as server:
+        yield server, server.account("apprentice")
+
+
+def test_stop_takes_two_seconds_at_most_and_leaves_no_trainer(somebody):
+    server = somebody.server
+    job = start(somebody)
+    somebody.into_training(job)
+    assert len(trainers(server)) == 1
+    began = time.monotonic()
+    stopped = somebody.post(f"external-training/jobs/{job['id']}/stop")
+    seconds = time.monotonic() - began
+    figure(f"stop in the middle of training: {seconds:.2f} s")
+    assert trainers(server) == []
+    assert stopped["status"] == "STOPPED" and seconds <= 2
+    history = list(somebody.follow(job))
+    assert history[-1].name == "stopped" and history[-1].data["stage"] == "adapter"
+    shown = somebody.show_job(job)
+    assert shown["status"] == "STOPPED" and 0 < shown["progress"] < 1 and "release_id" not in shown
+    assert not server.files(f"users/{somebody.id}/jobs/**/*")
+    again(somebody, job, after=history[-1].id)
+
+
+def test_a_stopped_job_cannot_be_stopped_twice(somebody):
+    job = start(somebody, examples=4)
+    somebody.post(f"external-training/jobs/{job['id']}/stop")
+    assert somebody.request("POST", f"external-training/jobs/{job['id']}/stop").status_code == 409
+    assert trainers(somebody.server) == []
+
+
+def test_a_killed_server_leaves_no_process_and_the_job_can_be_started_again(alone):
+    server, account = alone
+    job = start(account)
+    account.into_training(job)
+    server.end(signal.SIGKILL, within=3)
+    server.no_process_left(within=3)
+    assert server.files("users/*/jobs/**/*"), "the dead server could not clean up"
+
+    server.start()
+    failed = account.show_job(job)
+    assert (failed["status"], failed["error"]["code"], failed["error"]["step"]) == ("FAILED", "interrupted", "adapter")
+    assert re.search(r'"adapter" \(\d+%\)', failed["error_message"]), failed["error_message"]
+    assert failed["error"]["message"] == failed["error_message"] and failed["error"]["hint"]
+    history = list(account.follow(job))
+    assert history[-1].name == "failed" and history[-1].data["code"] == "interrupted"
+    assert [event.id for event in history] == list(range(1, len(history) + 1))
+    assert not list(server.data.glob("users/*/jobs/*"))
+    assert len(account.get("training-datasets")["items"]) == 1
+    again(account, job, after=history[-1].id)
+
+
+def test_a_server_that_is_told_to_end_does_so_in_five_seconds_and_marks_the_job(alone):
+    server, account = alone
+    job = start(account)
+    account.into_training(job)
+    seconds = server.end(signal.SIGTERM, within=5)
+    figure(f"SIGTERM in the middle of training: {seconds:.2f} s")
+    server.no_process_left(within=1)
+    assert server.process.returncode == 0
+    assert server.sql("SELECT status FROM external_training_jobs") == [("FAILED",)]
+
+    server.start()
+    failed = account.show_job(job)
+    assert (failed["status"], failed["error"]["code"]) == ("FAILED", "interrupted") and failed["error"]["hint"]
+    assert not list(server.data.glob("users/*/jobs/*"))
+
+
+def test_a_server_with_a_watcher_ends_all_the_same(alone):
+    """An open event stream holds nothing up."""
+    server, account = alone
+    job = start(account)
+    watching = account.follow(job)
+    for event in watching:
+        if event.name == "progress" and event.data.get("step"):
+            break
+    seconds = server.end(signal.SIGTERM, within=5)
+    figure(f"SIGTERM with an open event stream: {seconds:.2f} s")
+    server.no_process_left(within=1)
+
+
+def test_a_second_server_does_not_get_the_same_data_directory(alone):
+    server, _ = alone
+    second = subprocess.run([BINARY, "serve", "--port", "0", "--data-dir", server.data], env=server.environment, cwd=server.data.parent,
+                            capture_output=True, text=True, timeout=20)
+    assert second.returncode != 0 and "another server" in second.stderr
+    assert server.http.get("/health").status_code == 200
