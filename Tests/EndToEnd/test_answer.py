@@ -1,5 +1,11 @@
 """An answer and the account it gives of itself; what happens when a vendor does not answer."""
 
+import json
+import select
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
 import pytest
 from harness import BASE_MODEL, events, questions, refused
 
@@ -85,6 +91,34 @@ def test_a_streamed_answer_adds_up_to_the_whole_one(trained):
     assert "trace" not in done
     whole = trained.account.ask(trained.minion, "What do I pay for a bowl of soup?", max_tokens=24)
     assert (whole["answer"], whole["usage"]) == (done["answer"], done["usage"])
+
+
+@pytest.mark.parametrize("path, stream", [("ask", False), ("ask", True), ("v1", False), ("v1", True), ("history", True)])
+def test_a_connection_stays_open_unless_the_reply_said_otherwise(trained, path, stream):
+    """A client that keeps its connections would lose its next request on one that closes unannounced."""
+    account, minion = trained.account, trained.minion
+    headers, method = account.headers, "POST"
+    match path:
+        case "ask":
+            url, body = f"{account.base}/minions/{minion['id']}/ask", {"question": "Hello?", "max_tokens": 2, "use_passages": False, "stream": stream}
+        case "v1":
+            other = account.minion(f"Listed {stream}")
+            headers = {"Authorization": f"Bearer {account.token_of(other)}"}
+            url, body = "/v1/chat/completions", {
+                "model": other["name"], "messages": [{"role": "user", "content": "Hello?"}], "max_tokens": 2, "stream": stream}
+        case "history":
+            method, url, body = "GET", f"{account.base}/external-training/jobs/{trained.job['id']}/events", None
+    with closing(HTTPConnection(urlsplit(account.server.url).netloc, timeout=60)) as connection:
+        connection.request(method, url, json.dumps(body) if body else None, headers | {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        assert reply.status == 200 and reply.read()
+        if reply.getheader("Connection") == "close":
+            return
+        # Readable without a request: that is the server's end of the connection.
+        readable, _, _ = select.select([connection.sock], [], [], 0.5)
+        assert not readable, "the connection was closed and the reply did not say so"
+        connection.request("GET", "/health")
+        assert connection.getresponse().status == 200
 
 
 def test_a_missing_key_names_the_provider(somebody):
