@@ -30,10 +30,16 @@ def reply_tokens(tokenizer, rows: list[dict]) -> list[tuple[list[int], list[bool
         ids: list[int] = []
         mask: list[bool] = []
         for end in range(1, len(row["messages"]) + 1):
-            text = tokenizer.apply_chat_template(row["messages"][:end], tokenize=False)
-            new = tokenizer(text, add_special_tokens=False)["input_ids"]
-            is_reply = row["messages"][end - 1]["role"] == "assistant"
-            mask += [is_reply] * (len(new) - len(ids))
+            def tokens(messages, **options):
+                return tokenizer(tokenizer.apply_chat_template(messages, tokenize=False, **options), add_special_tokens=False)["input_ids"]
+
+            new = tokens(row["messages"][:end])
+            if row["messages"][end - 1]["role"] == "assistant":
+                # The reply and its end-of-turn mark; neither the turn's header nor the newline after it.
+                begin = len(tokens(row["messages"][: end - 1], add_generation_prompt=True))
+                mask += [False] * (begin - len(ids)) + [True] * (len(new) - begin - 1) + [False]
+            else:
+                mask += [False] * (len(new) - len(ids))
             ids = new
         encoded.append((ids, mask))
     return encoded

@@ -26,6 +26,9 @@ public actor AdapterServer {
         var leases = 0
     }
 
+    /// A server that is not ready by then is given up.
+    private static let startLimit: Duration = .seconds(120)
+
     private let paths: EnginePaths
     private let contextTokens: Int
     private let slots: Int
@@ -142,7 +145,16 @@ public actor AdapterServer {
     private func bringUp() async throws {
         if let missing = paths.missing() { throw missing }
         wanted = wanted.filter { FileManager.default.fileExists(atPath: $0) }.suffix(maxAdapters)
-        let adapters = wanted
+        do { try await bringUp(with: wanted) } catch let error as LocalModelError where !wanted.isEmpty && !isStopped {
+            // One adapter that llama.cpp refuses must not keep the others, or the base, from being served.
+            let suspect = wanted.removeLast()
+            logger.error("the local model server does not start with an adapter and is tried without it", metadata: ["adapter": "\(suspect)", "cause": "\(error)"])
+            try await bringUp(with: wanted)
+            throw LocalModelError(code: "adapter_refused", message: "the adapter cannot be loaded: \(error.message)", hint: "train the minion again")
+        }
+    }
+
+    private func bringUp(with adapters: [String]) async throws {
         struct Ready: Decodable {
             var event: String
             var url: String
@@ -155,7 +167,13 @@ public actor AdapterServer {
                     String(slots), "--threads", String(threads),
                 ] + adapters.flatMap { ["--lora", $0] }))
         var reader = ByteReader(child.output)
-        guard let line = await reader.line(), let ready = try? JSONDecoder().decode(Ready.self, from: line), ready.event == "ready" else {
+        let deadline = Task {
+            try await Task.sleep(for: Self.startLimit)
+            await child.stop()
+        }
+        let line = await reader.line()
+        deadline.cancel()
+        guard let line, let ready = try? JSONDecoder().decode(Ready.self, from: line), ready.event == "ready" else {
             let exit = await child.stop()
             throw LocalModelError(code: "server_failed", message: "the local model server did not start: \(exit.lastErrorLine)", hint: "run: make setup")
         }
@@ -198,6 +216,8 @@ public actor AdapterServer {
             }
             await group.next()
             group.cancelAll()
+            // A process that hangs does not end by being waited for.
+            if !Task.isCancelled { await child.stop() }
         }
         guard !Task.isCancelled, !isStopped, current?.number == number else { return }
         current = nil

@@ -71,15 +71,15 @@ public actor EmbeddingEngine {
     /// For tests that kill it.
     public var processID: Int32? { channel?.child.processID }
 
-    private struct Request: Encodable {
+    private struct Request: Encodable, Sendable {
         var id = 0
         var op: String
         var kind: String?
         var texts: [String]
     }
 
-    private struct Reply: Decodable {
-        struct Failure: Decodable {
+    private struct Reply: Decodable, Sendable {
+        struct Failure: Decodable, Sendable {
             var code: String
             var message: String
         }
@@ -101,6 +101,11 @@ public actor EmbeddingEngine {
         var request = template
         request.id = nextID
         nextID += 1
+        // In a task of its own: a caller that is cancelled must not leave half a reply in the pipe.
+        return try await Task { [request] in try await exchange(request) }.value
+    }
+
+    private func exchange(_ request: Request) async throws -> (Reply, Data?) {
         var line = try JSONEncoder().encode(request)
         line.append(0x0A)
         guard var current = channel else { throw LocalModelError(code: "engine_stopped", message: "the embedder was stopped") }

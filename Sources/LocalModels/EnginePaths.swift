@@ -25,17 +25,17 @@ public struct EnginePaths: Sendable {
     public func missing() -> LocalModelError? {
         let files = FileManager.default
         if !files.isExecutableFile(atPath: python.path) {
-            return LocalModelError(code: "engine_missing", message: "no Python at \(python.path)", hint: "run: make setup")
+            return LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
         }
         if !files.fileExists(atPath: scripts.appending(path: "train.py").path) {
             return LocalModelError(
-                code: "engine_missing", message: "no engine scripts in \(scripts.path)", hint: "set ATELIER_ENGINE_DIR to the engine folder")
+                code: "engine_missing", message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
         }
         if !files.fileExists(atPath: baseModelGGUF.path) {
-            return LocalModelError(code: "base_model_missing", message: "no base model at \(baseModelGGUF.path)", hint: "run: make setup")
+            return LocalModelError(code: "base_model_missing", message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
         }
         if !files.fileExists(atPath: embedder.path) {
-            return LocalModelError(code: "embedder_missing", message: "no embedding model at \(embedder.path)", hint: "run: make setup")
+            return LocalModelError(code: "embedder_missing", message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
         }
         return nil
     }

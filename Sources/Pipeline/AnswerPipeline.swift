@@ -31,7 +31,7 @@ public struct AnswerPipeline: Sendable {
         self.server = server
         self.router = router
         self.logger = logger
-        draft = DraftStage(router: router, server: server, data: data)
+        draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
     }
@@ -80,7 +80,7 @@ public struct AnswerPipeline: Sendable {
         let scale = question.adapterScale ?? minion.pipeline.adapterScale
 
         // The trained voice is already in a local answer; a draft for it would be the same text twice.
-        let answersLocally = minion.provider == "local"
+        let answersLocally = isManaged(minion.provider)
         async let drafted = timed("draft", if: (question.useDraft ?? minion.pipeline.useDraft) && materials.adapter != nil && !answersLocally) {
             try await draft.run(
                 question, adapter: materials.adapter!, scale: scale, maxTokens: minion.pipeline.draftMaxTokens,
@@ -105,7 +105,7 @@ public struct AnswerPipeline: Sendable {
         trace.note(voice, emit, effect: "the answer is without the draft's voice")
         if let made = voice.value { trace.draft = DraftTrace(text: made.text, adapterID: materials.adapter!.id, scale: scale) }
 
-        let local = answersLocally || minion.fallbacks.contains { $0.provider == "local" }
+        let local = answersLocally || minion.fallbacks.contains { isManaged($0.provider) }
         let lease = local ? try await localLease(materials.adapter, &trace) : nil
         defer { if let lease { Task { [server] in await server.release(lease) } } }
         return try await finish(minion, question, lease: lease, scale: scale, &trace, ledger, emit)
@@ -118,7 +118,9 @@ public struct AnswerPipeline: Sendable {
         let clock = ContinuousClock()
         var start = clock.now
         let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
-        trace.prompt = await compose.run(question, minion: minion, draft: trace.draft?.text, passages: trace.passages, short: short)
+        let composed = await compose.run(question, minion: minion, draft: trace.draft?.text, passages: trace.passages, short: short)
+        trace.prompt = composed.prompt
+        if let degraded = composed.degraded { trace.degraded.append(degraded) }
         trace.stage("compose", since: start, emit)
 
         start = clock.now
@@ -168,6 +170,8 @@ public struct AnswerPipeline: Sendable {
             id: trace.answerID, text: text, citations: citations, provider: reply.provider, model: reply.model, finishReason: reply.finish,
             degraded: trace.degraded, trace: trace)
     }
+
+    private func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
 
     private func materials(_ minion: Minion) async throws -> Materials {
         guard let releaseID = minion.releaseID else { return Materials() }

@@ -44,9 +44,12 @@ public struct ProviderInfo: Sendable, Codable, Equatable {
 
     /// Small models lose the question among instructions: give them notes and question only.
     public var prefersShortPrompts: Bool
+    /// Run by this server itself: no user gives it a key or an address.
+    public var isManaged: Bool
 
     public init(
-        id: String, name: String, defaultBaseURL: String?, needsKey: Bool, modelListChecksKey: Bool = true, prefersShortPrompts: Bool = false
+        id: String, name: String, defaultBaseURL: String?, needsKey: Bool, modelListChecksKey: Bool = true, prefersShortPrompts: Bool = false,
+        isManaged: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -54,6 +57,7 @@ public struct ProviderInfo: Sendable, Codable, Equatable {
         self.needsKey = needsKey
         self.modelListChecksKey = modelListChecksKey
         self.prefersShortPrompts = prefersShortPrompts
+        self.isManaged = isManaged
     }
 }
 

@@ -19,7 +19,7 @@ public struct ProviderRegistry: Sendable {
     /// no user sets, so the transport's address policy is lifted for it.
     public static func standard(transport: HTTPTransport = HTTPTransport()) -> ProviderRegistry {
         let compatible = VendorProfiles.all.map { profile in
-            OpenAICompatible(profile: profile, transport: profile.info.id == "local" ? transport.with(policy: .unrestricted) : transport)
+            OpenAICompatible(profile: profile, transport: profile.info.isManaged ? transport.with(policy: .unrestricted) : transport)
         }
         return ProviderRegistry(
             compatible + [

@@ -82,7 +82,7 @@ public struct App: Sendable {
         MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
 
         let api = router.group("api")
-        AuthController(accounts: accounts, audit: store.audit, throttle: LoginThrottle(), settings: settings).routes(api.group("auth"))
+        AuthController(accounts: accounts, audit: store.audit, throttle: LoginThrottle(), registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
         AdminController(store: store, accounts: accounts).routes(api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
         AskController(store: store, pipeline: answers).routes(api.group("users"))
@@ -119,9 +119,11 @@ public struct App: Sendable {
             services: [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
-        return ServiceGroup(
-            configuration: .init(
-                services: [.init(service: application)], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger))
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: application)], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger)
+        // Answers under way may finish; what takes longer is cut.
+        configuration.maximumGracefulShutdownDuration = .seconds(20)
+        return ServiceGroup(configuration: configuration)
     }
 
     private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {

@@ -10,8 +10,9 @@ struct RequestFields {
     private var asked: Set<String> = []
     private(set) var problems: [APIError.Detail] = []
 
-    init(_ request: Request, context: some RequestContext) async throws {
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
+    /// - Parameter limit: largest body in bytes.
+    init(_ request: Request, context: some RequestContext, limit: Int = 1 << 20) async throws {
+        let buffer = try await request.body.collect(upTo: limit)
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("the body is empty; send a JSON object", code: "invalid_json") }
         guard let value = try? JSONValue(parsing: buffer) else { throw APIError.badRequest("the body is not JSON", code: "invalid_json") }
         guard let object = value.objectValue else { throw APIError.badRequest("the body is not a JSON object", code: "invalid_json") }
@@ -27,7 +28,11 @@ struct RequestFields {
         problems.append(.init(field: prefix + field, code: "invalid", message: message, hint: hint))
     }
 
+    /// Whether the field is there and not null.
     func has(_ field: String) -> Bool { object[field].map { !$0.isNull } ?? false }
+
+    /// Whether the field is there, be it null.
+    func mentions(_ field: String) -> Bool { object[field] != nil }
 
     private mutating func value(_ field: String) -> JSONValue? {
         asked.insert(field)
@@ -35,13 +40,21 @@ struct RequestFields {
         return value
     }
 
-    mutating func string(_ field: String, length: ClosedRange<Int> = 0...200) -> String? {
+    /// - Parameters:
+    ///   - length: in characters.
+    ///   - trim: without the white space around it; passwords keep theirs.
+    mutating func string(_ field: String, length: ClosedRange<Int> = 0...200, trim: Bool = true) -> String? {
         guard let value = value(field) else { return nil }
         guard let text = value.stringValue else {
             fail(field, "must be text")
             return nil
         }
-        let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        // To SQLite a NUL ends the text, to everybody else it does not.
+        guard !text.unicodeScalars.contains("\0") else {
+            fail(field, "must not hold a NUL character")
+            return nil
+        }
+        let trimmed = trim ? text.trimmingCharacters(in: .whitespacesAndNewlines) : text
         guard length.contains(trimmed.count) else {
             fail(field, length.lowerBound > 0 && trimmed.count < length.lowerBound ? "must have at least \(length.lowerBound) character\(length.lowerBound == 1 ? "" : "s")" : "must have at most \(length.upperBound) characters")
             return nil
@@ -49,13 +62,13 @@ struct RequestFields {
         return trimmed
     }
 
-    mutating func required(_ field: String, length: ClosedRange<Int> = 1...200) -> String {
+    mutating func required(_ field: String, length: ClosedRange<Int> = 1...200, trim: Bool = true) -> String {
         if !has(field) {
             asked.insert(field)
             fail(field, "is required")
             return ""
         }
-        return string(field, length: length) ?? ""
+        return string(field, length: length, trim: trim) ?? ""
     }
 
     mutating func integer(_ field: String, _ range: ClosedRange<Int>) -> Int? {
@@ -70,7 +83,7 @@ struct RequestFields {
     mutating func number(_ field: String, _ range: ClosedRange<Double>) -> Double? {
         guard let value = value(field) else { return nil }
         guard let number = value.doubleValue, range.contains(number) else {
-            fail(field, "must be a number from \(range.lowerBound.formatted()) to \(range.upperBound.formatted())")
+            fail(field, "must be a number from \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return number

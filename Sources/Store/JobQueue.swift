@@ -142,6 +142,13 @@ public struct JobQueue: Sendable {
         }
         let minion = try connection.query("SELECT * FROM external_api_models WHERE id = $1", .text(job.minionID))
         guard let pipeline = try minion.first?.text("pipeline") else { throw StoreError.notFound("minion") }
+        // A job that trains one half keeps the other: a new knowledge base must not cost the minion its voice.
+        let current = try minion.first?.optionalText("release_id").flatMap {
+            try connection.query("SELECT * FROM releases WHERE id = $1", .text($0)).first.map(Release.init)
+        }
+        let adapterID = draft.adapter?.id ?? (job.trainingType.trainsAdapter ? nil : current?.adapterID)
+        let collectionID = draft.collection?.id ?? (job.trainingType.buildsCollection ? nil : current?.collectionID)
+        let collectionVersion = draft.collection?.version ?? (job.trainingType.buildsCollection ? nil : current?.collectionVersion)
         try connection.query("UPDATE releases SET state = 'retired' WHERE minion_id = $1 AND state = 'active'", .text(job.minionID))
         let rows = try connection.query(
             """
@@ -149,8 +156,8 @@ public struct JobQueue: Sendable {
             SELECT $1, $2, $3, $4, COALESCE(MAX(number), 0) + 1, $5, $6, $7, $8, $9, 'active', $10 FROM releases WHERE minion_id = $3
             RETURNING *
             """,
-            .text(id), .text(job.userID), .text(job.minionID), .text(job.id), SQLValue(draft.adapter?.id), SQLValue(draft.collection?.id),
-            SQLValue(draft.collection?.version), .text(pipeline), SQLValue(json: draft.evaluation), SQLValue(now))
+            .text(id), .text(job.userID), .text(job.minionID), .text(job.id), SQLValue(adapterID), SQLValue(collectionID),
+            SQLValue(collectionVersion), .text(pipeline), SQLValue(json: draft.evaluation), SQLValue(now))
         try connection.query(
             "UPDATE external_api_models SET release_id = $2, updated_at = $3 WHERE id = $1", .text(job.minionID), .text(id), SQLValue(now))
         return try Release(row: rows[0])

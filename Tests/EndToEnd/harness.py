@@ -119,6 +119,7 @@ class Server:
         line = self.process.stdout.readline().decode() if ready else ""
         found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
         assert found, f"the server said {line!r}\n{self.log()}"
+        assert processes(self.data), "the test can see the processes it looks for"
         self.url = found[1]
         self.http = httpx.Client(base_url=self.url, timeout=120, trust_env=False, limits=FRESH)
         return self

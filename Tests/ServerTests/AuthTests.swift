@@ -31,6 +31,40 @@ import Testing
         }
     }
 
+    @Test func triesAtOnceAreCountedTogether() async throws {
+        try await TestServer.run { server in
+            _ = try await server.person("ann")
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<20 {
+                    group.addTask { try await server.send(.post, "/api/auth/login", #"{"email":"ann@example.org","password":"wrong"}"#).status }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.count { $0 == 401 } == 5 && statuses.count { $0 == 429 } == 15)
+        }
+    }
+
+    @Test func aSuccessTakesItsOwnTryBack() async throws {
+        try await TestServer.run { server in
+            _ = try await server.person("ann")
+            for _ in 0..<12 {
+                #expect(try await server.send(.post, "/api/auth/login", #"{"email":"ann@example.org","password":"long enough"}"#).status == 200)
+            }
+        }
+    }
+
+    @Test func aPasswordKeepsItsBlanks() async throws {
+        try await TestServer.run { server in
+            let blank = #"{"email":"a@b.c","password":" spaced out "}"#
+            let bare = #"{"email":"a@b.c","password":"spaced out"}"#
+            let statuses = [
+                try await server.send(.post, "/api/auth/register", blank).status, try await server.send(.post, "/api/auth/login", bare).status,
+                try await server.send(.post, "/api/auth/login", blank).status,
+            ]
+            #expect(statuses == [201, 401, 200])
+        }
+    }
+
     @Test func registrationCanBeClosed() async throws {
         try await TestServer.run({ $0.registration = "closed" }) { server in
             let reply = try await server.send(.post, "/api/auth/register", #"{"email":"a@b","password":"long enough"}"#)

@@ -15,6 +15,9 @@ import Testing
         (#"{"name":"n","provider":"local","model_id":"m","fallbacks":[{"provider":"x","model":"m"}]}"#, "invalid_request", "fallbacks[0].provider"),
         (#"{"name":"n","provider":"custom","model_id":"m","base_url":"http://169.254.169.254/latest"}"#, "invalid_request", "base_url"),
         (#"{"name":"n","provider":"custom","model_id":"m","base_url":"file:///etc/passwd"}"#, "invalid_request", "base_url"),
+        // The local provider's transport is not held to the address policy, so nobody may point it anywhere.
+        (#"{"name":"n","provider":"local","model_id":"m","base_url":"https://example.org"}"#, "invalid_request", "base_url"),
+        (#"{"name":"a\u0000b","provider":"local","model_id":"m"}"#, "invalid_request", "name"),
     ] as [(String, String, String?)])
     func aWrongMinionIsRefusedByField(body: String, code: String, field: String?) async throws {
         try await TestServer.run { server in
@@ -51,6 +54,39 @@ import Testing
         try await TestServer.run({ $0.host = "0.0.0.0"; $0.allowPrivateUpstreams = true }) { server in
             let ann = try await server.person("ann")
             #expect(try await server.send(.post, "\(ann.base)/providers", body, token: ann.token).status == 201)
+        }
+    }
+
+    @Test func theLocalProviderTakesNoKeyAndNoAddress() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let reply = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"local","base_url":"http://127.0.0.1:9"}"#, token: ann.token)
+            #expect(reply.status == 422 && reply.details.first?["field"] as? String == "provider")
+            #expect(try await server.send(.post, "\(ann.base)/providers/local/test", token: ann.token).status == 400)
+        }
+    }
+
+    @Test func aBaseURLIsTakenAwayWithNull() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let body = #"{"provider":"openai","api_key":"sk-abcdefgh1234","base_url":"https://example.org/v1"}"#
+            _ = try await server.send(.post, "\(ann.base)/providers", body, token: ann.token)
+            func key(_ body: String) async throws -> [String: Any] {
+                try await server.send(.put, "\(ann.base)/providers/openai", body, token: ann.token).json["key"] as? [String: Any] ?? [:]
+            }
+            #expect(try await key(#"{"is_active":false}"#)["base_url"] as? String == "https://example.org/v1")
+            let cleared = try await key(#"{"base_url":null}"#)
+            #expect(cleared["base_url"] == nil && cleared["is_active"] as? Bool == false)
+        }
+    }
+
+    @Test func aMinionTokenDoesNotReadTheTrace() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let id = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
+            let token = try #require(try await server.send(.post, "\(ann.base)/minions/\(id)/token", token: ann.token).json["token"] as? String)
+            let reply = try await server.send(.post, "\(ann.base)/minions/\(id)/ask", #"{"question":"q","trace":true}"#, token: token)
+            #expect(reply.status == 422 && reply.details.first?["field"] as? String == "trace")
         }
     }
 

@@ -89,6 +89,28 @@ import Testing
         }
     }
 
+    @Test func aJobForOneHalfKeepsTheOther() async throws {
+        try await withJob { fixture in
+            func run(_ kind: TrainingJob.Kind, _ release: ReleaseDraft) async throws -> Release {
+                var draft = TrainingJobDraft(jobName: "j", minionID: fixture.job.minionID, trainingType: kind, datasetIDs: fixture.job.datasetIDs)
+                draft.jobName = kind.rawValue
+                _ = try await fixture.rows.updateJob(fixture.job.id, draft)
+                _ = try await fixture.rows.startJob(fixture.job.id)
+                let job = try #require(try await fixture.queue.claim(worker: "w", lease: .seconds(10)))
+                return try #require(try await fixture.queue.complete(job, worker: "w", release: release))
+            }
+            let adapter = ReleaseDraft.NewAdapter(id: "ada_1", baseModel: "b", path: "p", sha256: "s", rank: 16, bytes: 1)
+            let collection = ReleaseDraft.NewCollection(
+                id: "col_1", name: "c", embedder: "e", dimension: 384, version: 1, documentCount: 1, chunkCount: 2, bytes: 3)
+            let voice = try await run(.loraOnly, .init(adapter: adapter, collection: nil, evaluation: .init()))
+            #expect(voice.adapterID == "ada_1" && voice.collectionID == nil)
+            let both = try await run(.ragOnly, .init(adapter: nil, collection: collection, evaluation: .init()))
+            #expect(both.adapterID == "ada_1" && both.collectionID == "col_1" && both.collectionVersion == 1)
+            _ = try await fixture.rows.startJob(fixture.job.id)
+            await #expect(throws: StoreError.self) { try await fixture.rows.deleteCollection("col_1") }
+        }
+    }
+
     @Test func aDeadServersJobIsMarkedAndALivingOnesIsNot() async throws {
         try await withJob { fixture in
             _ = try await fixture.rows.startJob(fixture.job.id)

@@ -62,6 +62,14 @@ import Testing
         #expect(mode == 0o600)
     }
 
+    @Test func anUnreadableKeyFileIsAnErrorAndIsNotReplaced() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data([0xFF, 0xFE, 0x00]).write(to: file)
+        #expect(throws: (any Error).self) { try KeyVault.keysFromFile(file) }
+        #expect(try Data(contentsOf: file).count == 3)
+    }
+
     @Test func passwordsVerifyAndHashesDiffer() async throws {
         let hasher = PasswordHasher(costExponent: 4)
         let (one, two) = (try await hasher.hash("correct horse"), try await hasher.hash("correct horse"))

@@ -10,19 +10,23 @@ struct NoteSelector: Sendable {
 
     let embedder: QueryEmbedder
 
-    /// - Returns: sentences in the passages' order; whole passages where no embedder runs.
-    func select(_ question: String, _ passages: [Passage]) async -> [String] {
+    /// - Returns: sentences in the passages' order; where no embedder runs, whole passages and the reason.
+    func select(_ question: String, _ passages: [Passage]) async -> (notes: [String], failure: String?) {
         let sentences = passages.flatMap { passage in Self.sentences(passage).map { (passage: passage, text: $0) } }.prefix(Self.candidates)
-        guard sentences.count > Self.kept else { return sentences.map(\.text) }
-        guard let engine = try? await embedder.engine(), let query = try? await engine.embed([question], kind: .query),
+        guard sentences.count > Self.kept else { return (sentences.map(\.text), nil) }
+        let query: EmbeddingBatch
+        let batch: EmbeddingBatch
+        do {
+            let engine = try await embedder.engine()
+            query = try await engine.embed([question], kind: .query)
             // A sentence is understood under its heading: "At 18:00" means little by itself.
-            let batch = try? await engine.embed(sentences.map { "\($0.passage.title) \($0.passage.headings.last ?? ""): \($0.text)" }, kind: .passage)
-        else { return passages.map(\.text) }
+            batch = try await engine.embed(sentences.map { "\($0.passage.title) \($0.passage.headings.last ?? ""): \($0.text)" }, kind: .passage)
+        } catch { return (passages.map(\.text), "\(error)") }
         let scores = (0..<batch.count).map { row in
             (0..<batch.dimension).reduce(Float(0)) { $0 + query.values[$1] * batch.values[row * batch.dimension + $1] }
         }
         let best = scores.indices.sorted { scores[$0] > scores[$1] }.prefix(Self.kept).sorted()
-        return best.map { sentences[$0].text }
+        return (best.map { sentences[$0].text }, nil)
     }
 
     /// Sentences and list items; each row of a table as `header value, header value`.

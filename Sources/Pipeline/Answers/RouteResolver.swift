@@ -32,8 +32,8 @@ struct RouteResolver: Sendable {
         guard let provider = registry[route.provider] else {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
         }
-        if route.provider == "local" {
-            guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server is not running") }
+        if provider.info.isManaged {
+            guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
             return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))
         }
         let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: baseURL)

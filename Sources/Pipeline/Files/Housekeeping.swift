@@ -18,14 +18,18 @@ public struct Housekeeping: Sendable {
     /// Call before the worker starts: a running job's folder is not distinguished from a dead one's.
     public func sweep() async throws {
         for user in children("users") {
+            let rows = store.user(user)
             for job in children("users/\(user)/jobs") { remove(DataPaths.job(job, user: user)) }
             remove("users/\(user)/uploads")
-            let rows = store.user(user)
+            for file in children("users/\(user)/datasets") where try await !rows.refersToFile(DataPaths.dataset(sha256: file, user: user)) {
+                remove(DataPaths.dataset(sha256: file, user: user))
+            }
             for adapter in children("users/\(user)/adapters") where try await missing({ _ = try await rows.adapter(adapter) }) {
                 remove(DataPaths.adapter(adapter, user: user))
             }
             for id in children("users/\(user)/collections") {
-                let collection = try? await rows.collection(id)
+                let collection: Collection?
+                do { collection = try await rows.collection(id) } catch StoreError.notFound { collection = nil }
                 for version in children(DataPaths.collection(id, user: user)) {
                     let number = version.hasPrefix("v") ? Int(version.dropFirst()) : nil
                     // A version above the row's was never published.

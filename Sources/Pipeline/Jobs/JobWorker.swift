@@ -39,6 +39,7 @@ public final class JobWorker: Sendable {
         let own = ProcessInfo.processInfo.processIdentifier
         let marked = try await store.queue.markInterrupted { owner in
             let parts = owner.split(separator: ":")
+            // A worker of another host is alive as long as its lease.
             guard parts.count == 3, parts[0] == host, let pid = Int32(parts[1]) else { return true }
             // Our own number with another random part: an earlier process that had the same one.
             return pid != own && kill(pid, 0) == 0
@@ -69,6 +70,8 @@ public final class JobWorker: Sendable {
         for await _ in wake {
             if Task.isCancelled { return }
             do {
+                // Leases that ran out since: a worker elsewhere has died.
+                for job in try await store.queue.markInterrupted(isAlive: { _ in true }) { logger.warning("job \(job) lost its worker; marked as failed") }
                 while !Task.isCancelled, let job = try await store.queue.claim(worker: name, lease: lease) { await work(job) }
             } catch {
                 logger.error("cannot look for jobs: \(error)")
@@ -93,11 +96,17 @@ public final class JobWorker: Sendable {
                 group.addTask {
                     while true {
                         try await Task.sleep(for: .seconds(1))
-                        guard try await self.store.queue.heartbeat(job.id, worker: self.name, lease: self.lease) else { throw CancellationError() }
+                        // A database that is busy for a moment costs a heartbeat, not the job: the lease outlasts several.
+                        guard let owned = try? await self.store.queue.heartbeat(job.id, worker: self.name, lease: self.lease) else { continue }
+                        if !owned { throw LostJob() }
                     }
                 }
                 defer { group.cancelAll() }
-                return try await group.next()!
+                do { return try await group.next()! } catch is LostJob {
+                    // Lost because it was completed a moment ago, or because somebody stopped it: the pipeline knows.
+                    group.cancelAll()
+                    return try await group.next()!
+                }
             }
             logger.info("job \(job.id) completed")
             if let release { await onRelease(job, release) }
@@ -123,3 +132,6 @@ public final class JobWorker: Sendable {
         try? data.remove(context.folder)
     }
 }
+
+/// The job's row no longer names this worker.
+private struct LostJob: Error {}

@@ -8,9 +8,13 @@ struct ComposeStage: Sendable {
     let notes: NoteSelector
 
     /// - Parameter short: for small models, which lose the question among instructions.
-    func run(_ question: Question, minion: Minion, draft: String?, passages: [Passage], short: Bool) async -> [ChatMessage] {
-        guard short else { return fullPrompt(question, minion, draft, passages) }
-        return shortPrompt(question, minion, await notes.select(question.text, passages))
+    func run(_ question: Question, minion: Minion, draft: String?, passages: [Passage], short: Bool) async -> (
+        prompt: [ChatMessage], degraded: Degradation?
+    ) {
+        guard short else { return (fullPrompt(question, minion, draft, passages), nil) }
+        let (sentences, failure) = await notes.select(question.text, passages)
+        let degraded = failure.map { Degradation(stage: "compose", reason: $0, effect: "the prompt holds whole passages") }
+        return (shortPrompt(question, minion, sentences), degraded)
     }
 
     private func fullPrompt(_ question: Question, _ minion: Minion, _ draft: String?, _ passages: [Passage]) -> [ChatMessage] {

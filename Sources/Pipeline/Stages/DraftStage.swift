@@ -8,6 +8,7 @@ struct DraftStage: Sendable {
     /// A draft that takes longer is given up; the answer goes on without it.
     static let timeLimit: Duration = .seconds(45)
 
+    /// Without retries: a late draft is given up, not asked for again.
     let router: Router
     let server: AdapterServer
     let data: DataDirectory

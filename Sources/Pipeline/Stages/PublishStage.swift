@@ -40,7 +40,8 @@ struct PublishStage: Sendable {
             if let adapter { try data.remove(adapter.path) }
             throw CancellationError()
         }
-        try data.remove(context.folder)
+        // The release stands from here on: what cannot be tidied now, the next start tidies.
+        try? data.remove(context.folder)
         return release
     }
 }

@@ -27,7 +27,7 @@ public enum VendorProfiles {
             embeddings: .openAI(asymmetric: false)),
         // The llama.cpp server beside this one: `lora`, `cache_prompt`, `id_slot`, `grammar` pass through.
         VendorProfile(
-            ProviderInfo(id: "local", name: "Local model", defaultBaseURL: nil, needsKey: false, prefersShortPrompts: true), extra: .any,
+            ProviderInfo(id: "local", name: "Local model", defaultBaseURL: nil, needsKey: false, prefersShortPrompts: true, isManaged: true), extra: .any,
             embeddings: .openAI(asymmetric: false)),
         // https://console.groq.com/docs/openai
         VendorProfile(ProviderInfo(id: "groq", name: "Groq", defaultBaseURL: "https://api.groq.com/openai/v1", needsKey: true)),

@@ -17,10 +17,12 @@ struct AskController: Sendable {
 
     @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try await minion(context)
-        var fields = try await RequestFields(request, context: context)
+        var fields = try await RequestFields(request, context: context, limit: context.maxUploadSize)
         let text = fields.required("question", length: 1...100_000)
         let stream = fields.bool("stream") ?? false
         let wantsTrace = fields.bool("trace") ?? false
+        // The trace holds the system prompt and whole passages: settings and documents, which a minion token never reads.
+        if wantsTrace, case .minion = context.identity { fields.fail("trace", "needs a session token: a minion token may only ask") }
         var question = Question(messages: history(&fields) + [ChatMessage(.user, text)], stream: stream)
         question.useDraft = fields.bool("use_draft")
         question.usePassages = fields.bool("use_passages")
@@ -30,7 +32,7 @@ struct AskController: Sendable {
             temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1), maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        return stream ? streamed(minion, question, trace: wantsTrace) : try await whole(request, minion, question, trace: wantsTrace)
+        return stream ? streamed(request, minion, question, trace: wantsTrace) : try await whole(request, minion, question, trace: wantsTrace)
     }
 
     /// A kept answer with its trace.
@@ -108,14 +110,14 @@ struct AskController: Sendable {
         // A client that leaves before the answer is there cancels the upstream call.
         try await request.body.consumeWithCancellationOnInboundClose { _ in
             for try await event in pipeline.ask(minion, question) {
-                if case .done(let answer) = event { return Response.json(AnswerBody(answer, trace: trace)) }
+                if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).closingConnection() }
             }
             throw CancellationError()
         }
     }
 
-    private func streamed(_ minion: Minion, _ question: Question, trace: Bool) -> Response {
-        ServerSentEvents.response { writer in
+    private func streamed(_ request: Request, _ minion: Minion, _ question: Question, trace: Bool) -> Response {
+        ServerSentEvents.response(to: request) { writer in
             do {
                 for try await event in pipeline.ask(minion, question) {
                     switch event {

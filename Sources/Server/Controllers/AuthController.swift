@@ -7,6 +7,10 @@ struct AuthController: Sendable {
     let accounts: Accounts
     let audit: AuditLog
     let throttle: LoginThrottle
+    /// Registrations are counted apart: they must not lock an address out of its accounts.
+    let registrations: LoginThrottle
+    /// The largest body: these routes are open to everybody.
+    private static let maxBody = 16 << 10
     let settings: Settings
 
     private struct SignedIn: Encodable {
@@ -25,32 +29,30 @@ struct AuthController: Sendable {
         guard settings.registration == "open" else {
             throw APIError(status: .forbidden, code: "registration_closed", message: "registration is closed here: ask the operator for an account")
         }
-        var fields = try await RequestFields(request, context: context)
+        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
         let email = fields.required("email", length: 3...254)
         let name = fields.string("name", length: 1...100)
         let password = Self.password(&fields)
         if !email.isEmpty, !Self.isAddress(email) { fields.fail("email", "is not an e-mail address") }
         try fields.finish()
-        // Each registration costs a scrypt; the address is slowed like a log-in that failed.
-        try refuse(account: "register", address: context.remoteAddress)
-        throttle.failed(account: "register:\(context.remoteAddress ?? "")", address: context.remoteAddress)
+        // Each registration costs a scrypt.
+        try begin(registrations, account: email, address: context.remoteAddress)
         let user = try await accounts.create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password)
         try await audit.record(actor: user.id, action: "user.register", target: user.id)
         return .json(try await signIn(user, request, context), status: .created)
     }
 
     @Sendable func login(_ request: Request, context: AppContext) async throws -> Response {
-        var fields = try await RequestFields(request, context: context)
+        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
         let email = fields.required("email", length: 1...254)
-        let password = fields.required("password", length: 1...1000)
+        let password = fields.required("password", length: 1...1000, trim: false)
         try fields.finish()
-        try refuse(account: email, address: context.remoteAddress)
+        try begin(throttle, account: email, address: context.remoteAddress)
         guard let user = try await accounts.authenticate(email: email, password: password) else {
-            throttle.failed(account: email, address: context.remoteAddress)
             // One answer for an unknown address, a wrong password and a closed account.
             throw APIError(status: .unauthorized, code: "login_failed", message: "the address or the password is wrong")
         }
-        throttle.succeeded(account: email)
+        throttle.succeeded(account: email, address: context.remoteAddress)
         return .json(try await signIn(user, request, context))
     }
 
@@ -65,14 +67,14 @@ struct AuthController: Sendable {
         return SignedIn(token: session.token, expiresAt: session.expiresAt, user: user)
     }
 
-    private func refuse(account: String, address: String?) throws {
-        guard let wait = throttle.wait(account: account, address: address) else { return }
+    private func begin(_ throttle: LoginThrottle, account: String, address: String?) throws {
+        guard let wait = throttle.begin(account: account, address: address) else { return }
         throw APIError(
             status: .tooManyRequests, code: "too_many_attempts", message: "too many attempts: try again in \(wait) s", retryAfter: wait)
     }
 
     private static func password(_ fields: inout RequestFields) -> String {
-        fields.required("password", length: 10...1000)
+        fields.required("password", length: 10...1000, trim: false)
     }
 
     /// Something before and after one @, a dot after it; whether it exists only a mail would tell.

@@ -51,7 +51,7 @@ struct DatasetsController: Sendable {
         let description = DatasetImporter.Description(
             name: name, kind: kind, fileName: fileName.isEmpty ? name : fileName, text: query["description"].map(String.init))
         let rows = store.user(context.owner)
-        return try await Idempotent.create(request, fingerprint: "\(description)", rows: rows) {
+        return try await Idempotent.create(request, fingerprint: "\(description) \(request.headers[.contentLength] ?? "")", rows: rows) {
             try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner)
         }
     }

@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Pipeline
 import Providers
+import ServiceLifecycle
 import Store
 
 /// `/api/users/{user_id}/external-training/jobs`
@@ -82,7 +83,7 @@ struct JobsController: Sendable {
         let job = try await rows.job(context.parameters.require("job_id"))
         let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
         guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
-        return ServerSentEvents.response { writer in
+        return ServerSentEvents.response(to: request) { writer in
             var seq = after
             var quiet = 0
             while true {
@@ -94,7 +95,8 @@ struct JobsController: Sendable {
                     seq = event.seq
                 }
                 if events.count == 500 { continue }
-                if isOver { return }
+                // A server that is told to stop does not wait for the job to end; the client comes back with Last-Event-ID.
+                if isOver || Task.isShuttingDownGracefully { return }
                 quiet = events.isEmpty ? quiet + 1 : 0
                 if quiet > 0, quiet % 60 == 0 { try await writer.write(ServerSentEvents.comment) }
                 try await Task.sleep(for: .milliseconds(250))

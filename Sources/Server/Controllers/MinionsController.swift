@@ -86,6 +86,9 @@ struct MinionsController: Sendable {
     /// A base URL must not lead into the operator's network; checked here and again at each call.
     private func check(_ draft: MinionDraft) async throws {
         guard let url = draft.baseURL else { return }
+        if registry[draft.provider]?.info.isManaged == true {
+            throw APIError.invalid([.init(field: "base_url", code: "invalid", message: "\(draft.provider) is run by this server and has no base_url")])
+        }
         do { try await addresses.check(url, provider: draft.provider) } catch let error as ProviderError {
             throw APIError.invalid([.init(field: "base_url", code: error.kind.rawValue, message: error.message)])
         }

@@ -50,9 +50,8 @@ struct ProvidersController: Sendable {
         }
         let key = info?.needsKey == true ? fields.required("api_key", length: 1...4096) : fields.string("api_key", length: 0...4096) ?? ""
         let baseURL = fields.string("base_url", length: 1...500)
-        if info != nil, info?.defaultBaseURL == nil, info?.needsKey == false, provider != "local", baseURL == nil {
-            fields.fail("base_url", "is required for \(provider)")
-        }
+        if info?.isManaged == true { fields.fail("provider", "\(provider) is run by this server: it has neither a key nor a base_url") }
+        if let info, !info.isManaged, info.defaultBaseURL == nil, baseURL == nil { fields.fail("base_url", "is required for \(provider)") }
         Self.check(key, &fields)
         try fields.finish()
         try await check(baseURL, provider)
@@ -67,7 +66,8 @@ struct ProvidersController: Sendable {
         let current = try await rows.providerKey(info.id)
         var fields = try await RequestFields(request, context: context)
         let key = fields.string("api_key", length: 1...4096)
-        let baseURL = fields.has("base_url") ? fields.string("base_url", length: 0...500) : current.baseURL
+        let given = fields.string("base_url", length: 0...500)
+        let baseURL = given ?? (fields.mentions("base_url") ? nil : current.baseURL)
         let isActive = fields.bool("is_active") ?? current.isActive
         if let key { Self.check(key, &fields) }
         try fields.finish()
@@ -88,6 +88,7 @@ struct ProvidersController: Sendable {
     /// Tries the stored key against the provider. A key that is refused is an answer, not an error.
     @Sendable func test(_ request: Request, context: OwnerContext) async throws -> Response {
         let info = try info(context)
+        guard !info.isManaged else { throw APIError.badRequest("\(info.id) is run by this server: see GET /ready") }
         let endpoint = try await ProviderEndpoint.resolve(info, rows: store.user(context.owner))
         return .json(await ConnectionTest(registry: registry).test(provider: info.id, endpoint: endpoint, model: request.uri.queryParameters["model"].map(String.init)))
     }

@@ -79,9 +79,12 @@ public struct MinionClient: Sendable {
     public func ask(_ question: String, onText: (String) -> Void) async throws {
         let model = try await api.get("/v1/models")["data"]?[0]?["id"]?.stringValue ?? ""
         let body: JSONValue = ["model": .string(model), "stream": true, "messages": [["role": "user", "content": .string(question)]]]
+        var finished = false
         try await api.events("POST", "/v1/chat/completions", body) { _, data in
+            if data["choices"]?[0]?["finish_reason"]?.stringValue != nil { finished = true }
             if let error = data["error"] { throw ClientError(status: 200, message: error["message"]?.stringValue ?? "the answer broke off") }
             if let text = data["choices"]?[0]?["delta"]?["content"]?.stringValue { onText(text) }
         }
+        guard finished else { throw ClientError(status: 200, message: "the answer broke off: the server closed the stream before its end") }
     }
 }

@@ -24,16 +24,13 @@ final class LoginThrottle: Sendable {
 
     init(limits: Limits = .init()) { self.limits = limits }
 
-    /// Seconds to wait before trying again, or nil when a try is allowed now.
-    func wait(account: String, address: String?, now: Date = Date()) -> Int? {
+    /// Counts a try before it is made, so that tries at once cannot slip through together; a
+    /// success takes it back.
+    /// - Returns: seconds to wait where it may not be made, nil where it may.
+    func begin(account: String, address: String?, now: Date = Date()) -> Int? {
         entries.withLock { entries in
             let waits = keys(account, address).compactMap { entries[$0.key]?.blockedUntil?.timeIntervalSince(now) }.filter { $0 > 0 }
-            return waits.max().map { max(1, Int($0.rounded(.up))) }
-        }
-    }
-
-    func failed(account: String, address: String?, now: Date = Date()) {
-        entries.withLock { entries in
+            if let wait = waits.max() { return max(1, Int(wait.rounded(.up))) }
             // Bounded memory: forget what no longer counts.
             if entries.count > 10_000 { entries = entries.filter { now.timeIntervalSince($0.value.since) < limits.window } }
             for (key, limit) in keys(account, address) {
@@ -46,11 +43,22 @@ final class LoginThrottle: Sendable {
                 }
                 entries[key] = entry
             }
+            return nil
         }
     }
 
-    /// A success clears the account; the address keeps its count, or one account would excuse guessing at others.
-    func succeeded(account: String) { entries.withLock { $0["account:\(account.lowercased())"] = nil } }
+    /// A success clears the account and takes back what this try counted for the address; earlier
+    /// failures of the address stay, or one account would excuse guessing at others.
+    func succeeded(account: String, address: String?) {
+        entries.withLock { entries in
+            for (key, limit) in keys(account, address) {
+                guard var entry = entries[key] else { continue }
+                entry.failures = key.hasPrefix("account:") ? 0 : entry.failures - 1
+                if entry.failures < limit { entry.blockedUntil = nil }
+                entries[key] = entry.failures <= 0 ? nil : entry
+            }
+        }
+    }
 
     private func keys(_ account: String, _ address: String?) -> [(key: String, limit: Int)] {
         [("account:\(account.lowercased())", limits.perAccount)] + (address.map { [("address:\($0)", limits.perAddress)] } ?? [])

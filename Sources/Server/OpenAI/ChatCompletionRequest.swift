@@ -10,7 +10,7 @@ struct ChatCompletionRequest {
 
     /// Accepted because they only label the request or repeat a default.
     private static let harmless: Set<String> = [
-        "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls", "presence_penalty", "frequency_penalty",
+        "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls",
     ]
 
     init(_ object: [String: JSONValue]) throws {
@@ -31,6 +31,9 @@ struct ChatCompletionRequest {
         }
         includeUsage = usage
         if let n = fields.integer("n", 1...128), n != 1 { fields.fail("n", "only one choice is made") }
+        // What a client sends by habit, with its default; another value would be passed over in silence.
+        for field in ["presence_penalty", "frequency_penalty"] where (fields.number(field, -2...2) ?? 0) != 0 { fields.fail(field, "is not supported by a minion") }
+        if fields.bool("logprobs") == true { fields.fail("logprobs", "is not supported by a minion") }
         let messages = Self.messages(&fields)
         if messages.last?.role != .user { fields.fail("messages", "the last message must be the user's") }
         question = Question(messages: messages, sampling: sampling, stream: stream)

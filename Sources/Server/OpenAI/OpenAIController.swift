@@ -21,7 +21,7 @@ struct OpenAIController: Sendable {
 
     @Sendable func model(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try minion(request, context)
-        let name = try context.parameters.require("model")
+        let name = try context.parameters.require("model").removingPercentEncoding ?? ""
         guard Self.names(minion).contains(name) else { throw Self.unknownModel(name, minion) }
         return .json(data: Data(Self.entry(minion).serialized().utf8))
     }
@@ -36,7 +36,7 @@ struct OpenAIController: Sendable {
         guard Self.names(minion).contains(parsed.model) else { throw Self.unknownModel(parsed.model, minion) }
         let reply = ChatCompletionReply(model: parsed.model)
         guard parsed.question.stream else { return try await whole(request, minion, parsed, reply) }
-        return ServerSentEvents.response { writer in
+        return ServerSentEvents.response(to: request) { writer in
             do {
                 try await writer.write(ServerSentEvents.frame(data: reply.chunk(["role": "assistant", "content": ""])))
                 for try await event in pipeline.ask(minion, parsed.question) {
@@ -61,7 +61,7 @@ struct OpenAIController: Sendable {
     private func whole(_ request: Request, _ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
         try await request.body.consumeWithCancellationOnInboundClose { _ in
             for try await event in pipeline.ask(minion, parsed.question) {
-                if case .done(let answer) = event { return Response.json(data: Data(reply.whole(answer).utf8)) }
+                if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)).closingConnection() }
             }
             throw CancellationError()
         }

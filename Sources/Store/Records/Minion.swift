@@ -120,7 +120,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         case adapterScale = "adapter_scale"
     }
 
-    public init(useDraft: Bool = true, usePassages: Bool = true, topK: Int = 3, draftMaxTokens: Int = 96, adapterScale: Double = 1) {
+    public init(useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, draftMaxTokens: Int = 96, adapterScale: Double = 1) {
         self.useDraft = useDraft
         self.usePassages = usePassages
         self.topK = topK

@@ -38,14 +38,15 @@ extension UserStore {
     public func updateJob(_ id: String, _ draft: TrainingJobDraft) async throws -> TrainingJob {
         try await database.write { connection in
             try refuseActive(connection, id, "changed")
-            _ = try row(connection, "external_api_models", draft.minionID, what: "minion")
+            let minion = try Minion(row: row(connection, "external_api_models", draft.minionID, what: "minion"))
             try connection.query(
                 """
-                UPDATE external_training_jobs SET job_name = $3, minion_id = $4, training_type = $5, config = $6, updated_at = $7
+                UPDATE external_training_jobs SET job_name = $3, minion_id = $4, training_type = $5, config = $6, updated_at = $7,
+                    provider = $8, model_id = $9
                 WHERE id = $1 AND user_id = $2
                 """,
                 .text(id), user, .text(draft.jobName), .text(draft.minionID), .text(draft.trainingType.rawValue), try SQLValue(json: draft.config),
-                SQLValue(Date()))
+                SQLValue(Date()), .text(minion.provider), .text(minion.modelID))
             try connection.query("DELETE FROM training_job_datasets WHERE job_id = $1", .text(id))
             try attach(connection, draft.datasetIDs, to: id)
             return try job(connection, id)
@@ -67,7 +68,7 @@ extension UserStore {
             try connection.query(
                 """
                 UPDATE external_training_jobs SET status = 'QUEUED', progress = 0, error_message = NULL, error = NULL, stage = NULL,
-                    started_at = NULL, completed_at = NULL, updated_at = $3
+                    release_id = NULL, started_at = NULL, completed_at = NULL, updated_at = $3
                 WHERE id = $1 AND user_id = $2
                 """, .text(id), user, SQLValue(now))
             try JobQueue.append(connection, job: id, type: "queued", payload: [String: String](), at: now)

@@ -42,6 +42,14 @@ extension UserStore {
     public func deleteCollection(_ id: String) async throws {
         try await database.write { connection in
             _ = try row(connection, "collections", id, what: "collection")
+            let active = try connection.query(
+                """
+                SELECT j.job_name FROM external_training_jobs j JOIN releases r ON r.minion_id = j.minion_id
+                WHERE r.collection_id = $1 AND j.user_id = $2 AND j.status IN ('QUEUED', 'RUNNING')
+                """, .text(id), user)
+            if let job = active.first {
+                throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" may be building on this collection: stop it first")
+            }
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
         }
     }
@@ -93,7 +101,7 @@ extension UserStore {
                 """
                 SELECT provider, model, COUNT(*) AS requests, SUM(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) AS failures,
                     COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
-                    COALESCE(SUM(cost), 0) AS cost, SUM(CASE WHEN cost IS NULL THEN 1 ELSE 0 END) AS unpriced
+                    COALESCE(SUM(cost), 0) AS cost, SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced
                 FROM usage_records WHERE user_id = $1 GROUP BY provider, model ORDER BY provider, model
                 """, user
             ).map { row in

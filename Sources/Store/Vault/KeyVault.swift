@@ -59,14 +59,15 @@ public struct KeyVault: Sendable {
     /// Reads the key file, or makes it (0600) when it is not there.
     /// - Returns: the keys, and whether the file was made now.
     public static func keysFromFile(_ url: URL) throws -> (keys: String, created: Bool) {
-        if let existing = try? String(contentsOf: url, encoding: .utf8) {
-            return (existing.trimmingCharacters(in: .whitespacesAndNewlines), false)
+        if FileManager.default.fileExists(atPath: url.path) {
+            return (try String(contentsOf: url, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines), false)
         }
         let key = Fernet.generateKey()
         // Exclusive creation: two processes starting at once must not end with two keys.
         let descriptor = Foundation.open(url.path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else {
-            if errno == EEXIST { return try keysFromFile(url) }
+            // Made in this very moment by another process.
+            if errno == EEXIST { return (try String(contentsOf: url, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines), false) }
             throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: url.path])
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
