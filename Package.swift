@@ -48,7 +48,10 @@ let package = Package(
         leaf("Providers", [httpClient] + nio),
         leaf("LocalModels", [subprocess, httpClient] + nio),
 
-        .target(name: "Pipeline", dependencies: ["Store", "Knowledge", "Providers", "LocalModels", crypto, .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+        .target(
+            name: "Pipeline",
+            dependencies: ["Store", "Knowledge", "Providers", "LocalModels", crypto, .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
         .target(
             name: "Server",
             dependencies: [

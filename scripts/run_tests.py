@@ -1,6 +1,6 @@
 """Run every test suite and add up their results.
 
-    .venv/bin/python scripts/run_tests.py [swift] [engine] [e2e] [demo]
+    .venv/bin/python scripts/run_tests.py [lint] [swift] [engine] [e2e] [demo]
 
 Each suite's output goes to .setup/test-NAME.log; what failed is printed. The last line is
 `N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
@@ -63,6 +63,14 @@ def print_measured(text: str) -> None:
     for line in text.splitlines():
         if "measured:" in line:
             print("  " + line.strip())
+
+
+def lint() -> Result:
+    print("Format: swift format lint", flush=True)
+    status, text = run("lint", ["swift", "format", "lint", "--strict", "--parallel", "--recursive", "Sources", "Tests", "Package.swift"])
+    if status != 0:
+        complain("lint", text, r"error:|warning:")
+    return Result(passed=int(status == 0), failed=int(status != 0))
 
 
 def swift() -> Result:
@@ -141,7 +149,7 @@ def demo() -> Result:
     return Result(passed, failed)
 
 
-SUITES = {"swift": swift, "engine": engine, "e2e": e2e, "demo": demo}
+SUITES = {"lint": lint, "swift": swift, "engine": engine, "e2e": e2e, "demo": demo}
 
 
 def main() -> int:

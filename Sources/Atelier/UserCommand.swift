@@ -38,7 +38,9 @@ struct UserCommand: AsyncParsableCommand {
             let settings = try await options.settings()
             let accounts = try await App.openStore(settings, logger: makeLogger(settings)).accounts()
             for user in try await accounts.users(.all).items {
-                print("\(user.id)  \(user.role.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))  \(user.isActive ? "active" : "closed")  \(user.email)")
+                print(
+                    "\(user.id)  \(user.role.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))  \(user.isActive ? "active" : "closed")  \(user.email)"
+                )
             }
         }
     }

@@ -148,7 +148,9 @@ public actor AdapterServer {
         do { try await bringUp(with: wanted) } catch let error as LocalModelError where !wanted.isEmpty && !isStopped {
             // One adapter that llama.cpp refuses must not keep the others, or the base, from being served.
             let suspect = wanted.removeLast()
-            logger.error("the local model server does not start with an adapter and is tried without it", metadata: ["adapter": "\(suspect)", "cause": "\(error)"])
+            logger.error(
+                "the local model server does not start with an adapter and is tried without it",
+                metadata: ["adapter": "\(suspect)", "cause": "\(error)"])
             try await bringUp(with: wanted)
             throw LocalModelError(code: "adapter_refused", message: "the adapter cannot be loaded: \(error.message)", hint: "train the minion again")
         }
@@ -175,7 +177,8 @@ public actor AdapterServer {
         deadline.cancel()
         guard let line, let ready = try? JSONDecoder().decode(Ready.self, from: line), ready.event == "ready" else {
             let exit = await child.stop()
-            throw LocalModelError(code: "server_failed", message: "the local model server did not start: \(exit.lastErrorLine)", hint: "run: make setup")
+            throw LocalModelError(
+                code: "server_failed", message: "the local model server did not start: \(exit.lastErrorLine)", hint: "run: make setup")
         }
         if isStopped {
             await child.stop()

@@ -106,7 +106,9 @@ final class Child: Sendable {
     /// Keys and database addresses are no business of a child.
     private static func environment(_ additions: [String: String]) -> Environment {
         var inherited = ProcessInfo.processInfo.environment
-        for name in inherited.keys where name.contains("KEY") || name.contains("SECRET") || name.contains("TOKEN") || name.contains("PASSWORD") || name == "ATELIER_DATABASE_URL" {
+        for name in inherited.keys
+        where name.contains("KEY") || name.contains("SECRET") || name.contains("TOKEN") || name.contains("PASSWORD") || name == "ATELIER_DATABASE_URL"
+        {
             inherited[name] = nil
         }
         inherited["TOKENIZERS_PARALLELISM"] = nil

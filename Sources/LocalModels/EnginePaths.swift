@@ -32,10 +32,12 @@ public struct EnginePaths: Sendable {
                 code: "engine_missing", message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
         }
         if !files.fileExists(atPath: baseModelGGUF.path) {
-            return LocalModelError(code: "base_model_missing", message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
+            return LocalModelError(
+                code: "base_model_missing", message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
         }
         if !files.fileExists(atPath: embedder.path) {
-            return LocalModelError(code: "embedder_missing", message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
+            return LocalModelError(
+                code: "embedder_missing", message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
         }
         return nil
     }

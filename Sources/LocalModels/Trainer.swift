@@ -108,7 +108,8 @@ public struct Trainer: Sendable {
     /// Trains and exports into `output` (`peft/`, `adapter.gguf`, `exit.json`). Cancelling the task
     /// ends the child within a second. Only `exit.json` makes it a success: an exit status alone
     /// never does.
-    public func train(_ config: TrainerConfig, into output: URL, onEvent: @Sendable (TrainerEvent) async throws -> Void) async throws -> TrainerResult {
+    public func train(_ config: TrainerConfig, into output: URL, onEvent: @Sendable (TrainerEvent) async throws -> Void) async throws -> TrainerResult
+    {
         if let missing = paths.missing() { throw missing }
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let configuration = output.appending(path: "job.json")

@@ -129,7 +129,8 @@ public struct AnswerPipeline: Sendable {
             trace.degraded.append(Degradation(stage: "answer", reason: left.description, effect: "this provider was left out"))
         }
         guard !resolved.routes.isEmpty else {
-            throw RouterError(attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
+            throw RouterError(
+                attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
         }
         var sampling = question.sampling
         sampling.temperature = sampling.temperature ?? minion.sampling.temperature
@@ -148,13 +149,16 @@ public struct AnswerPipeline: Sendable {
         for attempt in stream.attempts where attempt.outcome != Attempt.ok {
             trace.degraded.append(
                 Degradation(
-                    stage: "answer", reason: "\(attempt.provider)/\(attempt.model): \(attempt.message ?? attempt.outcome)", effect: "tried again or with the next provider"))
+                    stage: "answer", reason: "\(attempt.provider)/\(attempt.model): \(attempt.message ?? attempt.outcome)",
+                    effect: "tried again or with the next provider"))
         }
         trace.stage("answer", since: start, emit)
         return cite(reply, question, &trace, ledger, emit)
     }
 
-    private func cite(_ reply: ChatReply, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ emit: @Sendable (AnswerEvent) -> Void)
+    private func cite(
+        _ reply: ChatReply, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ emit: @Sendable (AnswerEvent) -> Void
+    )
         -> Answer
     {
         var text = reply.text
@@ -205,7 +209,8 @@ public struct AnswerPipeline: Sendable {
             let value = try await body()
             return StageOutcome(timing: StageTiming(stage: stage, milliseconds: start.elapsedMilliseconds, status: "ok"), value: value, failure: nil)
         } catch is CancellationError { throw CancellationError() } catch {
-            return StageOutcome(timing: StageTiming(stage: stage, milliseconds: start.elapsedMilliseconds, status: "failed"), value: nil, failure: "\(error)")
+            return StageOutcome(
+                timing: StageTiming(stage: stage, milliseconds: start.elapsedMilliseconds, status: "failed"), value: nil, failure: "\(error)")
         }
     }
 

@@ -14,7 +14,10 @@ public struct TrainingPipeline: Sendable {
     let collection: CollectionStage
     let publish: PublishStage
 
-    public init(store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder) {
+    public init(
+        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor,
+        embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+    ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, embedder: embedder)
@@ -44,11 +47,12 @@ public struct TrainingPipeline: Sendable {
         var trained: Double
         init(_ kind: TrainingJob.Kind) {
             // Seen on two cores with the samples: training takes about seven times as long as indexing.
-            trained = switch kind {
-            case .hybrid: 0.85
-            case .ragOnly: 0.01
-            case .loraOnly: 0.99
-            }
+            trained =
+                switch kind {
+                case .hybrid: 0.85
+                case .ragOnly: 0.01
+                case .loraOnly: 0.99
+                }
         }
     }
 
@@ -58,13 +62,17 @@ public struct TrainingPipeline: Sendable {
         var milliseconds: Int?
     }
 
-    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, if applies: Bool, _ body: (JobContext) async throws -> T)
+    private func step<T>(
+        _ name: String, _ context: JobContext, _ range: ClosedRange<Double>, if applies: Bool, _ body: (JobContext) async throws -> T
+    )
         async throws -> T?
     {
         applies ? try await step(name, context, range, body) : nil
     }
 
-    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, _ body: (JobContext) async throws -> T) async throws -> T {
+    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, _ body: (JobContext) async throws -> T) async throws
+        -> T
+    {
         let context = context.stage(name, range)
         let clock = ContinuousClock()
         let start = clock.now
@@ -106,7 +114,9 @@ extension JobFailure {
         case let error as CocoaError where error.code == .fileWriteOutOfSpace:
             self.init(step: stage, code: "disk_full", message: "the disk is full", hint: "free some space and start the job again")
         default:
-            self.init(step: stage, code: "internal", message: "\(error)", hint: "start the job again; if it fails the same way, report it with the server's log")
+            self.init(
+                step: stage, code: "internal", message: "\(error)",
+                hint: "start the job again; if it fails the same way, report it with the server's log")
         }
     }
 }

@@ -51,13 +51,16 @@ public struct ConnectionTest: Sendable {
             models = try await provider.models(at: endpoint)
             listed = true
             if endpoint.key == nil || provider.info.modelListChecksKey {
-                return Result(ok: true, message: "\(name) answers and lists \(count(models)).", keyChecked: endpoint.key != nil, models: models, milliseconds: 0)
+                return Result(
+                    ok: true, message: "\(name) answers and lists \(count(models)).", keyChecked: endpoint.key != nil, models: models, milliseconds: 0
+                )
             }
         } catch let error as ProviderError where error.kind == .unsupported || error.kind == .notFound {
             // No list here: a chat will tell.
             if model == nil {
                 return Result(
-                    ok: false, message: "\(name) does not list its models at this address. Check the base URL, or name a model to try. (\(error.message))",
+                    ok: false,
+                    message: "\(name) does not list its models at this address. Check the base URL, or name a model to try. (\(error.message))",
                     kind: error.kind, milliseconds: 0)
             }
         } catch {
@@ -65,7 +68,8 @@ public struct ConnectionTest: Sendable {
         }
         guard let model else {
             return Result(
-                ok: listed, message: "\(name) answers and lists \(count(models)), to anybody; whether it accepts the key shows when a model is tried.",
+                ok: listed,
+                message: "\(name) answers and lists \(count(models)), to anybody; whether it accepts the key shows when a model is tried.",
                 models: models, milliseconds: 0)
         }
         do {

@@ -82,9 +82,13 @@ public struct App: Sendable {
         MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
 
         let api = router.group("api")
-        AuthController(accounts: accounts, audit: store.audit, throttle: LoginThrottle(), registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings).routes(api.group("auth"))
+        AuthController(
+            accounts: accounts, audit: store.audit, throttle: LoginThrottle(),
+            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
+        ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
-        AdminController(store: store, accounts: accounts).routes(api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
+        AdminController(store: store, accounts: accounts).routes(
+            api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
         AskController(store: store, pipeline: answers).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
@@ -127,7 +131,7 @@ public struct App: Sendable {
     }
 
     private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {
-        var keys = settings.encryptionKeys
+        var keys = settings.encryptionKeys.reveal()
         if keys.isEmpty {
             let file = try KeyVault.keysFromFile(data.encryptionKey)
             keys = file.keys

@@ -31,7 +31,9 @@ struct APIError: Error {
     static func invalid(_ details: [Detail]) -> APIError {
         APIError(
             status: .unprocessableContent, code: "invalid_request",
-            message: details.count == 1 ? "\(details[0].field.map { "\($0): " } ?? "")\(details[0].message ?? "invalid")" : "\(details.count) fields are not valid", details: details)
+            message: details.count == 1
+                ? "\(details[0].field.map { "\($0): " } ?? "")\(details[0].message ?? "invalid")" : "\(details.count) fields are not valid",
+            details: details)
     }
 
     static func badRequest(_ message: String, code: String = "invalid_request", hint: String? = nil) -> APIError {
@@ -63,7 +65,9 @@ struct APIError: Error {
             self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as KeyVault.Failure: self.init(status: .conflict, code: "key_unreadable", message: error.description)
         case let error as HTTPError:
-            self.init(status: error.status, code: error.status == .contentTooLarge ? "body_too_large" : "http_\(error.status.code)", message: error.body ?? error.status.reasonPhrase)
+            self.init(
+                status: error.status, code: error.status == .contentTooLarge ? "body_too_large" : "http_\(error.status.code)",
+                message: error.body ?? error.status.reasonPhrase)
         default: self.init(status: .internalServerError, code: "internal", message: "something went wrong here; the server's log says what")
         }
     }
@@ -73,18 +77,23 @@ struct APIError: Error {
         let hint: String?
         switch error.kind {
         case .noKey: (status, hint) = (.conflict, "store a key for \(error.provider), or choose another provider for the minion")
-        case .authentication: (status, hint) = (.badGateway, "\(error.provider) refused the stored key: replace it with PUT /api/users/{user_id}/providers/\(error.provider)")
+        case .authentication:
+            (status, hint) = (
+                .badGateway, "\(error.provider) refused the stored key: replace it with PUT /api/users/{user_id}/providers/\(error.provider)"
+            )
         case .billing, .permission: (status, hint) = (.badGateway, "look at the account with \(error.provider)")
         case .invalidRequest: (status, hint) = (.badGateway, "\(error.provider) refused the request: check the minion's model and settings")
         case .notFound: (status, hint) = (.badGateway, "\(error.provider) does not know the model: check the minion's model_id")
         case .rateLimited: (status, hint) = (.tooManyRequests, "wait, or add a fallback to the minion")
-        case .overloaded, .connection, .serverError, .cutStream, .malformedReply: (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
+        case .overloaded, .connection, .serverError, .cutStream, .malformedReply:
+            (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
         case .timeout: (status, hint) = (.gatewayTimeout, "try again, or add a fallback to the minion")
         case .unsupported: (status, hint) = (.badGateway, nil)
         }
         self.init(
             status: status, code: "provider_\(error.kind.rawValue)", message: error.description,
-            details: [Detail(hint: hint)] + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
+            details: [Detail(hint: hint)]
+                + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
             retryAfter: error.kind == .rateLimited ? Int((error.retryAfter ?? 1).rounded(.up)) : nil)
     }
 

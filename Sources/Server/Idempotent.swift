@@ -28,10 +28,12 @@ enum Idempotent {
 
     private static func replay(_ earlier: IdempotencyRecord, hash: String) throws -> Response {
         guard earlier.requestHash == hash else {
-            throw APIError(status: .unprocessableContent, code: "idempotency_key_reused", message: "this Idempotency-Key was used for another request")
+            throw APIError(
+                status: .unprocessableContent, code: "idempotency_key_reused", message: "this Idempotency-Key was used for another request")
         }
         guard let status = earlier.status, let text = earlier.body else {
-            throw APIError(status: .conflict, code: "in_progress", message: "the first request with this Idempotency-Key is still running", retryAfter: 1)
+            throw APIError(
+                status: .conflict, code: "in_progress", message: "the first request with this Idempotency-Key is still running", retryAfter: 1)
         }
         var response = Response.json(data: Data(text.utf8), status: .init(code: status))
         response.headers[.init("Idempotent-Replayed")!] = "true"

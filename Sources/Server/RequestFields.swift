@@ -56,7 +56,11 @@ struct RequestFields {
         }
         let trimmed = trim ? text.trimmingCharacters(in: .whitespacesAndNewlines) : text
         guard length.contains(trimmed.count) else {
-            fail(field, length.lowerBound > 0 && trimmed.count < length.lowerBound ? "must have at least \(length.lowerBound) character\(length.lowerBound == 1 ? "" : "s")" : "must have at most \(length.upperBound) characters")
+            fail(
+                field,
+                length.lowerBound > 0 && trimmed.count < length.lowerBound
+                    ? "must have at least \(length.lowerBound) character\(length.lowerBound == 1 ? "" : "s")"
+                    : "must have at most \(length.upperBound) characters")
             return nil
         }
         return trimmed
@@ -138,7 +142,9 @@ struct RequestFields {
     func remaining() -> [APIError.Detail] {
         problems
             + object.keys.filter { !asked.contains($0) }.sorted().map {
-                .init(field: prefix + $0, code: "unknown_field", message: "is not a field of this request", hint: "known here: \(asked.sorted().joined(separator: ", "))")
+                .init(
+                    field: prefix + $0, code: "unknown_field", message: "is not a field of this request",
+                    hint: "known here: \(asked.sorted().joined(separator: ", "))")
             }
     }
 

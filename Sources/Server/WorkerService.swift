@@ -1,8 +1,10 @@
 import ServiceLifecycle
 
 /// Runs the worker beside the server, and ends every child when the server ends.
-struct WorkerService: Service {
+struct WorkerService: Service, CustomStringConvertible {
     let app: App
+    /// ServiceLifecycle logs its services; without this, all they hold.
+    let description = "worker"
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await app.worker.run() }

@@ -1,6 +1,7 @@
 """An answer and the account it gives of itself; what happens when a vendor does not answer."""
 
 import json
+import re
 import select
 from contextlib import closing
 from http.client import HTTPConnection
@@ -38,7 +39,19 @@ def test_the_trace_tells_every_stage_with_its_time(cited):
     assert all(stage["milliseconds"] > 0 for stage in stages if stage["status"] == "ok")
     assert cited["trace"]["search"]["documents_searched"] == 18
     assert len(cited["trace"]["passages"]) == 2
-    assert all(passage["text"].strip() in cited["trace"]["prompt"][-1]["content"] for passage in cited["trace"]["passages"])
+
+
+def test_what_the_model_was_told_comes_from_the_passages(trained, cited):
+    """The prompt is in the trace, and beside the question it holds their words and no others."""
+    question = trained.account.get(f"answers/{cited['id']}")["question"]
+    prompt = cited["trace"]["prompt"][-1]["content"]
+    assert prompt.startswith("Notes: ") and prompt.endswith(f"Question: {question}")
+    told = words(prompt.removeprefix("Notes: ").removesuffix(f"Question: {question}"))
+    assert len(told) > 10 and told <= words(" ".join(passage["text"] for passage in cited["trace"]["passages"]))
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
 
 
 def test_attempts_and_tokens_are_counted_and_local_is_free(cited):

@@ -1,7 +1,9 @@
 """A training job, from datasets to a release."""
 
 import pytest
-from harness import BASE_MODEL, figure, handbook, refused, voice
+from harness import BASE_MODEL, SAMPLES, figure, handbook, refused, voice
+
+PAGES = len(list((SAMPLES / "handbook").iterdir()))
 
 
 def test_the_job_completes(trained):
@@ -61,8 +63,8 @@ def test_the_adapter_lowers_the_loss_on_held_out_replies(trained):
     figure(f"held-out reply loss: {measured['base_validation_loss']:.3f} base → {measured['validation_loss']:.3f} with the adapter"
            f" ({measured['training_examples']} examples, 1 epoch)")
     assert measured["validation_loss"] < measured["base_validation_loss"]
-    assert measured["training_examples"] + measured["held_out_examples"] == 136
-    assert measured["documents"] == 18
+    assert measured["training_examples"] + measured["held_out_examples"] == voice().count(b"\n")
+    assert measured["documents"] == PAGES
 
 
 def test_the_release_becomes_the_minions(trained):

@@ -79,10 +79,14 @@ def test_a_stream_tells_its_usage_last_when_asked(client):
     assert all(chunk.usage is None for chunk in chunks[:-1])
 
 
-def test_a_system_message_and_earlier_turns_are_heard(client):
-    messages = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": "Hello."},
-                {"role": "assistant", "content": "Hello, friend."}, *MESSAGES]
-    assert chat(client, messages=messages).usage.prompt_tokens > chat(client).usage.prompt_tokens
+@pytest.mark.parametrize("earlier", [
+    [{"role": "system", "content": "You are brief."}],
+    [{"role": "developer", "content": "You are brief."}],
+    [{"role": "user", "content": "Good morning."}, {"role": "assistant", "content": "Good morning to you."}],
+], ids=["system", "developer", "turns"])
+def test_every_message_of_the_conversation_is_heard(client, earlier):
+    """More was said, so the model was told more."""
+    assert chat(client, messages=[*earlier, *MESSAGES], max_tokens=1).usage.prompt_tokens > chat(client, max_tokens=1).usage.prompt_tokens
 
 
 @pytest.mark.parametrize("key", ["minion_" + "0" * 32, "sk-proj-this-is-a-key-of-openai", "x"])

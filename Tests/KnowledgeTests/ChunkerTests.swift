@@ -64,7 +64,8 @@ struct ChunkerTests {
 
         let code = "~~~\n" + (1...60).map { "    call number\($0)()" }.joined(separator: "\n") + "\n~~~"
         let codeChunks = try await chunks(code)
-        #expect((1...60).allSatisfy { n in codeChunks.contains { $0.text.contains("    call number\(n)()") || $0.text.hasPrefix("call number\(n)()") } })
+        #expect(
+            (1...60).allSatisfy { n in codeChunks.contains { $0.text.contains("    call number\(n)()") || $0.text.hasPrefix("call number\(n)()") } })
         checkInvariants(code, codeChunks, max: 40)
 
         let prose = (1...30).map { "Sentence number \($0) has these seven words." }.joined(separator: " ")

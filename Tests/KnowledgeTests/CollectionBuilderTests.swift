@@ -26,7 +26,10 @@ struct CollectionBuilderTests {
                 #expect(attributes[.posixPermissions] as? Int == 0o600)
             }
             let seen = progress.withLock { $0 }
-            #expect(seen.last == IndexProgress(chunksDone: summary.chunks, chunksTotal: summary.chunks, documentsDone: 30, documentsTotal: 30, tokens: summary.tokens))
+            #expect(
+                seen.last
+                    == IndexProgress(
+                        chunksDone: summary.chunks, chunksTotal: summary.chunks, documentsDone: 30, documentsTotal: 30, tokens: summary.tokens))
             for (first, second) in zip(seen, seen.dropFirst()) {
                 #expect(first.chunksDone <= second.chunksDone && second.chunksDone - first.chunksDone <= 64)
             }
@@ -58,13 +61,25 @@ struct CollectionBuilderTests {
             let counted = Mutex(0)
             let embedded = Mutex(0)
             // Twice interrupted: once while cutting or embedding, once while embedding.
-            for limits in [(Int.random(in: 1...20, using: &random), Int.random(in: 0...6, using: &random)), (Int.max, Int.random(in: 0...5, using: &random))] {
+            for limits in [
+                (Int.random(in: 1...20, using: &random), Int.random(in: 0...6, using: &random)), (Int.max, Int.random(in: 0...5, using: &random)),
+            ] {
                 counted.withLock { $0 = 0 }
                 let batches = Mutex(0)
                 var embedder = HashingEmbedder()
-                embedder.beforeCounting = { if counted.withLock({ $0 += 1; return $0 }) > limits.0 { throw Killed() } }
+                embedder.beforeCounting = {
+                    if counted.withLock({
+                        $0 += 1; return $0
+                    }) > limits.0 {
+                        throw Killed()
+                    }
+                }
                 embedder.beforeEmbedding = { count in
-                    if batches.withLock({ $0 += 1; return $0 }) > limits.1 { throw Killed() }
+                    if batches.withLock({
+                        $0 += 1; return $0
+                    }) > limits.1 {
+                        throw Killed()
+                    }
                     embedded.withLock { $0 += count }
                 }
                 await #expect(throws: Killed.self) { try await build([source], into: directory, embedder: embedder, settings: settings) }
@@ -116,7 +131,11 @@ struct CollectionBuilderTests {
             let embedded = Mutex(0)
             var embedder = HashingEmbedder()
             embedder.beforeEmbedding = { count in
-                if embedded.withLock({ $0 += count; return $0 }) > 64 { throw Killed() }
+                if embedded.withLock({
+                    $0 += count; return $0
+                }) > 64 {
+                    throw Killed()
+                }
             }
             await #expect(throws: Killed.self) { try await build([source], into: directory, embedder: embedder) }
             try folder.write("corpus.jsonl", corpus(documents: 100).replacingOccurrences(of: "river", with: "meadow"))

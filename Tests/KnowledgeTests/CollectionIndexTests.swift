@@ -49,7 +49,10 @@ struct CollectionIndexTests {
 
     @Test func `headings and title are searchable, case, stem and accents are not in the way`() async throws {
         try await withIndex(Self.files) { index in
-            for (query, document) in [("DEADLINES", "returns.md"), ("shipped", "shipping.md"), ("resume cafes", "naïve.txt"), ("brûlée", "naïve.txt"), ("is it to be or not", "hamlet.txt")] {
+            for (query, document) in [
+                ("DEADLINES", "returns.md"), ("shipped", "shipping.md"), ("resume cafes", "naïve.txt"), ("brûlée", "naïve.txt"),
+                ("is it to be or not", "hamlet.txt"),
+            ] {
                 let reply = try await index.search(query, embedder: HashingEmbedder(), options: .init(strategy: .lexical))
                 #expect(reply.passages.first?.document == document, "\(query)")
                 #expect(reply.passages.allSatisfy { $0.signals.map(\.name) == ["lexical"] })
@@ -60,7 +63,8 @@ struct CollectionIndexTests {
     @Test func `no text is read as query syntax`() async throws {
         try await withIndex(Self.files) { index in
             let hostile = [
-                "\"", "goods\" OR", "NEAR(goods, 2)", "title:goods", "goods*", "^goods", "goods AND NOT", "(((", "a\0b goods", "goods -- ; DROP TABLE chunks",
+                "\"", "goods\" OR", "NEAR(goods, 2)", "title:goods", "goods*", "^goods", "goods AND NOT", "(((", "a\0b goods",
+                "goods -- ; DROP TABLE chunks",
                 String(repeating: "goods deadline \u{1F600} ", count: 5000), (0..<3000).map { "w\($0)" }.joined(separator: " "),
             ]
             for query in hostile { _ = try await index.search(query, embedder: HashingEmbedder()) }
@@ -95,7 +99,10 @@ struct CollectionIndexTests {
     }
 
     @Test func `every option changes the answer`() async throws {
-        let files = Dictionary(uniqueKeysWithValues: (0..<40).map { ("n\($0).txt", "word\($0 % 7) shared text \($0) river \(String(repeating: "stone ", count: $0 % 5))") })
+        let files = Dictionary(
+            uniqueKeysWithValues: (0..<40).map {
+                ("n\($0).txt", "word\($0 % 7) shared text \($0) river \(String(repeating: "stone ", count: $0 % 5))")
+            })
         try await withIndex(files) { index in
             func order(_ options: SearchOptions) async throws -> [String] {
                 try await index.search("river stone word3", embedder: HashingEmbedder(), options: options).passages.map(\.document)

@@ -4,7 +4,7 @@ import Logging
 import Testing
 
 #if canImport(FoundationNetworking)
-    import FoundationNetworking
+import FoundationNetworking
 #endif
 
 /// The real engine, where it is set up: `.venv` and the default models.

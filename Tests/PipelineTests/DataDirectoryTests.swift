@@ -42,12 +42,13 @@ import Testing
                     evaluation: .init()))
             let kept = [
                 DataPaths.adapter("ada_kept", user: user.id), DataPaths.collection("col_kept", version: 1, user: user.id),
-                DataPaths.collection("col_kept", version: 2, user: user.id), DataPaths.dataset(sha256: "d", user: user.id),
+                DataPaths.collection("col_kept", version: 2, user: user.id),
             ]
             let unfinished = [
                 DataPaths.adapter("ada_lost", user: user.id), DataPaths.collection("col_lost", version: 1, user: user.id),
                 DataPaths.collection("col_kept", version: 3, user: user.id), DataPaths.collection("col_kept", user: user.id) + "/v3.building",
                 DataPaths.job("job_x", user: user.id), "users/\(user.id)/uploads",
+                DataPaths.dataset(sha256: "d", user: user.id),
             ]
             for path in kept + unfinished { _ = try data.folder(path) }
             try await Housekeeping(store: store, data: data, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }).sweep()

@@ -2,11 +2,12 @@ import Providers
 import Testing
 
 @Suite struct AddressPolicyTests {
-    @Test(arguments: [
-        ([8, 8, 8, 8], AddressRange.global), ([127, 0, 0, 1], .private), ([10, 1, 2, 3], .private), ([172, 31, 0, 1], .private),
-        ([172, 32, 0, 1], .global), ([192, 168, 1, 1], .private), ([100, 64, 0, 1], .private), ([169, 254, 169, 254], .forbidden),
-        ([0, 0, 0, 0], .forbidden), ([224, 0, 0, 1], .forbidden), ([255, 255, 255, 255], .forbidden), ([1, 2, 3], .forbidden),
-    ] as [([UInt8], AddressRange)])
+    @Test(
+        arguments: [
+            ([8, 8, 8, 8], AddressRange.global), ([127, 0, 0, 1], .private), ([10, 1, 2, 3], .private), ([172, 31, 0, 1], .private),
+            ([172, 32, 0, 1], .global), ([192, 168, 1, 1], .private), ([100, 64, 0, 1], .private), ([169, 254, 169, 254], .forbidden),
+            ([0, 0, 0, 0], .forbidden), ([224, 0, 0, 1], .forbidden), ([255, 255, 255, 255], .forbidden), ([1, 2, 3], .forbidden),
+        ] as [([UInt8], AddressRange)])
     func judgesIPv4(address: [UInt8], range: AddressRange) { #expect(AddressRange(address) == range) }
 
     @Test func judgesIPv6() {
@@ -25,7 +26,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "http://127.0.0.1:8080/v1", "http://169.254.169.254/latest", "http://2130706433/", "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://localhost/",
+        "http://127.0.0.1:8080/v1", "http://169.254.169.254/latest", "http://2130706433/", "http://[::1]/", "http://[::ffff:10.0.0.1]/",
+        "http://localhost/",
     ])
     func keepsUserURLsOutOfTheNetwork(url: String) async {
         await #expect { try await AddressPolicy.publicOnly.check(url, provider: "custom") } throws: {

@@ -29,7 +29,9 @@ import Testing
     @Test(arguments: ids, [true, false])
     func answers(id: String, streamed: Bool) async throws {
         let fixture = DialectFixture.of(id)
-        let upstream = FakeUpstream([.head(200, streamed ? fixture.streamType : "application/json"), .send(streamed ? fixture.stream : fixture.whole)])
+        let upstream = FakeUpstream([
+            .head(200, streamed ? fixture.streamType : "application/json"), .send(streamed ? fixture.stream : fixture.whole),
+        ])
         defer { upstream.stop() }
         var request = question
         request.stream = streamed
@@ -51,7 +53,9 @@ import Testing
     @Test(arguments: ids, [true, false])
     func callsTools(id: String, streamed: Bool) async {
         let fixture = DialectFixture.of(id)
-        let upstream = FakeUpstream([.head(200, streamed ? fixture.streamType : "application/json"), .send(streamed ? fixture.toolStream : fixture.toolWhole)])
+        let upstream = FakeUpstream([
+            .head(200, streamed ? fixture.streamType : "application/json"), .send(streamed ? fixture.toolStream : fixture.toolWhole),
+        ])
         defer { upstream.stop() }
         var request = question
         request.stream = streamed
@@ -162,7 +166,9 @@ import Testing
         let provider = registry[id]!
         guard provider.info.needsKey else { return }
         for key in [nil, Secret("  ")] {
-            await #expect { try await provider.models(at: Endpoint(baseURL: upstream.url, key: key)) } throws: { ($0 as? ProviderError)?.kind == .noKey }
+            await #expect { try await provider.models(at: Endpoint(baseURL: upstream.url, key: key)) } throws: {
+                ($0 as? ProviderError)?.kind == .noKey
+            }
         }
         #expect(upstream.connections == 0)
     }

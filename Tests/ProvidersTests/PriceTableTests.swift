@@ -30,7 +30,8 @@ import Testing
         let cost = try #require(table.cost(provider: "p", model: "m", usage: usage))
         #expect(abs(cost - (100 * 10 + 600 * 1 + 300 * 12.5 + 10 * 100) / 1e6) < 1e-12)
         // More cached than there is input: a vendor's slip must not make the cost negative.
-        #expect(try #require(table.cost(provider: "p", model: "m", usage: TokenUsage(input: 10, output: 0, cachedInput: 99, cacheWrite: 99))) == 10 / 1e6)
+        #expect(
+            try #require(table.cost(provider: "p", model: "m", usage: TokenUsage(input: 10, output: 0, cachedInput: 99, cacheWrite: 99))) == 10 / 1e6)
     }
 
     @Test func withoutADiscountCachedTokensCostLikeOthers() {

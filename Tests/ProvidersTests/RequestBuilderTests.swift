@@ -3,10 +3,14 @@ import Testing
 
 @Suite struct RequestBuilderTests {
     private let conversation = ChatRequest(
-        model: "m", messages: [
+        model: "m",
+        messages: [
             ChatMessage(.system, "One."), ChatMessage(.user, "Weather?"),
-            ChatMessage(.assistant, "", toolCalls: [ToolCall(id: "a", name: "get", arguments: #"{"city":"Paris"}"#), ToolCall(id: "b", name: "get", arguments: "")]),
-            ChatMessage(.tool, "sunny", toolCallID: "a"), ChatMessage(.tool, "rainy", toolCallID: "b"), ChatMessage(.user, "And?"), ChatMessage(.system, "Two."),
+            ChatMessage(
+                .assistant, "",
+                toolCalls: [ToolCall(id: "a", name: "get", arguments: #"{"city":"Paris"}"#), ToolCall(id: "b", name: "get", arguments: "")]),
+            ChatMessage(.tool, "sunny", toolCallID: "a"), ChatMessage(.tool, "rainy", toolCallID: "b"), ChatMessage(.user, "And?"),
+            ChatMessage(.system, "Two."),
         ],
         sampling: Sampling(temperature: 1.5, topP: 0.9, maxTokens: 50, stop: ["END"], seed: 7),
         tools: [ToolDefinition(name: "get", description: "d", parameters: ["type": "object"])], toolChoice: "required",
@@ -52,9 +56,11 @@ import Testing
         #expect(body["system"] == "One.\n\nTwo.")
         let turns = try #require(body["messages"]?.arrayValue)
         #expect(turns.map { $0["role"]?.stringValue } == ["user", "assistant", "user"])
-        #expect(turns[1]["content"] == [
-            ["type": "tool_use", "id": "a", "name": "get", "input": ["city": "Paris"]], ["type": "tool_use", "id": "b", "name": "get", "input": [:]],
-        ])
+        #expect(
+            turns[1]["content"] == [
+                ["type": "tool_use", "id": "a", "name": "get", "input": ["city": "Paris"]],
+                ["type": "tool_use", "id": "b", "name": "get", "input": [:]],
+            ])
         #expect(turns[2]["content"]?.arrayValue?.map { $0["type"]?.stringValue } == ["tool_result", "tool_result", "text"])
         #expect(body["tools"]?[0]?["input_schema"] == ["type": "object"])
         #expect(body["tool_choice"] == ["type": "any"])

@@ -48,8 +48,10 @@ import Testing
         let a = ScriptedProvider(
             "a",
             .init(events: [
-                .reasoning("h"), .reasoning("m"), .toolCall(index: 1, id: "y", name: "g", arguments: "{}"), .toolCall(index: 0, id: "x", name: "f", arguments: "{\"a\""),
-                .toolCall(index: 0, id: nil, name: nil, arguments: ":1}"), .usage(TokenUsage(input: 1, output: 1)), .usage(TokenUsage(input: 2, output: 3)),
+                .reasoning("h"), .reasoning("m"), .toolCall(index: 1, id: "y", name: "g", arguments: "{}"),
+                .toolCall(index: 0, id: "x", name: "f", arguments: "{\"a\""),
+                .toolCall(index: 0, id: nil, name: nil, arguments: ":1}"), .usage(TokenUsage(input: 1, output: 1)),
+                .usage(TokenUsage(input: 2, output: 3)),
                 .finish(.toolCalls),
             ]))
         let reply = try await router(a).complete(request, routes: [route("a")])
@@ -80,7 +82,8 @@ import Testing
         for reply in [ScriptedProvider.Reply.fails(.rateLimited, retryAfter: 30), .fails(.timeout)] {
             let waits = Box<Double>()
             let a = ScriptedProvider("a", reply)
-            let answer = try await router(a, ScriptedProvider("b", .answers("from b")), waits: waits).complete(request, routes: [route("a"), route("b")])
+            let answer = try await router(a, ScriptedProvider("b", .answers("from b")), waits: waits).complete(
+                request, routes: [route("a"), route("b")])
             #expect(answer.text == "from b" && answer.provider == "b")
             #expect(a.requests.count == 1 && waits.values.isEmpty)
         }

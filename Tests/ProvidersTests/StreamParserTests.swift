@@ -2,7 +2,8 @@ import Providers
 import Testing
 
 @Suite struct StreamParserTests {
-    private static let source = "\u{FEFF}: a comment\r\ndata: eins\rdata:zwei\r\n\r\nevent: added\nid: 7\ndata:  wörld 🌍\ndata\nunknown: x\n\n\n\nevent: empty\n\ndata: last, unfinished"
+    private static let source =
+        "\u{FEFF}: a comment\r\ndata: eins\rdata:zwei\r\n\r\nevent: added\nid: 7\ndata:  wörld 🌍\ndata\nunknown: x\n\n\n\nevent: empty\n\ndata: last, unfinished"
     private static let expected = [
         ServerSentEvent(data: "eins\nzwei"), ServerSentEvent(event: "added", data: " wörld 🌍\n", id: "7"),
     ]

@@ -126,7 +126,9 @@ import Testing
             elsewhere.stop()
             upstream.stop()
         }
-        await #expect(throws: ProviderError.self) { try await registry["custom"]!.models(at: Endpoint(baseURL: upstream.url, key: Secret("key-0123456789"))) }
+        await #expect(throws: ProviderError.self) {
+            try await registry["custom"]!.models(at: Endpoint(baseURL: upstream.url, key: Secret("key-0123456789")))
+        }
         #expect(elsewhere.connections == 0)
     }
 

@@ -58,7 +58,9 @@ import Testing
                 "provider": "openai",
             ]
             // The ids are real: their owner finds them.
-            for path in ["minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x"] {
+            for path in [
+                "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x",
+            ] {
                 #expect(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token).status == 200, "\(path)")
             }
             var walked = 0
@@ -78,7 +80,8 @@ import Testing
                 let nobody = try await server.send(route.method, path, #"{"question":"q"}"#)
                 #expect(nobody.status == 401, "\(name) without a token answered \(nobody.status)")
                 // The same ids below the second user's own name.
-                guard !Self.admin.contains(name), "\(route.path)".contains("_id}/"), path.contains(ann.id), "\(route.path)".split(separator: "{").count > 2,
+                guard !Self.admin.contains(name), "\(route.path)".contains("_id}/"), path.contains(ann.id),
+                    "\(route.path)".split(separator: "{").count > 2,
                     !"\(route.path)".contains("{provider}")
                 else { continue }
                 let own = try await server.send(

@@ -36,7 +36,9 @@ struct TestServer {
         }
     }
 
-    func send(_ method: HTTPRequest.Method, _ path: String, _ json: String? = nil, token: String? = nil, headers: HTTPFields = [:]) async throws -> Reply {
+    func send(_ method: HTTPRequest.Method, _ path: String, _ json: String? = nil, token: String? = nil, headers: HTTPFields = [:]) async throws
+        -> Reply
+    {
         var headers = headers
         if let token { headers[.authorization] = "Bearer \(token)" }
         let response = try await client.execute(uri: path, method: method, headers: headers, body: json.map { ByteBuffer(string: $0) })

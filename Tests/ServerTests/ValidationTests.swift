@@ -3,22 +3,28 @@ import HTTPTypes
 import Server
 import Testing
 
+import struct Providers.Secret
+
 @Suite struct ValidationTests {
-    @Test(arguments: [
-        ("", "invalid_json", nil), ("nonsense", "invalid_json", nil), ("[]", "invalid_json", nil),
-        ("{}", "invalid_request", "name"),
-        (#"{"name":5,"provider":"local","model_id":"m"}"#, "invalid_request", "name"),
-        (#"{"name":"n","provider":"nope","model_id":"m"}"#, "invalid_request", "provider"),
-        (#"{"name":"n","provider":"local","model_id":"m","colour":"red"}"#, "invalid_request", "colour"),
-        (#"{"name":"n","provider":"local","model_id":"m","sampling":{"temperature":9}}"#, "invalid_request", "sampling.temperature"),
-        (#"{"name":"n","provider":"local","model_id":"m","pipeline":{"top_k":true}}"#, "invalid_request", "pipeline.top_k"),
-        (#"{"name":"n","provider":"local","model_id":"m","fallbacks":[{"provider":"x","model":"m"}]}"#, "invalid_request", "fallbacks[0].provider"),
-        (#"{"name":"n","provider":"custom","model_id":"m","base_url":"http://169.254.169.254/latest"}"#, "invalid_request", "base_url"),
-        (#"{"name":"n","provider":"custom","model_id":"m","base_url":"file:///etc/passwd"}"#, "invalid_request", "base_url"),
-        // The local provider's transport is not held to the address policy, so nobody may point it anywhere.
-        (#"{"name":"n","provider":"local","model_id":"m","base_url":"https://example.org"}"#, "invalid_request", "base_url"),
-        (#"{"name":"a\u0000b","provider":"local","model_id":"m"}"#, "invalid_request", "name"),
-    ] as [(String, String, String?)])
+    @Test(
+        arguments: [
+            ("", "invalid_json", nil), ("nonsense", "invalid_json", nil), ("[]", "invalid_json", nil),
+            ("{}", "invalid_request", "name"),
+            (#"{"name":5,"provider":"local","model_id":"m"}"#, "invalid_request", "name"),
+            (#"{"name":"n","provider":"nope","model_id":"m"}"#, "invalid_request", "provider"),
+            (#"{"name":"n","provider":"local","model_id":"m","colour":"red"}"#, "invalid_request", "colour"),
+            (#"{"name":"n","provider":"local","model_id":"m","sampling":{"temperature":9}}"#, "invalid_request", "sampling.temperature"),
+            (#"{"name":"n","provider":"local","model_id":"m","pipeline":{"top_k":true}}"#, "invalid_request", "pipeline.top_k"),
+            (
+                #"{"name":"n","provider":"local","model_id":"m","fallbacks":[{"provider":"x","model":"m"}]}"#, "invalid_request",
+                "fallbacks[0].provider"
+            ),
+            (#"{"name":"n","provider":"custom","model_id":"m","base_url":"http://169.254.169.254/latest"}"#, "invalid_request", "base_url"),
+            (#"{"name":"n","provider":"custom","model_id":"m","base_url":"file:///etc/passwd"}"#, "invalid_request", "base_url"),
+            // The local provider's transport is not held to the address policy, so nobody may point it anywhere.
+            (#"{"name":"n","provider":"local","model_id":"m","base_url":"https://example.org"}"#, "invalid_request", "base_url"),
+            (#"{"name":"a\u0000b","provider":"local","model_id":"m"}"#, "invalid_request", "name"),
+        ] as [(String, String, String?)])
     func aWrongMinionIsRefusedByField(body: String, code: String, field: String?) async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")
@@ -51,7 +57,9 @@ import Testing
             let reply = try await server.send(.post, "\(ann.base)/providers", body, token: ann.token)
             #expect(reply.status == 422 && reply.details.first?["field"] as? String == "base_url")
         }
-        try await TestServer.run({ $0.host = "0.0.0.0"; $0.allowPrivateUpstreams = true }) { server in
+        try await TestServer.run({
+            $0.host = "0.0.0.0"; $0.allowPrivateUpstreams = true
+        }) { server in
             let ann = try await server.person("ann")
             #expect(try await server.send(.post, "\(ann.base)/providers", body, token: ann.token).status == 201)
         }
@@ -60,7 +68,8 @@ import Testing
     @Test func theLocalProviderTakesNoKeyAndNoAddress() async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")
-            let reply = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"local","base_url":"http://127.0.0.1:9"}"#, token: ann.token)
+            let reply = try await server.send(
+                .post, "\(ann.base)/providers", #"{"provider":"local","base_url":"http://127.0.0.1:9"}"#, token: ann.token)
             #expect(reply.status == 422 && reply.details.first?["field"] as? String == "provider")
             #expect(try await server.send(.post, "\(ann.base)/providers/local/test", token: ann.token).status == 400)
         }
@@ -69,12 +78,12 @@ import Testing
     @Test func aBaseURLIsTakenAwayWithNull() async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")
-            let body = #"{"provider":"openai","api_key":"sk-abcdefgh1234","base_url":"https://example.org/v1"}"#
+            let body = #"{"provider":"openai","api_key":"sk-abcdefgh1234","base_url":"https://93.184.216.34/v1"}"#
             _ = try await server.send(.post, "\(ann.base)/providers", body, token: ann.token)
             func key(_ body: String) async throws -> [String: Any] {
                 try await server.send(.put, "\(ann.base)/providers/openai", body, token: ann.token).json["key"] as? [String: Any] ?? [:]
             }
-            #expect(try await key(#"{"is_active":false}"#)["base_url"] as? String == "https://example.org/v1")
+            #expect(try await key(#"{"is_active":false}"#)["base_url"] as? String == "https://93.184.216.34/v1")
             let cleared = try await key(#"{"base_url":null}"#)
             #expect(cleared["base_url"] == nil && cleared["is_active"] as? Bool == false)
         }
@@ -154,6 +163,17 @@ import Testing
             #expect(first.status == 201 && second.status == 201 && first.text == second.text)
             let other = TestServer.minion.replacingOccurrences(of: "Wick", with: "Other")
             #expect(try await server.send(.post, "\(ann.base)/minions", other, token: ann.token, headers: headers).status == 422)
+        }
+    }
+}
+
+@Suite struct SecretTests {
+    @Test func theEncryptionKeyIsInNoDescriptionOfTheServer() async throws {
+        let key = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+        try await TestServer.run({ $0.encryptionKeys = Secret(key) }) { server in
+            var dumped = ""
+            dump(server.app, to: &dumped)
+            for text in [dumped, String(describing: server.app), String(reflecting: server.app)] { #expect(!text.contains("cw_0x689")) }
         }
     }
 }

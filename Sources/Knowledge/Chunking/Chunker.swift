@@ -68,7 +68,8 @@ public struct Chunker: Sendable {
                 var measured: [SectionPacker.Atom] = []
                 for var atom in drafts[index].atoms {
                     if atom.tokens < 0 { atom.tokens = counts.removeFirst() }
-                    let pieces = atom.tokens > limit
+                    let pieces =
+                        atom.tokens > limit
                         ? PieceSplitter.split(drafts[index].bytes, atom.range, into: atom.tokens / limit + 1) : []
                     if pieces.count > 1 {
                         measured += pieces.map { .init(range: $0, tokens: -1, kind: atom.kind, block: atom.block) }
@@ -93,7 +94,9 @@ public struct Chunker: Sendable {
                 let first = Chunk.makeID(document: document.name, headings: headings, text: text, repetition: 0)
                 let repetition = seen[draft.document][first, default: 0]
                 seen[draft.document][first] = repetition + 1
-                let id = repetition == 0 ? first
+                let id =
+                    repetition == 0
+                    ? first
                     : Chunk.makeID(document: document.name, headings: headings, text: text, repetition: repetition)
                 chunks[draft.document].append(
                     Chunk(

@@ -72,7 +72,8 @@ extension DocumentProblem {
         .init(
             name: name, code: "missing_text",
             message: isChat ? "The object is a chat example, not a document." : "The object has no \"text\" that is a string.",
-            hint: isChat ? "Add the file as a jsonl dataset instead: examples teach the voice, documents the knowledge."
+            hint: isChat
+                ? "Add the file as a jsonl dataset instead: examples teach the voice, documents the knowledge."
                 : "Put the document's text under \"text\".")
     }
 

@@ -32,7 +32,9 @@ public final class CollectionIndex: Sendable {
         guard FileManager.default.fileExists(atPath: file.path) else { throw damaged("\(CollectionFolder.chunks) is missing") }
         do {
             let database = try ChunkDatabase.openForReading(file)
-            guard try database.get(.format) == ChunkDatabase.formatVersion else { throw damaged("its format is not version \(ChunkDatabase.formatVersion)") }
+            guard try database.get(.format) == ChunkDatabase.formatVersion else {
+                throw damaged("its format is not version \(ChunkDatabase.formatVersion)")
+            }
             guard var summary = try database.summary(), let fingerprint = try database.get(.fingerprint) else {
                 throw damaged("its build was not finished")
             }

@@ -11,15 +11,18 @@ enum DotProduct {
         var index = 0
         while index + 32 <= count {
             let offset = index * 4
-            even += first.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self)
+            even +=
+                first.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self)
                 * second.loadUnaligned(fromByteOffset: offset, as: SIMD16<Float>.self)
-            odd += first.loadUnaligned(fromByteOffset: offset + stride, as: SIMD16<Float>.self)
+            odd +=
+                first.loadUnaligned(fromByteOffset: offset + stride, as: SIMD16<Float>.self)
                 * second.loadUnaligned(fromByteOffset: offset + stride, as: SIMD16<Float>.self)
             index += 32
         }
         var sum = (even + odd).sum()
         while index < count {
-            sum += first.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+            sum +=
+                first.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
                 * second.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
             index += 1
         }

@@ -6,7 +6,7 @@ import Knowledge
 struct NoteSelector: Sendable {
     /// Sentences looked at, and kept.
     static let candidates = 40
-    static let kept = 4
+    static let kept = 2
 
     let embedder: QueryEmbedder
 

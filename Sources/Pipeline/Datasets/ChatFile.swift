@@ -52,7 +52,8 @@ public struct ChatFile: Sendable {
                 message: "the file holds no examples",
                 problems: [
                     DatasetProblem(
-                        code: "empty_file", message: "no examples found", hint: #"one example a line: {"messages":[{"role":"user","content":"…"},{"role":"assistant","content":"…"}]}"#)
+                        code: "empty_file", message: "no examples found",
+                        hint: #"one example a line: {"messages":[{"role":"user","content":"…"},{"role":"assistant","content":"…"}]}"#)
                 ])
         }
         return (examples, replies)
@@ -78,8 +79,11 @@ public struct ChatFile: Sendable {
             return .failure(DatasetInvalid(message: "invalid", problems: problems))
         }
         guard let messages = object["messages"] as? [Any], !messages.isEmpty else {
-            let found = object["messages"].map { "messages is \(kind($0))" } ?? "found the fields \(object.keys.sorted().prefix(6).joined(separator: ", "))"
-            problem("missing_messages_list", "messages", "no list of messages: \(found)", #"add "messages":[{"role":"user","content":"…"},{"role":"assistant","content":"…"}]"#)
+            let found =
+                object["messages"].map { "messages is \(kind($0))" } ?? "found the fields \(object.keys.sorted().prefix(6).joined(separator: ", "))"
+            problem(
+                "missing_messages_list", "messages", "no list of messages: \(found)",
+                #"add "messages":[{"role":"user","content":"…"},{"role":"assistant","content":"…"}]"#)
             return .failure(DatasetInvalid(message: "invalid", problems: problems))
         }
         var parsed: [ChatExample.Message] = []
@@ -109,7 +113,8 @@ public struct ChatFile: Sendable {
         }
         if problems.isEmpty, !parsed.contains(where: { $0.role == "assistant" }) {
             problem(
-                "example_missing_assistant_message", "messages", "no message of the assistant", "the assistant's replies are what is learned: add one")
+                "example_missing_assistant_message", "messages", "no message of the assistant", "the assistant's replies are what is learned: add one"
+            )
         }
         return problems.isEmpty ? .success(ChatExample(messages: parsed)) : .failure(DatasetInvalid(message: "invalid", problems: problems))
     }

@@ -42,7 +42,8 @@ public struct DatasetImporter: Sendable {
         let (size, sha256) = try await receive(bytes, into: staging)
         guard size > 0 else {
             throw DatasetInvalid(
-                message: "the file is empty", problems: [DatasetProblem(code: "empty_file", message: "0 bytes received", hint: "send the file as the request's body")])
+                message: "the file is empty",
+                problems: [DatasetProblem(code: "empty_file", message: "0 bytes received", hint: "send the file as the request's body")])
         }
         let (samples, metadata) = try await inspect(staging, description)
         let path = DataPaths.dataset(sha256: sha256, user: user)
@@ -51,7 +52,8 @@ public struct DatasetImporter: Sendable {
         do {
             return try await store.user(user).createDataset(
                 DatasetDraft(
-                    datasetName: description.name, datasetType: description.kind, filePath: path, fileName: description.fileName, sampleCount: samples,
+                    datasetName: description.name, datasetType: description.kind, filePath: path, fileName: description.fileName,
+                    sampleCount: samples,
                     metadata: metadata, sha256: sha256, bytes: size))
         } catch {
             if try await !store.user(user).refersToFile(path) { try? data.remove(path) }

@@ -53,7 +53,9 @@ public struct DataDirectory: Sendable {
         let descriptor = open(url.path, O_RDONLY)
         guard descriptor >= 0 else { throw LocatedError("cannot open \(url.lastPathComponent): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw LocatedError("cannot write \(url.lastPathComponent) to the disk: \(String(cString: strerror(errno)))") }
+        guard fsync(descriptor) == 0 else {
+            throw LocatedError("cannot write \(url.lastPathComponent) to the disk: \(String(cString: strerror(errno)))")
+        }
     }
 }
 

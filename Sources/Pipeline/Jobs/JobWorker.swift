@@ -71,7 +71,9 @@ public final class JobWorker: Sendable {
             if Task.isCancelled { return }
             do {
                 // Leases that ran out since: a worker elsewhere has died.
-                for job in try await store.queue.markInterrupted(isAlive: { _ in true }) { logger.warning("job \(job) lost its worker; marked as failed") }
+                for job in try await store.queue.markInterrupted(isAlive: { _ in true }) {
+                    logger.warning("job \(job) lost its worker; marked as failed")
+                }
                 while !Task.isCancelled, let job = try await store.queue.claim(worker: name, lease: lease) { await work(job) }
             } catch {
                 logger.error("cannot look for jobs: \(error)")
@@ -82,7 +84,11 @@ public final class JobWorker: Sendable {
     private func work(_ job: TrainingJob) async {
         let task = Task { await self.perform(job) }
         running.withLock { $0 = (job.id, task) }
-        await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
         running.withLock { $0 = nil }
     }
 

@@ -18,11 +18,14 @@ struct DraftStage: Sendable {
         var attempts: [Attempt]
     }
 
-    func run(_ question: Question, adapter: Adapter, scale: Double, maxTokens: Int, onAttempt: @Sendable @escaping (Attempt) -> Void) async throws -> Draft {
+    func run(_ question: Question, adapter: Adapter, scale: Double, maxTokens: Int, onAttempt: @Sendable @escaping (Attempt) -> Void) async throws
+        -> Draft
+    {
         // The adapter saw conversations without the minion's system prompt.
         let request = ChatRequest(
             model: EnginePaths.baseModelName, messages: question.messages.filter { $0.role != .system },
-            sampling: Sampling(temperature: question.sampling.temperature ?? 0, topP: question.sampling.topP, maxTokens: maxTokens, seed: question.sampling.seed),
+            sampling: Sampling(
+                temperature: question.sampling.temperature ?? 0, topP: question.sampling.topP, maxTokens: maxTokens, seed: question.sampling.seed),
             stream: true)
         let file = data.url(adapter.path).appending(path: "adapter.gguf")
         return try await server.withLease(adapter: file) { lease in
@@ -39,9 +42,9 @@ enum LocalRoute {
         var extra: [String: JSONValue] = [
             // llama.cpp would reuse the prompt cache of another adapter (ggml-org/llama.cpp#26207).
             "cache_prompt": false,
-            // A small model falls into loops. Only what it has just said counts (64 tokens), so that facts
+            // A small model falls into loops. Only what it has just said counts (32 tokens), so that facts
             // further up, in the notes, may still be repeated word for word.
-            "dry_multiplier": 0.8, "dry_allowed_length": 3, "dry_penalty_last_n": 64,
+            "dry_multiplier": 0.8, "dry_allowed_length": 3, "dry_penalty_last_n": 32,
         ]
         // Adapters that are not listed count as 0, so an empty list is the bare base model.
         extra["lora"] = lease.adapterIndex.map { .array([["id": .int($0), "scale": .double(scale)]]) } ?? .array([])

@@ -52,18 +52,23 @@ struct PrepareStage: Sendable {
             guard examples.count >= 2 else {
                 throw JobFailure(
                     step: context.stage, code: "too_few_examples",
-                    message: "\(examples.count) chat example\(examples.count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible",
+                    message:
+                        "\(examples.count) chat example\(examples.count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible",
                     hint: "add a dataset of type jsonl to the job")
             }
             try split(examples, into: folder, &prepared)
         }
         if job.trainingType.buildsCollection, prepared.documents.isEmpty {
             throw JobFailure(
-                step: context.stage, code: "no_documents", message: "the job has no dataset of type rag", hint: "add one, or choose training_type lora_only")
+                step: context.stage, code: "no_documents", message: "the job has no dataset of type rag",
+                hint: "add one, or choose training_type lora_only")
         }
         try await context.event(
             "log",
-            ["message": "\(prepared.trainCount) training and \(prepared.heldOutCount) held-out examples, \(prepared.documents.count) document file(s)"])
+            [
+                "message":
+                    "\(prepared.trainCount) training and \(prepared.heldOutCount) held-out examples, \(prepared.documents.count) document file(s)"
+            ])
         return prepared
     }
 

@@ -50,7 +50,11 @@ final class AttemptLog: Sendable {
         }
     }
 
-    func succeed() { end { $0.outcome = Attempt.ok; $0.usage = $1.finished } }
+    func succeed() {
+        end {
+            $0.outcome = Attempt.ok; $0.usage = $1.finished
+        }
+    }
 
     func fail(_ error: ProviderError) {
         end { attempt, meter in

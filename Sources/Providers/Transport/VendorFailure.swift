@@ -51,7 +51,8 @@ public struct VendorFailure: Sendable {
     /// `error`, problem-details (`detail`, `title`), FastAPI's list of `detail`s, else the text.
     public var sentence: String {
         if (300..<400).contains(status) {
-            return "the server redirects to \(headers["location"] ?? "another address"); redirects are not followed: put the final address in the base URL"
+            return
+                "the server redirects to \(headers["location"] ?? "another address"); redirects are not followed: put the final address in the base URL"
         }
         let error = json?["error"]
         let details = json?["detail"]?.arrayValue?.compactMap { item -> String? in

@@ -19,7 +19,8 @@ public enum VendorProfiles {
         // https://huggingface.co/docs/inference-providers: a model may carry `:provider`, `:fastest`, `:cheapest`.
         VendorProfile(
             ProviderInfo(
-                id: "huggingface", name: "Hugging Face", defaultBaseURL: "https://router.huggingface.co/v1", needsKey: true, modelListChecksKey: false),
+                id: "huggingface", name: "Hugging Face", defaultBaseURL: "https://router.huggingface.co/v1", needsKey: true, modelListChecksKey: false
+            ),
             embeddings: .featureExtraction),
         // Any server that speaks OpenAI's chat completions; the user gives its address.
         VendorProfile(
@@ -27,7 +28,8 @@ public enum VendorProfiles {
             embeddings: .openAI(asymmetric: false)),
         // The llama.cpp server beside this one: `lora`, `cache_prompt`, `id_slot`, `grammar` pass through.
         VendorProfile(
-            ProviderInfo(id: "local", name: "Local model", defaultBaseURL: nil, needsKey: false, prefersShortPrompts: true, isManaged: true), extra: .any,
+            ProviderInfo(id: "local", name: "Local model", defaultBaseURL: nil, needsKey: false, prefersShortPrompts: true, isManaged: true),
+            extra: .any,
             embeddings: .openAI(asymmetric: false)),
         // https://console.groq.com/docs/openai
         VendorProfile(ProviderInfo(id: "groq", name: "Groq", defaultBaseURL: "https://api.groq.com/openai/v1", needsKey: true)),
@@ -39,7 +41,8 @@ public enum VendorProfiles {
         VendorProfile(
             ProviderInfo(id: "mistral", name: "Mistral AI", defaultBaseURL: "https://api.mistral.ai/v1", needsKey: true),
             allowedFields: ["temperature", "top_p", "max_tokens", "stop", "tools", "tool_choice", "response_format"],
-            extra: .only(["frequency_penalty", "presence_penalty", "parallel_tool_calls", "random_seed", "safe_prompt"]), supportsStreamOptions: false,
+            extra: .only(["frequency_penalty", "presence_penalty", "parallel_tool_calls", "random_seed", "safe_prompt"]),
+            supportsStreamOptions: false,
             embeddings: .openAI(asymmetric: false)),
         // https://api-docs.deepseek.com
         VendorProfile(ProviderInfo(id: "deepseek", name: "DeepSeek", defaultBaseURL: "https://api.deepseek.com/v1", needsKey: true)),

@@ -29,7 +29,8 @@ struct AskController: Sendable {
         question.adapterScale = fields.number("adapter_scale", 0...2)
         question.topK = fields.integer("top_k", 1...20)
         question.sampling = Sampling(
-            temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1), maxTokens: fields.integer("max_tokens", 1...200_000),
+            temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1),
+            maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
         return stream ? streamed(request, minion, question, trace: wantsTrace) : try await whole(request, minion, question, trace: wantsTrace)

@@ -30,7 +30,9 @@ struct DatasetsController: Sendable {
         var problems: [APIError.Detail] = []
         let known: Set<String> = ["dataset_name", "dataset_type", "file_name", "description"]
         for key in Set(query.map { String($0.key) }).subtracting(known).sorted() {
-            problems.append(.init(field: key, code: "unknown_field", message: "is not a parameter here", hint: "known: \(known.sorted().joined(separator: ", "))"))
+            problems.append(
+                .init(field: key, code: "unknown_field", message: "is not a parameter here", hint: "known: \(known.sorted().joined(separator: ", "))")
+            )
         }
         let fileName = String(query["file_name"] ?? "").trimmingCharacters(in: .whitespaces)
         if fileName.contains("/") || fileName.contains("\0") || fileName.count > 200 {

@@ -112,7 +112,9 @@ struct JobsController: Sendable {
 
     private func requireTraining() throws {
         guard trainingEnabled else {
-            throw APIError(status: .serviceUnavailable, code: "training_disabled", message: "training is switched off on this server (EXTERNAL_TRAINING_ENABLED)")
+            throw APIError(
+                status: .serviceUnavailable, code: "training_disabled", message: "training is switched off on this server (EXTERNAL_TRAINING_ENABLED)"
+            )
         }
     }
 
@@ -135,7 +137,8 @@ struct JobsController: Sendable {
         if current == nil, !fields.has("training_type") { fields.fail("training_type", "is required", hint: "hybrid, rag_only or lora_only") }
         return TrainingJobDraft(
             jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
-            trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [], config: config)
+            trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
+            config: config)
     }
 
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.

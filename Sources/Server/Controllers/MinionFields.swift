@@ -23,7 +23,8 @@ struct MinionFields {
         draft.fallbacks = current?.fallbacks ?? []
         fields.nested("sampling") { inner in
             draft.sampling = SamplingSettings(
-                temperature: inner.number("temperature", 0...2), topP: inner.number("top_p", 0...1), maxTokens: inner.integer("max_tokens", 1...200_000),
+                temperature: inner.number("temperature", 0...2), topP: inner.number("top_p", 0...1),
+                maxTokens: inner.integer("max_tokens", 1...200_000),
                 seed: inner.integer("seed", 0...Int(Int32.max)))
         }
         fields.nested("pipeline") { inner in

@@ -87,7 +87,8 @@ struct MinionsController: Sendable {
     private func check(_ draft: MinionDraft) async throws {
         guard let url = draft.baseURL else { return }
         if registry[draft.provider]?.info.isManaged == true {
-            throw APIError.invalid([.init(field: "base_url", code: "invalid", message: "\(draft.provider) is run by this server and has no base_url")])
+            throw APIError.invalid([.init(field: "base_url", code: "invalid", message: "\(draft.provider) is run by this server and has no base_url")]
+            )
         }
         do { try await addresses.check(url, provider: draft.provider) } catch let error as ProviderError {
             throw APIError.invalid([.init(field: "base_url", code: error.kind.rawValue, message: error.message)])

@@ -90,7 +90,9 @@ struct ProvidersController: Sendable {
         let info = try info(context)
         guard !info.isManaged else { throw APIError.badRequest("\(info.id) is run by this server: see GET /ready") }
         let endpoint = try await ProviderEndpoint.resolve(info, rows: store.user(context.owner))
-        return .json(await ConnectionTest(registry: registry).test(provider: info.id, endpoint: endpoint, model: request.uri.queryParameters["model"].map(String.init)))
+        return .json(
+            await ConnectionTest(registry: registry).test(
+                provider: info.id, endpoint: endpoint, model: request.uri.queryParameters["model"].map(String.init)))
     }
 
     private func info(_ context: OwnerContext) throws -> ProviderInfo {
@@ -105,7 +107,9 @@ struct ProvidersController: Sendable {
 
     /// A pasted key with a line break in it would fail later, as a broken header.
     private static func check(_ key: String, _ fields: inout RequestFields) {
-        if key.contains(where: { $0.isWhitespace || $0.isNewline || !$0.isASCII }) { fields.fail("api_key", "must be one line of plain characters without spaces") }
+        if key.contains(where: { $0.isWhitespace || $0.isNewline || !$0.isASCII }) {
+            fields.fail("api_key", "must be one line of plain characters without spaces")
+        }
     }
 
     private func check(_ url: String?, _ provider: String) async throws {

@@ -30,7 +30,9 @@ struct APIClient: Sendable {
     }
 
     /// Server-sent events, one call of `body` each, until the stream ends.
-    func events(_ method: String, _ path: String, _ json: JSONValue? = nil, _ body: (_ event: String, _ data: JSONValue) async throws -> Void) async throws {
+    func events(_ method: String, _ path: String, _ json: JSONValue? = nil, _ body: (_ event: String, _ data: JSONValue) async throws -> Void)
+        async throws
+    {
         var request = request(method, path, body: json.map { .bytes(ByteBuffer(string: $0.serialized())) }, type: "application/json")
         request.headers.replaceOrAdd(name: "accept", value: "text/event-stream")
         let response = try await client.execute(request, timeout: .hours(12))

@@ -32,12 +32,13 @@ struct DemoSession: Sendable {
         terminal.heading("Training: voice from samples/voice.jsonl, knowledge from samples/handbook")
         let voice = try await dataset("sample voice", "jsonl", samples.appending(path: "voice.jsonl"))
         let handbook = try await dataset("sample handbook", "rag", try Self.archive(samples.appending(path: "handbook")))
-        let job = try await api.post(
-            "\(base)/external-training/jobs",
-            [
-                "job_name": "Demo", "minion_id": .string(minion), "training_type": "hybrid", "dataset_ids": [.string(voice), .string(handbook)],
-                "start": true,
-            ])["id"]?.stringValue ?? ""
+        let job =
+            try await api.post(
+                "\(base)/external-training/jobs",
+                [
+                    "job_name": "Demo", "minion_id": .string(minion), "training_type": "hybrid", "dataset_ids": [.string(voice), .string(handbook)],
+                    "start": true,
+                ])["id"]?.stringValue ?? ""
         let start = ContinuousClock().now
         var view = ProgressView(terminal: terminal)
         var failure: String?
@@ -55,7 +56,8 @@ struct DemoSession: Sendable {
         {
             terminal.line(
                 String(
-                    format: "held-out replies, mean log-likelihood per token: %.3f without the adapter, %.3f with it (higher is better)", -base, -tuned))
+                    format: "held-out replies, mean log-likelihood per token: %.3f without the adapter, %.3f with it (higher is better)", -base,
+                    -tuned))
         }
     }
 

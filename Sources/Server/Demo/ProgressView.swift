@@ -49,11 +49,14 @@ struct TraceView {
                 "\(signal["name"]?.stringValue ?? "") #\(signal["rank"]?.intValue ?? 0)"
             }
             let text = (passage["text"]?.stringValue ?? "").replacingOccurrences(of: "\n", with: " ")
-            terminal.line("  passage:  [\(index + 1)] \(passage["document"]?.stringValue ?? "") (\(signals.joined(separator: ", "))) \(text.prefix(90))…")
+            terminal.line(
+                "  passage:  [\(index + 1)] \(passage["document"]?.stringValue ?? "") (\(signals.joined(separator: ", "))) \(text.prefix(90))…")
         }
         terminal.line("  answer:   \(answer["answer"]?.stringValue ?? "")")
         for citation in answer["citations"]?.arrayValue ?? [] {
-            terminal.line("  source:   [\(citation["number"]?.intValue ?? 0)] \(citation["document"]?.stringValue ?? "") (by \(citation["by"]?.stringValue ?? ""))")
+            terminal.line(
+                "  source:   [\(citation["number"]?.intValue ?? 0)] \(citation["document"]?.stringValue ?? "") (by \(citation["by"]?.stringValue ?? ""))"
+            )
         }
         let timings = (trace?["stages"]?.arrayValue ?? []).map { stage in
             "\(stage["stage"]?.stringValue ?? "") \(stage["status"]?.stringValue == "ok" ? "\(Int(stage["milliseconds"]?.doubleValue ?? 0)) ms" : stage["status"]?.stringValue ?? "")"

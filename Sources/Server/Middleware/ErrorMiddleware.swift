@@ -15,7 +15,9 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch {
             let failure = APIError(error)
             if failure.status.code >= 500, failure.code == "internal" {
-                context.logger.error("request failed", metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(Redaction.redact("\(error)", key: nil))"])
+                context.logger.error(
+                    "request failed",
+                    metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(Redaction.redact("\(error)", key: nil))"])
             }
             metrics.count(method: request.method.rawValue, status: failure.status.code)
             return request.uri.path.hasPrefix("/v1/") ? OpenAIErrors.response(failure) : failure.response()

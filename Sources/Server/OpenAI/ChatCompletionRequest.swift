@@ -32,7 +32,9 @@ struct ChatCompletionRequest {
         includeUsage = usage
         if let n = fields.integer("n", 1...128), n != 1 { fields.fail("n", "only one choice is made") }
         // What a client sends by habit, with its default; another value would be passed over in silence.
-        for field in ["presence_penalty", "frequency_penalty"] where (fields.number(field, -2...2) ?? 0) != 0 { fields.fail(field, "is not supported by a minion") }
+        for field in ["presence_penalty", "frequency_penalty"] where (fields.number(field, -2...2) ?? 0) != 0 {
+            fields.fail(field, "is not supported by a minion")
+        }
         if fields.bool("logprobs") == true { fields.fail("logprobs", "is not supported by a minion") }
         let messages = Self.messages(&fields)
         if messages.last?.role != .user { fields.fail("messages", "the last message must be the user's") }
@@ -43,8 +45,12 @@ struct ChatCompletionRequest {
         }
         if let first = unknown.first {
             let message =
-                first.code == "unknown_field" ? "Unsupported parameter: '\(first.field ?? "")' is not supported by a minion." : "Invalid '\(first.field ?? "")': \(first.message ?? "")"
-            throw APIError(status: .badRequest, code: first.code == "unknown_field" ? "unsupported_parameter" : "invalid_value", message: message, details: [first])
+                first.code == "unknown_field"
+                ? "Unsupported parameter: '\(first.field ?? "")' is not supported by a minion."
+                : "Invalid '\(first.field ?? "")': \(first.message ?? "")"
+            throw APIError(
+                status: .badRequest, code: first.code == "unknown_field" ? "unsupported_parameter" : "invalid_value", message: message,
+                details: [first])
         }
     }
 

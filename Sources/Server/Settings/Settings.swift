@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Providers
 import SystemPackage
 
 /// Everything that can be set, from flags, the environment, or a `.env` file, in that order.
@@ -33,7 +34,7 @@ public struct Settings: Sendable {
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
-    public var encryptionKeys = ""
+    public var encryptionKeys = Secret("")
     /// `DEFAULT_PROVIDERS`: ids of the providers on offer, with commas; empty offers all.
     public var defaultProviders: [String] = []
 
@@ -43,7 +44,9 @@ public struct Settings: Sendable {
     ///   - flags: values from the command line by key, e.g. `atelier.port`.
     /// - Throws: ``SettingsError`` naming the key.
     public static func load(flags: [String: String] = [:], environmentFile: String = ".env") async throws -> Settings {
-        let flagValues = flags.map { (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false)) }
+        let flagValues = flags.map {
+            (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false))
+        }
         let reader = ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: flagValues)),
             EnvironmentVariablesProvider(),
@@ -85,7 +88,7 @@ public struct Settings: Sendable {
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
-        settings.encryptionKeys = text("api.key.encryption.key") ?? ""
+        settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =
             text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         return settings

@@ -22,7 +22,8 @@ struct EngineFiles {
 
     /// Nil unless all three are there.
     static let found: EngineFiles? = {
-        let data = ProcessInfo.processInfo.environment["ATELIER_DATA_DIR"].map { URL(fileURLWithPath: $0, isDirectory: true) }
+        let data =
+            ProcessInfo.processInfo.environment["ATELIER_DATA_DIR"].map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? TestFiles.root.appendingPathComponent("data", isDirectory: true)
         let files = EngineFiles(
             python: TestFiles.root.appendingPathComponent(".venv/bin/python"),

@@ -137,11 +137,13 @@ extension DialectFixture {
         } + [
             Refusal(
                 status: 429,
-                body: #"{"type":"error","error":{"type":"rate_limit_error","message":"Spend limit","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
+                body:
+                    #"{"type":"error","error":{"type":"rate_limit_error","message":"Spend limit","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
                 kind: .billing),
             Refusal(
                 status: 400,
-                body: #"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+                body:
+                    #"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
                 kind: .billing),
         ],
         models: #"{"data":[{"type":"model","id":"m-1","display_name":"M 1"},{"type":"model","id":"m-2","display_name":"M 2"}],"has_more":false}"#,

@@ -81,15 +81,35 @@ extension DialectFixture {
 
             """,
         refusals: [
-            .init(status: 400, body: #"{"error":{"message":"Bad messages","type":"invalid_request_error","param":"messages","code":null}}"#, kind: .invalidRequest),
-            .init(status: 401, body: #"{"error":{"message":"Incorrect API key provided: sk-proj-****abcd.","type":"invalid_request_error","code":"invalid_api_key"}}"#, kind: .authentication),
+            .init(
+                status: 400, body: #"{"error":{"message":"Bad messages","type":"invalid_request_error","param":"messages","code":null}}"#,
+                kind: .invalidRequest),
+            .init(
+                status: 401,
+                body:
+                    #"{"error":{"message":"Incorrect API key provided: sk-proj-****abcd.","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+                kind: .authentication),
             .init(status: 402, body: #"{"error":"You have exceeded your monthly included credits"}"#, kind: .billing),
-            .init(status: 403, body: #"{"error":{"message":"Country not supported","type":"request_forbidden","code":"unsupported_country_region_territory"}}"#, kind: .permission),
-            .init(status: 404, body: #"{"error":{"message":"The model `x` does not exist","type":"invalid_request_error","code":"model_not_found"}}"#, kind: .notFound),
-            .init(status: 410, body: #"{"type":"about:blank","title":"Gone","status":410,"detail":"The model has reached its end of life"}"#, kind: .notFound),
-            .init(status: 422, body: #"{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}"#, kind: .invalidRequest),
-            .init(status: 429, body: #"{"error":{"message":"Slow down","type":"requests","code":"rate_limit_exceeded"}}"#, headers: ["retry-after-ms": "1500"], kind: .rateLimited),
-            .init(status: 429, body: #"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#, kind: .billing),
+            .init(
+                status: 403,
+                body: #"{"error":{"message":"Country not supported","type":"request_forbidden","code":"unsupported_country_region_territory"}}"#,
+                kind: .permission),
+            .init(
+                status: 404, body: #"{"error":{"message":"The model `x` does not exist","type":"invalid_request_error","code":"model_not_found"}}"#,
+                kind: .notFound),
+            .init(
+                status: 410, body: #"{"type":"about:blank","title":"Gone","status":410,"detail":"The model has reached its end of life"}"#,
+                kind: .notFound),
+            .init(
+                status: 422, body: #"{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}"#,
+                kind: .invalidRequest),
+            .init(
+                status: 429, body: #"{"error":{"message":"Slow down","type":"requests","code":"rate_limit_exceeded"}}"#,
+                headers: ["retry-after-ms": "1500"], kind: .rateLimited),
+            .init(
+                status: 429,
+                body: #"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                kind: .billing),
             .init(status: 429, body: #"{"error":{"message":"No credit","type":"billing","code":"credit_balance_exhausted"}}"#, kind: .billing),
             .init(status: 500, body: #"{"error":{"message":"The server had an error","type":"server_error"}}"#, kind: .serverError),
             .init(status: 502, body: "<html>Bad gateway</html>", kind: .serverError),

@@ -48,7 +48,8 @@ extension ScriptedProvider.Reply {
     }
 
     static func fails(_ kind: ProviderError.Kind, after events: [ChatEvent] = [], status: Int? = nil, retryAfter: Double? = nil) -> Self {
-        .init(events: events, error: ProviderError(kind, provider: "scripted", status: status, message: "no: \(kind.rawValue)", retryAfter: retryAfter))
+        .init(
+            events: events, error: ProviderError(kind, provider: "scripted", status: status, message: "no: \(kind.rawValue)", retryAfter: retryAfter))
     }
 }
 

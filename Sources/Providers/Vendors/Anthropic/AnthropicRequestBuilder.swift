@@ -13,7 +13,8 @@ public enum AnthropicRequestBuilder {
     ///   counterpart to: sent without it, the caller would get prose where it parses JSON.
     public static func body(_ request: ChatRequest, provider: String) throws -> JSONValue {
         if let format = request.responseFormat?["type"]?.stringValue, format != "text" {
-            throw ProviderError(.unsupported, provider: provider, message: "response_format \(format) is not available with Anthropic; ask for JSON in the prompt")
+            throw ProviderError(
+                .unsupported, provider: provider, message: "response_format \(format) is not available with Anthropic; ask for JSON in the prompt")
         }
         var body: [String: JSONValue] = request.extra.filter { extra.contains($0.key) }
         let sampling = request.sampling

@@ -42,7 +42,9 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
 
     private mutating func read(_ event: ServerSentEvent, into events: inout [ChatEvent]) throws {
         guard let json = try? JSONValue(parsing: event.data) else {
-            throw ProviderError(.malformedReply, provider: provider, status: 200, message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
+            throw ProviderError(
+                .malformedReply, provider: provider, status: 200,
+                message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
         }
         switch json["type"]?.stringValue ?? event.event {
         case "message_start":

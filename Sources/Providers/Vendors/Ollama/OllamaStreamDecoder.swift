@@ -19,7 +19,9 @@ public struct OllamaStreamDecoder: ReplyDecoder {
     public mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
         for line in parser.push(bytes.readableBytesView) where !isComplete {
             guard let json = try? JSONValue(parsing: line) else {
-                throw ProviderError(.malformedReply, provider: provider, status: 200, message: "a line is not JSON: \(Redaction.redact(String(line.prefix(200)), key: key))")
+                throw ProviderError(
+                    .malformedReply, provider: provider, status: 200,
+                    message: "a line is not JSON: \(Redaction.redact(String(line.prefix(200)), key: key))")
             }
             try read(json, into: &events)
         }

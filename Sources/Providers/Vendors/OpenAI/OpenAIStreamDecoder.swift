@@ -37,7 +37,9 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
             return
         }
         guard let chunk = try? JSONValue(parsing: event.data) else {
-            throw ProviderError(.malformedReply, provider: provider, status: 200, message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
+            throw ProviderError(
+                .malformedReply, provider: provider, status: 200,
+                message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
         }
         if event.event == "error" || chunk["error"].map({ !$0.isNull }) == true {
             throw OpenAIErrors.error(VendorFailure(status: 200, json: chunk), provider: provider, key: key)

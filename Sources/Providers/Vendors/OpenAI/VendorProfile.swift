@@ -58,7 +58,9 @@ public struct VendorProfile: Sendable {
     }
 
     /// Fields of OpenAI's own specification that hosted vendors generally accept.
-    public static let commonExtra: Set<String> = ["frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "user", "reasoning_effort"]
+    public static let commonExtra: Set<String> = [
+        "frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "user", "reasoning_effort",
+    ]
 
     /// Header fields for `endpoint`.
     /// - Throws: ``ProviderError`` of kind `.noKey` where the vendor needs a key and none is there.
