@@ -60,9 +60,12 @@ def complain(name: str, text: str, pattern: str) -> None:
 
 def print_measured(text: str) -> None:
     """Figures that tests report, so that a run shows them without its logs."""
+    section = False
     for line in text.splitlines():
-        if "measured:" in line:
-            print("  " + line.strip())
+        if re.match(r"=+ ", line):
+            section = " measured " in line
+        elif re.match(r"(Cranfield|Handbook|Scan): ", line) or (section and line.strip()):
+            print("  " + line.strip()[:200])
 
 
 def lint() -> Result:

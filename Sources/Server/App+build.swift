@@ -4,6 +4,7 @@ import Hummingbird
 import Knowledge
 import LocalModels
 import Logging
+import NIOCore
 import Pipeline
 import Providers
 import ServiceLifecycle
@@ -110,7 +111,16 @@ public struct App: Sendable {
     /// ends running jobs and every child.
     /// - Parameter onListening: called with the port once requests are accepted.
     public func run(onListening: @Sendable @escaping (Int) async -> Void) async throws {
-        try await serviceGroup(handlingSignals: true, onListening: onListening).run()
+        let group = try await serviceGroup(handlingSignals: true, onListening: onListening)
+        try await explained { try await group.run() }
+    }
+
+    /// What the system says when the port is taken, in words that say what to do.
+    func explained<T>(_ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw LocatedError(
+                "port \(settings.port) of \(settings.host) is in use: stop what uses it, or choose another with --port or ATELIER_PORT (0: a free one)")
+        }
     }
 
     /// The same as a group that can be told to stop.

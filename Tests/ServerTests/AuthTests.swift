@@ -72,6 +72,19 @@ import Testing
         }
     }
 
+    @Test func aPortInUseIsSaidWithWhatToDo() async throws {
+        try await TestServer.run({ $0.port = 0 }) { first in
+            let (ports, port) = AsyncStream<Int>.makeStream()
+            let running = Task { try await first.app.run { port.yield($0) } }
+            let taken = try #require(await ports.first { _ in true })
+            try await TestServer.run({ $0.port = taken }) { second in
+                await #expect { try await second.app.run { _ in } } throws: { "\($0)".contains("is in use") && "\($0)".contains("--port") }
+            }
+            running.cancel()
+            _ = await running.result
+        }
+    }
+
     @Test func twoServersCannotShareADataDirectory() async throws {
         try await TestServer.run { server in
             var settings = Settings()

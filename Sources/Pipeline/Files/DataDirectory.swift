@@ -9,6 +9,8 @@ public struct DataDirectory: Sendable {
     public init(_ root: URL) throws {
         self.root = root.standardizedFileURL
         try Self.makePrivate(self.root)
+        // Set-up may have made it, for the models, with the usual permissions.
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: self.root.path)
     }
 
     public var database: URL { root.appending(path: "atelier.sqlite") }

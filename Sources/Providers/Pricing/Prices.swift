@@ -1,6 +1,6 @@
-/// The embedded prices: standard tier, US dollars per million tokens, as the vendor published them on
-/// the day each entry carries. A model that is not here has no price. An operator adds their own
-/// through ``PriceTable/adding(_:)``.
+/// The embedded prices: standard tier, US dollars per million tokens, as known on the day each entry
+/// carries and not checked with the vendor since: check them there before billing on them. A model
+/// that is not here has no price. An operator adds their own through ``PriceTable/adding(_:)``.
 enum Prices {
     /// Raise it with every change.
     static let version = "2026-11-23"

@@ -83,14 +83,20 @@ public struct Accounts: Sendable {
     }
 
     public func user(session token: String, now: Date = Date()) async throws -> User? {
-        try await database.read { connection in
+        let row = try await database.read { connection in
             try connection.query(
                 """
-                SELECT u.* FROM sessions s JOIN users u ON u.id = s.user_id
+                SELECT u.*, s.last_seen FROM sessions s JOIN users u ON u.id = s.user_id
                 WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.is_active = 1
                 """, .text(Token.hash(token)), SQLValue(now)
-            ).first.map(User.init)
+            ).first
         }
+        guard let row else { return nil }
+        // To the minute is enough, and spares a write for every request.
+        if try now.timeIntervalSince(row.date("last_seen")) > 60 {
+            try await database.write { try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(token)), SQLValue(now)) }
+        }
+        return try User(row: row)
     }
 
     public func closeSession(_ token: String) async throws {
