@@ -1,19 +1,34 @@
 """One real server and one real training run, shared by the whole session."""
 
+import re
 import uuid
 from dataclasses import dataclass
 
 import pytest
 from harness import FIGURES, Account, Event, Server, Vendor, handbook, running, voice
 
-# Shared by its tests; a test that ends its server or needs other settings runs one of its own.
+SHARED: list[Server] = []
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The server most tests talk to. It must leave no process behind."""
+    """The server most tests talk to; one that ends its server or needs other settings runs its own.
+    It must leave no process behind."""
     with running(tmp_path_factory.mktemp("shared")) as server:
+        SHARED.append(server)
         yield server
+
+
+@pytest.fixture(autouse=True)
+def survival():
+    """A test that the shared server does not survive fails; the next one finds it running again."""
+    yield
+    for server in SHARED:
+        if (status := server.process.poll()) is not None:
+            log = server.log()
+            server.start()
+            said = re.findall(r"Fatal error.*|Swift runtime failure.*| in .* at \S*/Sources/Server/.*", log)
+            pytest.fail(f"the server ended with {status}: {said[-3:] or log[-500:]}")
 
 
 @pytest.fixture(scope="session")

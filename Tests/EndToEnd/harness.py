@@ -108,19 +108,20 @@ class Server:
         } | environment
         self.process: subprocess.Popen | None = None
         self.url = ""
+        self.port = 0  # of its first start; kept, so that clients find it again
 
     def start(self) -> "Server":
         assert BINARY.exists(), f"there is no {BINARY.name}: build it with swift build -c release"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--port", "0", "--data-dir", self.data], cwd=self.data.parent, env=self.environment,
+                [BINARY, "serve", "--port", str(self.port), "--data-dir", self.data], cwd=self.data.parent, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
         line = self.process.stdout.readline().decode() if ready else ""
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:(\d+))\n", line)
         assert found, f"the server said {line!r}\n{self.log()}"
         assert processes(self.data), "the test can see the processes it looks for"
-        self.url = found[1]
+        self.url, self.port = found[1], int(found[2])
         self.http = httpx.Client(base_url=self.url, timeout=120, trust_env=False, limits=FRESH)
         return self
 

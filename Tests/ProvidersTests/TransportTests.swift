@@ -94,11 +94,13 @@ import Testing
             .chunkedHead("text/event-stream"), .chunk(reply), .send("0\r\n\r\n"),
         ])
         defer { upstream.stop() }
-        #expect(await failure(registry["custom"]!.chat(request, at: Endpoint(baseURL: upstream.url))) == nil)
-        // The end of the first reply is read beside us.
-        try await Task.sleep(for: .milliseconds(100))
-        #expect(await failure(registry["custom"]!.chat(request, at: Endpoint(baseURL: upstream.url))) == nil)
-        #expect(upstream.connections == 1 && upstream.requests.count == 2)
+        // The end of a reply is read beside us, so a call may come too early for its connection and open
+        // another; one of many finds it free.
+        for _ in 0..<50 where upstream.requests.count <= upstream.connections {
+            #expect(await failure(registry["custom"]!.chat(request, at: Endpoint(baseURL: upstream.url))) == nil)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(upstream.requests.count > upstream.connections)
     }
 
     @Test func aServerThatLingersAfterItsEndMarkDoesNotHoldTheReply() async throws {
