@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Server
 
@@ -12,6 +13,8 @@ struct SettingsOptions: ParsableArguments {
     var logLevel: String?
 
     func settings(_ more: [String: String?] = [:]) async throws -> Settings {
+        // Whatever this process or a child of it writes is its user's own.
+        umask(0o077)
         var flags = more.compactMapValues { $0 }
         flags["atelier.data.dir"] = dataDir
         flags["atelier.log.level"] = logLevel

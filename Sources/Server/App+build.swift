@@ -119,7 +119,8 @@ public struct App: Sendable {
     func explained<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw LocatedError(
-                "port \(settings.port) of \(settings.host) is in use: stop what uses it, or choose another with --port or ATELIER_PORT (0: a free one)")
+                "port \(settings.port) of \(settings.host) is in use: stop what uses it, or choose another with --port or ATELIER_PORT (0: a free one)"
+            )
         }
     }
 

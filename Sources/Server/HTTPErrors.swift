@@ -137,12 +137,5 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
     }
 
-    /// For a reply whose connection was watched for the client's end, which uses it up.
-    func closingConnection() -> Response {
-        var response = self
-        response.headers[.connection] = "close"
-        return response
-    }
-
     static var noContent: Response { Response(status: .noContent) }
 }

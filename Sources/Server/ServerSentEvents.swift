@@ -12,32 +12,37 @@ enum ServerSentEvents {
         return ByteBuffer(string: text + "\n")
     }
 
-    /// Keeps proxies and clients from giving up on a quiet stream.
-    static let comment = ByteBuffer(string: ": still here\n\n")
+    private static let comment = ByteBuffer(string: ": still here\n\n")
 
-    /// - Parameters:
-    ///   - request: watched, so that `write` is cancelled when its client leaves, also while nothing is sent.
-    static func response(to request: Request, _ write: @Sendable @escaping (inout any ResponseBodyWriter) async throws -> Void) -> Response {
+    /// Streams what `produce` sends. A comment goes out every 2 s: it keeps proxies from giving up on
+    /// a quiet stream, and it is how a client that left is noticed while nothing else is sent. Then
+    /// `produce` is cancelled.
+    static func response(_ produce: @Sendable @escaping (_ send: @Sendable (ByteBuffer) -> Void) async throws -> Void) -> Response {
         Response(
             status: .ok,
-            headers: [
-                .contentType: "text/event-stream", .cacheControl: "no-store", .init("X-Accel-Buffering")!: "no",
-                // Watching for the client's end uses the connection up; said here, or the client would send its next request into it.
-                .connection: "close",
-            ],
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .init("X-Accel-Buffering")!: "no"],
             body: ResponseBody { writer in
-                let box = WriterBox(writer)
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    var writer = box.writer
-                    try await write(&writer)
-                    try await writer.finish(nil)
+                let (frames, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
+                let producer = Task {
+                    do {
+                        try await produce { continuation.yield($0) }
+                        continuation.finish()
+                    } catch { continuation.finish(throwing: error) }
                 }
+                let ticker = Task {
+                    while true {
+                        try await Task.sleep(for: .seconds(2))
+                        continuation.yield(comment)
+                    }
+                }
+                defer {
+                    producer.cancel()
+                    ticker.cancel()
+                }
+                for try await frame in frames { try await writer.write(frame) }
+                // A reply that is cut must not end like a whole one.
+                try Task.checkCancellation()
+                try await writer.finish(nil)
             })
     }
-}
-
-/// Hands the one writer of a reply to the one closure that writes.
-private struct WriterBox: @unchecked Sendable {
-    let writer: any ResponseBodyWriter
-    init(_ writer: any ResponseBodyWriter) { self.writer = writer }
 }

@@ -83,8 +83,15 @@ import Testing
             }
             let releases = try await fixture.rows.releases(minionID: fixture.job.minionID).items
             #expect(releases.map(\.state) == [.active, .retired])
+            for (answer, release) in [("ans_1", releases[0].id), ("ans_2", nil)] {
+                try await fixture.rows.saveAnswer(
+                    id: answer, minionID: fixture.job.minionID, releaseID: release, question: "q", answer: "a", trace: "{}", at: Date())
+            }
             try await fixture.rows.deleteCollection("col_1")
             #expect(try await fixture.rows.release(releases[0].id).collectionID == nil)
+            // Trap 23: the traces of its answers quote it.
+            await #expect(throws: StoreError.self) { try await fixture.rows.answer("ans_1") }
+            #expect(try await fixture.rows.answer("ans_2").answer == "a")
             #expect(try await fixture.rows.deleteMinion(fixture.job.minionID).sorted() == ["p1", "p2"])
         }
     }

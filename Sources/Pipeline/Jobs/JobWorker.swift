@@ -118,8 +118,12 @@ public final class JobWorker: Sendable {
             if let release { await onRelease(job, release) }
             return
         } catch is CancellationError {
+            let (store, user) = (store, job.userID)
+            let current = await Task { try? await store.user(user).job(job.id) }.value
+            let stage = current?.stage ?? "prepare"
             failure = JobFailure(
-                step: "worker", code: "interrupted", message: "the server was shut down while this job was running",
+                step: stage, code: "interrupted",
+                message: "the server was shut down while this job was in stage \"\(stage)\" (\(Int(((current?.progress ?? 0) * 100).rounded()))%)",
                 hint: "start the job again; its datasets are untouched")
         } catch let error as StageFailure {
             failure = error.failure

@@ -18,8 +18,8 @@ struct ComposeStage: Sendable {
     }
 
     private func fullPrompt(_ question: Question, _ minion: Minion, _ draft: String?, _ passages: [Passage]) -> [ChatMessage] {
-        var system = minion.systemPrompt.isEmpty ? "You are \(minion.displayName)." : minion.systemPrompt
-        for message in question.messages where message.role == .system { system += "\n\n" + message.content }
+        var system = instructions(question, minion)
+        if system.isEmpty { system = "You are \(minion.displayName)." }
         if !passages.isEmpty {
             system += """
 
@@ -46,7 +46,14 @@ struct ComposeStage: Sendable {
 
     /// Notes and question in the user's turn, and nothing else: what a small model can hold on to.
     private func shortPrompt(_ question: Question, _ minion: Minion, _ notes: [String]) -> [ChatMessage] {
-        conversation(question, system: minion.systemPrompt) { notes.isEmpty ? $0 : "Notes: \(notes.joined(separator: " "))\n\nQuestion: \($0)" }
+        conversation(question, system: instructions(question, minion)) {
+            notes.isEmpty ? $0 : "Notes: \(notes.joined(separator: " "))\n\nQuestion: \($0)"
+        }
+    }
+
+    /// The minion's own system prompt, then those of the conversation.
+    private func instructions(_ question: Question, _ minion: Minion) -> String {
+        ([minion.systemPrompt] + question.messages.filter { $0.role == .system }.map(\.content)).filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     private func conversation(_ question: Question, system: String, last: (String) -> String) -> [ChatMessage] {

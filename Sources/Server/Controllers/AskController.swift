@@ -33,7 +33,7 @@ struct AskController: Sendable {
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        return stream ? streamed(request, minion, question, trace: wantsTrace) : try await whole(request, minion, question, trace: wantsTrace)
+        return stream ? streamed(minion, question, trace: wantsTrace) : try await whole(minion, question, trace: wantsTrace)
     }
 
     /// A kept answer with its trace.
@@ -107,31 +107,28 @@ struct AskController: Sendable {
         }
     }
 
-    private func whole(_ request: Request, _ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
-        // A client that leaves before the answer is there cancels the upstream call.
-        try await request.body.consumeWithCancellationOnInboundClose { _ in
-            for try await event in pipeline.ask(minion, question) {
-                if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).closingConnection() }
-            }
-            throw CancellationError()
+    private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
+        for try await event in pipeline.ask(minion, question) {
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
         }
+        throw CancellationError()
     }
 
-    private func streamed(_ request: Request, _ minion: Minion, _ question: Question, trace: Bool) -> Response {
-        ServerSentEvents.response(to: request) { writer in
+    private func streamed(_ minion: Minion, _ question: Question, trace: Bool) -> Response {
+        ServerSentEvents.response { send in
             do {
                 for try await event in pipeline.ask(minion, question) {
                     switch event {
-                    case .stage(let timing): try await writer.write(Self.frame("stage", timing))
-                    case .text(let text): try await writer.write(Self.frame("text", ["text": text]))
-                    case .done(let answer): try await writer.write(Self.frame("done", AnswerBody(answer, trace: trace)))
+                    case .stage(let timing): send(try Self.frame("stage", timing))
+                    case .text(let text): send(try Self.frame("text", ["text": text]))
+                    case .done(let answer): send(try Self.frame("done", AnswerBody(answer, trace: trace)))
                     }
                 }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 // The status line is long gone: the error is the stream's last event.
-                try await writer.write(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
+                send(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
             }
         }
     }

@@ -83,22 +83,19 @@ struct JobsController: Sendable {
         let job = try await rows.job(context.parameters.require("job_id"))
         let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
         guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
-        return ServerSentEvents.response(to: request) { writer in
+        return ServerSentEvents.response { send in
             var seq = after
-            var quiet = 0
             while true {
                 // Status before events: what ended the job is then surely among the events read after it.
                 let isOver = try await !rows.job(job.id).status.isActive
                 let events = try await rows.jobEvents(job.id, after: seq)
                 for event in events {
-                    try await writer.write(ServerSentEvents.frame(id: String(event.seq), event: event.type, data: Self.data(event)))
+                    send(ServerSentEvents.frame(id: String(event.seq), event: event.type, data: Self.data(event)))
                     seq = event.seq
                 }
                 if events.count == 500 { continue }
                 // A server that is told to stop does not wait for the job to end; the client comes back with Last-Event-ID.
                 if isOver || Task.isShuttingDownGracefully { return }
-                quiet = events.isEmpty ? quiet + 1 : 0
-                if quiet > 0, quiet % 60 == 0 { try await writer.write(ServerSentEvents.comment) }
                 try await Task.sleep(for: .milliseconds(250))
             }
         }

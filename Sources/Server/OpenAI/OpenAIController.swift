@@ -35,36 +35,34 @@ struct OpenAIController: Sendable {
         let parsed = try ChatCompletionRequest(object)
         guard Self.names(minion).contains(parsed.model) else { throw Self.unknownModel(parsed.model, minion) }
         let reply = ChatCompletionReply(model: parsed.model)
-        guard parsed.question.stream else { return try await whole(request, minion, parsed, reply) }
-        return ServerSentEvents.response(to: request) { writer in
+        guard parsed.question.stream else { return try await whole(minion, parsed, reply) }
+        return ServerSentEvents.response { send in
             do {
-                try await writer.write(ServerSentEvents.frame(data: reply.chunk(["role": "assistant", "content": ""])))
+                send(ServerSentEvents.frame(data: reply.chunk(["role": "assistant", "content": ""])))
                 for try await event in pipeline.ask(minion, parsed.question) {
                     switch event {
                     case .stage: break
-                    case .text(let text): try await writer.write(ServerSentEvents.frame(data: reply.chunk(["content": .string(text)])))
+                    case .text(let text): send(ServerSentEvents.frame(data: reply.chunk(["content": .string(text)])))
                     case .done(let answer):
-                        try await writer.write(ServerSentEvents.frame(data: reply.chunk([:], finish: answer.finishReason)))
-                        if parsed.includeUsage { try await writer.write(ServerSentEvents.frame(data: reply.usageChunk(answer))) }
-                        try await writer.write(ServerSentEvents.frame(data: "[DONE]"))
+                        send(ServerSentEvents.frame(data: reply.chunk([:], finish: answer.finishReason)))
+                        if parsed.includeUsage { send(ServerSentEvents.frame(data: reply.usageChunk(answer))) }
+                        send(ServerSentEvents.frame(data: "[DONE]"))
                     }
                 }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 // No [DONE]: a cut answer must not look like a whole one.
-                try await writer.write(ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(error)), as: UTF8.self)))
+                send(ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(error)), as: UTF8.self)))
             }
         }
     }
 
-    private func whole(_ request: Request, _ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
-        try await request.body.consumeWithCancellationOnInboundClose { _ in
-            for try await event in pipeline.ask(minion, parsed.question) {
-                if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)).closingConnection() }
-            }
-            throw CancellationError()
+    private func whole(_ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
+        for try await event in pipeline.ask(minion, parsed.question) {
+            if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)) }
         }
+        throw CancellationError()
     }
 
     private func minion(_ request: Request, _ context: AppContext) throws -> Minion {

@@ -94,7 +94,9 @@ public struct Accounts: Sendable {
         guard let row else { return nil }
         // To the minute is enough, and spares a write for every request.
         if try now.timeIntervalSince(row.date("last_seen")) > 60 {
-            try await database.write { try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(token)), SQLValue(now)) }
+            try await database.write {
+                try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(token)), SQLValue(now))
+            }
         }
         return try User(row: row)
     }

@@ -14,6 +14,8 @@ public struct SQLiteDatabase: Database {
         configuration.prepareDatabase { db in
             // With WAL, NORMAL loses at most the last commits on power loss and never corrupts.
             try db.execute(sql: "PRAGMA synchronous = NORMAL")
+            // What is deleted is overwritten, not only forgotten.
+            try db.execute(sql: "PRAGMA secure_delete = ON")
         }
         if !FileManager.default.fileExists(atPath: path) {
             _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])

@@ -38,7 +38,8 @@ extension UserStore {
         }
     }
 
-    /// Deletes the row; releases that used it answer without passages from now on.
+    /// Deletes the row and the kept answers that quote its passages; releases that used it answer
+    /// without passages from now on.
     public func deleteCollection(_ id: String) async throws {
         try await database.write { connection in
             _ = try row(connection, "collections", id, what: "collection")
@@ -50,6 +51,8 @@ extension UserStore {
             if let job = active.first {
                 throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" may be building on this collection: stop it first")
             }
+            try connection.query(
+                "DELETE FROM answers WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
         }
     }
