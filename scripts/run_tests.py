@@ -114,7 +114,7 @@ def swift() -> Result:
 
 
 def pytest(name: str, arguments: list[str]) -> Result:
-    status, text = run(name, [PYTHON, "-m", "pytest", "-q", "-ra", "-s", *arguments], {"ATELIER_DATA_DIR": str(DATA)})
+    status, text = run(name, [PYTHON, "-m", "pytest", "-q", "-ra", *arguments], {"ATELIER_DATA_DIR": str(DATA)})
     summary = text.strip().splitlines()[-1] if text.strip() else ""
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", summary)}
     result = Result(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0), counts.get("skipped", 0))
