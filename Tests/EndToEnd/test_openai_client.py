@@ -79,9 +79,13 @@ def test_a_stream_tells_its_usage_last_when_asked(client):
     assert all(chunk.usage is None for chunk in chunks[:-1])
 
 
+# Longer than the model's own default, whose place a system message takes.
+INSTRUCTIONS = "You are brief. Answer in one short sentence, as to an old friend, and name no price that you do not know for certain, please."
+
+
 @pytest.mark.parametrize("earlier", [
-    [{"role": "system", "content": "You are brief."}],
-    [{"role": "developer", "content": "You are brief."}],
+    [{"role": "system", "content": INSTRUCTIONS}],
+    [{"role": "developer", "content": INSTRUCTIONS}],
     [{"role": "user", "content": "Good morning."}, {"role": "assistant", "content": "Good morning to you."}],
 ], ids=["system", "developer", "turns"])
 def test_every_message_of_the_conversation_is_heard(client, earlier):
