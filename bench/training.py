@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "TOKENIZERS_PARALLELISM": "false"}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASE = pathlib.Path(os.environ.get("ATELIER_DATA_DIR", ROOT / "data")) / "models/smollm2-135m-instruct/hf"
 CONFIG = {"rank": 16, "alpha": 32, "learning_rate": 3e-4, "batch_size": 8, "seed": 7, "threads": os.cpu_count()}
