@@ -51,11 +51,16 @@ def run(name: str, command: list[str], environment: dict[str, str] | None = None
     return status, log.read_text(errors="replace")
 
 
+# Said again at the end of a run, where it is seen.
+COMPLAINTS: list[str] = []
+
+
 def complain(name: str, text: str, pattern: str) -> None:
     lines = text.splitlines()
     wanted = [line for line in lines if re.search(pattern, line)] or lines[-40:]
     print(f"--- {name}: what failed (whole log: .setup/test-{name}.log)")
     print("\n".join(wanted[:80]), flush=True)
+    COMPLAINTS.extend(f"{name}: {line.strip()[:300]}" for line in wanted[:10])
 
 
 def print_measured(text: str) -> None:
@@ -162,6 +167,8 @@ def main() -> int:
         result = SUITES[name]()
         print(f"{name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped\n", flush=True)
         total = Result(total.passed + result.passed, total.failed + result.failed, total.skipped + result.skipped)
+    if COMPLAINTS:
+        print("\n".join(["What failed:", *COMPLAINTS[:30], ""]))
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
     return 1 if total.failed else 0
 

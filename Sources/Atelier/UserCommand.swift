@@ -14,18 +14,15 @@ struct UserCommand: AsyncParsableCommand {
         @Argument(help: "The e-mail address to log in with.") var email: String
         @Option(help: "The name to show.") var name: String?
         @Flag(help: "May see and change everything, and administer.") var superuser = false
-        @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
-        @OptionGroup var options: SettingsOptions
+        @OptionGroup var password: PasswordOptions
 
         func run() async throws {
-            let settings = try await options.settings()
-            let store = try await App.openStore(settings, logger: makeLogger(settings))
-            let password = try readPassword(passwordStdin)
+            let (accounts, password) = try await self.password.open()
             do {
-                let user = try await store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
-                    .create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
+                let user = try await accounts.create(
+                    email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
                 print("id        \(user.id)\nemail     \(user.email)\nrole      \(user.role.rawValue)")
-                if !passwordStdin { print("password  \(password)") }
+                self.password.show(password)
             } catch StoreError.conflict(_, let message) { throw ValidationError("\(email): \(message)") }
         }
     }
@@ -48,23 +45,37 @@ struct UserCommand: AsyncParsableCommand {
     struct Password: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Set an account's password; its sessions end.")
         @Argument(help: "The account's e-mail address.") var email: String
-        @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
-        @OptionGroup var options: SettingsOptions
+        @OptionGroup var password: PasswordOptions
 
         func run() async throws {
-            let settings = try await options.settings()
-            let store = try await App.openStore(settings, logger: makeLogger(settings))
-            let password = try readPassword(passwordStdin)
-            do {
-                try await store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost)).setPassword(password, email: email)
-            } catch StoreError.notFound { throw ValidationError("there is no account \(email)") }
-            if !passwordStdin { print("password  \(password)") }
+            let (accounts, password) = try await self.password.open()
+            do { try await accounts.setPassword(password, email: email) } catch StoreError.notFound {
+                throw ValidationError("there is no account \(email)")
+            }
+            self.password.show(password)
         }
     }
 }
 
-private func readPassword(_ fromStandardInput: Bool) throws -> String {
-    guard fromStandardInput else { return Token.password() }
-    guard let line = readLine(), line.count >= 10 else { throw ValidationError("the password needs at least 10 characters") }
-    return line
+/// What both commands that set a password share: where it comes from, and the accounts it goes to.
+struct PasswordOptions: ParsableArguments {
+    @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
+    @OptionGroup var options: SettingsOptions
+
+    func open() async throws -> (Accounts, password: String) {
+        let settings = try await options.settings()
+        let store = try await App.openStore(settings, logger: makeLogger(settings))
+        return (store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost)), try read())
+    }
+
+    /// Printed once, where it was made here.
+    func show(_ password: String) {
+        if !passwordStdin { print("password  \(password)") }
+    }
+
+    private func read() throws -> String {
+        guard passwordStdin else { return Token.password() }
+        guard let line = readLine(), line.count >= 10 else { throw ValidationError("the password needs at least 10 characters") }
+        return line
+    }
 }

@@ -79,9 +79,11 @@ public struct AnswerPipeline: Sendable {
         trace.releaseNumber = materials.release?.number
         let scale = question.adapterScale ?? minion.pipeline.adapterScale
 
-        // The trained voice is already in a local answer; a draft for it would be the same text twice.
+        // The trained voice is already in a local answer: a draft is made for it only where the question
+        // asks for one, to be shown.
         let answersLocally = isManaged(minion.provider)
-        async let drafted = timed("draft", if: (question.useDraft ?? minion.pipeline.useDraft) && materials.adapter != nil && !answersLocally) {
+        let wantsDraft = question.useDraft ?? (minion.pipeline.useDraft && !answersLocally)
+        async let drafted = timed("draft", if: wantsDraft && materials.adapter != nil) {
             try await draft.run(
                 question, adapter: materials.adapter!, scale: scale, maxTokens: minion.pipeline.draftMaxTokens,
                 onAttempt: { ledger.add($0, purpose: "draft") })
@@ -103,7 +105,7 @@ public struct AnswerPipeline: Sendable {
         }
         let voice = try await drafted
         trace.note(voice, emit, effect: "the answer is without the draft's voice")
-        if let made = voice.value { trace.draft = DraftTrace(text: made.text, adapterID: materials.adapter!.id, scale: scale) }
+        if let made = voice.value { trace.draft = DraftTrace(text: made, adapterID: materials.adapter!.id, scale: scale, inPrompt: !answersLocally) }
 
         let local = answersLocally || minion.fallbacks.contains { isManaged($0.provider) }
         let lease = local ? try await localLease(materials.adapter, &trace) : nil
@@ -118,7 +120,8 @@ public struct AnswerPipeline: Sendable {
         let clock = ContinuousClock()
         var start = clock.now
         let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
-        let composed = await compose.run(question, minion: minion, draft: trace.draft?.text, passages: trace.passages, short: short)
+        let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
+        let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)
         trace.prompt = composed.prompt
         if let degraded = composed.degraded { trace.degraded.append(degraded) }
         trace.stage("compose", since: start, emit)

@@ -23,8 +23,8 @@ public struct AppContext: RequestContext {
         remoteAddress = source.channel.remoteAddress?.ipAddress
     }
 
-    /// Uploads stream past this; every other body is read whole and is small.
-    public var maxUploadSize: Int { 8 << 20 }
+    /// The largest conversation a request may carry, in bytes. Uploads stream to disk and have their own limit.
+    static let maxConversationBytes = 8 << 20
 }
 
 /// A signed-in person.

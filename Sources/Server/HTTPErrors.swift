@@ -63,7 +63,6 @@ struct APIError: Error {
             self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
         case let error as LocalModelError:
             self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
-        case let error as KeyVault.Failure: self.init(status: .conflict, code: "key_unreadable", message: error.description)
         case let error as HTTPError:
             self.init(
                 status: error.status, code: error.status == .contentTooLarge ? "body_too_large" : "http_\(error.status.code)",

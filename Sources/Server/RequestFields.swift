@@ -76,22 +76,24 @@ struct RequestFields {
     }
 
     mutating func integer(_ field: String, _ range: ClosedRange<Int>) -> Int? {
+        bounded(field, range, "whole number", \.intValue)
+    }
+
+    mutating func number(_ field: String, _ range: ClosedRange<Double>) -> Double? {
+        bounded(field, range, "number", \.doubleValue)
+    }
+
+    private mutating func bounded<N: Comparable>(_ field: String, _ range: ClosedRange<N>, _ kind: String, _ read: (JSONValue) -> N?) -> N? {
         guard let value = value(field) else { return nil }
-        guard let number = value.intValue, range.contains(number) else {
-            fail(field, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        guard let number = read(value), range.contains(number) else {
+            fail(field, "must be a \(kind) from \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return number
     }
 
-    mutating func number(_ field: String, _ range: ClosedRange<Double>) -> Double? {
-        guard let value = value(field) else { return nil }
-        guard let number = value.doubleValue, range.contains(number) else {
-            fail(field, "must be a number from \(range.lowerBound) to \(range.upperBound)")
-            return nil
-        }
-        return number
-    }
+    /// Accepts a field without reading it.
+    mutating func ignore(_ fields: some Sequence<String>) { asked.formUnion(fields) }
 
     mutating func bool(_ field: String) -> Bool? {
         guard let value = value(field) else { return nil }

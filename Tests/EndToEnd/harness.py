@@ -143,8 +143,8 @@ class Server:
     def close(self) -> None:
         """End it, whatever state it is in, and see that nothing of it is left."""
         if self.process and self.process.poll() is None:
-            self.end(signal.SIGTERM, within=15)
-        self.no_process_left(within=3)
+            self.end(signal.SIGTERM, within=60)
+        self.no_process_left(within=60)
 
     def no_process_left(self, within: float) -> None:
         try:

@@ -43,3 +43,14 @@ def test_an_untrained_minion_is_the_base_model(trained, base):
     assert reply["answer"] == base([{"role": "user", "content": QUESTION}], 48)
     assert "release_id" not in reply["trace"]
     trained.account.delete(f"minions/{minion['id']}")
+
+
+def test_a_draft_for_a_local_minion_is_made_when_asked_for_and_only_shown(trained):
+    """The local answer wears the adapter itself: the draft is the voice before any passage, beside the answer."""
+    silent = trained.account.ask(trained.minion, QUESTION, max_tokens=48)
+    shown = trained.account.ask(trained.minion, QUESTION, max_tokens=48, use_draft=True)
+    assert "draft" not in silent["trace"] and not shown["trace"]["draft"]["in_prompt"]
+    assert shown["trace"]["draft"]["text"] and shown["trace"]["prompt"] == silent["trace"]["prompt"]
+    bare = trained.account.ask(trained.minion, QUESTION, max_tokens=48, use_draft=True, adapter_scale=0)
+    assert bare["trace"]["draft"]["text"] != shown["trace"]["draft"]["text"]
+    assert sum(attempt["provider"] == "local" for attempt in shown["trace"]["attempts"]) == 2

@@ -92,6 +92,6 @@ def test_keys_are_rotated_by_putting_the_new_one_in_front(tmp_path, vendor):
 
 
 def restart(server: Server, keys: str) -> None:
-    server.end(signal.SIGTERM, within=10)
+    server.end(signal.SIGTERM, within=60)
     server.environment["API_KEY_ENCRYPTION_KEY"] = keys
     server.start()

@@ -42,10 +42,13 @@ public struct DraftTrace: Sendable, Codable, Equatable {
     public var adapterID: String
     /// 0 is the base model, 1 the adapter as trained.
     public var scale: Double
+    /// False where the answering model wears the adapter itself: the draft is then only shown.
+    public var inPrompt: Bool
 
     enum CodingKeys: String, CodingKey {
         case text, scale
         case adapterID = "adapter_id"
+        case inPrompt = "in_prompt"
     }
 }
 

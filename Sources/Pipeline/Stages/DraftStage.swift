@@ -13,13 +13,8 @@ struct DraftStage: Sendable {
     let server: AdapterServer
     let data: DataDirectory
 
-    struct Draft: Sendable {
-        var text: String
-        var attempts: [Attempt]
-    }
-
     func run(_ question: Question, adapter: Adapter, scale: Double, maxTokens: Int, onAttempt: @Sendable @escaping (Attempt) -> Void) async throws
-        -> Draft
+        -> String
     {
         // The adapter saw conversations without the minion's system prompt.
         let request = ChatRequest(
@@ -31,7 +26,7 @@ struct DraftStage: Sendable {
         return try await server.withLease(adapter: file) { lease in
             let route = LocalRoute.make(lease, scale: scale, timeLimit: Self.timeLimit)
             let reply = try await router.complete(request, routes: [route], onAttempt: onAttempt)
-            return Draft(text: reply.text.trimmingCharacters(in: .whitespacesAndNewlines), attempts: reply.attempts)
+            return reply.text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
 }

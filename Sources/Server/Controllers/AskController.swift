@@ -17,7 +17,7 @@ struct AskController: Sendable {
 
     @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try await minion(context)
-        var fields = try await RequestFields(request, context: context, limit: context.maxUploadSize)
+        var fields = try await RequestFields(request, context: context, limit: AppContext.maxConversationBytes)
         let text = fields.required("question", length: 1...100_000)
         let stream = fields.bool("stream") ?? false
         let wantsTrace = fields.bool("trace") ?? false

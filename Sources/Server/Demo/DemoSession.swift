@@ -70,20 +70,20 @@ struct DemoSession: Sendable {
             let text = question["question"]?.stringValue ?? ""
             let page = question["page"]?.stringValue ?? ""
             terminal.heading("Question: \(text)")
-            let answer = try await api.post("\(base)/minions/\(minion)/ask", ["question": .string(text), "trace": true])
+            let answer = try await api.post("\(base)/minions/\(minion)/ask", ["question": .string(text), "trace": true, "use_draft": true])
             TraceView(terminal: terminal).show(answer)
             let documents = (answer["trace"]?["passages"]?.arrayValue ?? []).compactMap { $0["document"]?.stringValue }
             held = check(documents.contains { $0.hasSuffix(page) }, "the page that holds the answer (\(page)) is among the passages") && held
             held = check(!(answer["answer"]?.stringValue ?? "").isEmpty, "there is an answer") && held
             held = check((answer["degraded"]?.arrayValue ?? []).isEmpty, "no stage degraded") && held
-            let probe: JSONValue = ["question": .string(text), "use_passages": false, "temperature": 0, "adapter_scale": 0]
-            let plain = try await api.post("\(base)/minions/\(minion)/ask", probe)["answer"]?.stringValue
-            var tuned = probe.objectValue!
-            tuned["adapter_scale"] = 1
-            let voiced = try await api.post("\(base)/minions/\(minion)/ask", .object(tuned))["answer"]?.stringValue
-            terminal.line("  without the adapter:   \(plain ?? "")")
-            terminal.line("  without the passages:  \(voiced ?? "")")
-            held = check(plain != voiced, "the adapter changes the answer") && held
+            let probe: JSONValue = [
+                "question": .string(text), "trace": true, "use_draft": true, "use_passages": false, "temperature": 0, "adapter_scale": 0,
+            ]
+            let plain = try await api.post("\(base)/minions/\(minion)/ask", probe)["trace"]?["draft"]?["text"]?.stringValue
+            terminal.line("  draft without the adapter: \(plain ?? "")")
+            let drafted = answer["trace"]?["draft"]?["text"]?.stringValue
+            held = check(drafted?.isEmpty == false, "there is a draft") && held
+            held = check(plain != drafted, "the adapter changes the draft") && held
         }
         return held
     }

@@ -18,12 +18,18 @@ struct ChatCompletionRequest {
         model = fields.required("model", length: 1...200)
         let stream = fields.bool("stream") ?? false
         var sampling = Sampling(temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1))
-        sampling.maxTokens = fields.integer("max_completion_tokens", 1...200_000) ?? fields.integer("max_tokens", 1...200_000)
-        _ = fields.has("max_tokens") ? fields.integer("max_tokens", 1...200_000) : nil
+        let formerName = fields.integer("max_tokens", 1...200_000)
+        sampling.maxTokens = fields.integer("max_completion_tokens", 1...200_000) ?? formerName
         sampling.seed = fields.integer("seed", 0...Int(Int32.max))
-        if let stop = object["stop"], !stop.isNull {
-            sampling.stop = stop.stringValue.map { [$0] } ?? fields.strings("stop", max: 4)
+        if let stop = object["stop"]?.stringValue {
+            fields.ignore(["stop"])
+            sampling.stop = [stop]
+        } else {
+            sampling.stop = fields.strings("stop", max: 4)
         }
+        fields.ignore(Self.harmless)
+        // A client that fills in every field it knows means nothing by a null.
+        fields.ignore(object.filter(\.value.isNull).keys)
         var usage = false
         fields.nested("stream_options") { inner in
             usage = inner.bool("include_usage") ?? false
@@ -39,11 +45,7 @@ struct ChatCompletionRequest {
         let messages = Self.messages(&fields)
         if messages.last?.role != .user { fields.fail("messages", "the last message must be the user's") }
         question = Question(messages: messages, sampling: sampling, stream: stream)
-        let unknown = fields.remaining().filter { detail in
-            guard detail.code == "unknown_field", let field = detail.field else { return true }
-            return !(Self.harmless.contains(field) || field == "stop" || object[field]?.isNull == true)
-        }
-        if let first = unknown.first {
+        if let first = fields.remaining().first {
             let message =
                 first.code == "unknown_field"
                 ? "Unsupported parameter: '\(first.field ?? "")' is not supported by a minion."

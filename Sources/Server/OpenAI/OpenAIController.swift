@@ -28,7 +28,7 @@ struct OpenAIController: Sendable {
 
     @Sendable func chat(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try minion(request, context)
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
+        let buffer = try await request.body.collect(upTo: AppContext.maxConversationBytes)
         guard let object = (try? JSONValue(parsing: buffer))?.objectValue else {
             throw APIError.badRequest("We could not parse the JSON body of your request.", code: "invalid_json")
         }
