@@ -66,10 +66,13 @@ public struct ToolDefinition: Sendable, Equatable, Codable {
     public var name: String
     public var description: String?
     public var parameters: JSONValue
-    public init(name: String, description: String? = nil, parameters: JSONValue) {
+    /// Whether the arguments must keep to the schema exactly, where the caller said so.
+    public var strict: Bool?
+    public init(name: String, description: String? = nil, parameters: JSONValue, strict: Bool? = nil) {
         self.name = name
         self.description = description
         self.parameters = parameters
+        self.strict = strict
     }
 }
 

@@ -31,6 +31,7 @@ public enum OpenAIRequestBuilder {
     static func tool(_ tool: ToolDefinition) -> JSONValue {
         var function: [String: JSONValue] = ["name": .string(tool.name), "parameters": tool.parameters]
         function["description"] = tool.description.map(JSONValue.string)
+        function["strict"] = tool.strict.map(JSONValue.bool)
         return ["type": "function", "function": .object(function)]
     }
 
