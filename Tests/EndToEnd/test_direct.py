@@ -3,6 +3,7 @@
 import json
 import socket
 from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -207,6 +208,27 @@ def test_trap_6_a_cut_stream_does_not_look_whole(somebody):
     assert reply.status_code == 200 and '"content":"One, "' in reply.text
     last = reply.text.rstrip().rsplit("\n\n", 1)[-1]
     assert json.loads(last.removeprefix("data: "))["error"]["code"] == "provider_cut_stream" and "data: [DONE]" not in reply.text
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_one_connection_serves_many_replies_of_every_kind(somebody, path):
+    """Whole, streamed, refused: each ends where it says, and the next begins there."""
+    recorded = {False: whole(message()), True: chunks(delta(content="Hello."), delta("stop"))}
+    turns = [False, True, True, False, None, True, None, False] * 3
+    with upstream(*(recorded[turn] for turn in turns if turn is not None)) as vendor:
+        _, token = minion_at(somebody, vendor)
+        url = urlsplit(somebody.server.url)
+        with closing(HTTPConnection(url.netloc, timeout=60)) as connection:
+            connection.connect()
+            first = connection.sock
+            for turn in turns:
+                body = ASK | {"model": "Recorded", "max_tokens": 9} | ({"colour": "red"} if turn is None else {"stream": turn})
+                connection.request("POST", path, json.dumps(body), {"Authorization": f"Bearer {token}"})
+                reply = connection.getresponse()
+                text = reply.read().decode()
+                assert reply.status == (400 if turn is None else 200), text
+                assert ("colour" if turn is None else "Hello.") in text
+                assert connection.sock is first, "the connection was closed"
 
 
 # --- the vendors' forms of errors ----------------------------------------------
