@@ -18,18 +18,23 @@ public struct AnswerPipeline: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
+    private let catalog: ProviderCatalog
+    private let cache: ResponseCache
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
     private let logger: Logger
 
     public init(
-        store: Store, data: DataDirectory, server: AdapterServer, router: Router, library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
+        store: Store, data: DataDirectory, server: AdapterServer, router: Router, catalog: ProviderCatalog, cache: ResponseCache,
+        library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
     ) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
+        self.catalog = catalog
+        self.cache = cache
         self.logger = logger
         draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
@@ -58,17 +63,34 @@ public struct AnswerPipeline: Sendable {
     }
 
     private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
+        let entry = try await cache.entry(for: minion, question.asCacheKey, temperature: question.sampling.temperature)
+        if let entry, let answer = await cached(minion, entry, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
         let ledger = AttemptLedger()
         do {
             let answer = try await stages(minion, question, &trace, ledger, emit)
             await keep(answer.trace, answer: answer.text, question, minion, ledger)
+            if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
             return answer
         } catch {
             await keep(trace, answer: nil, question, minion, ledger)
             throw error
         }
+    }
+
+    /// The answer this request was given before, with its use on record.
+    private func cached(_ minion: Minion, _ entry: ResponseCache.Entry, _ emit: @Sendable (AnswerEvent) -> Void) async -> Answer? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard let kept: Answer = await cache.find(entry) else { return nil }
+        let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
+        let answer = kept.fromCache(timing)
+        do {
+            try await store.user(minion.userID).recordUsage([.cacheHit(answer, minion: minion, at: at, milliseconds: timing.milliseconds)])
+        } catch { logger.error("cannot keep the usage of an answer: \(error)") }
+        emit(.stage(timing))
+        emit(.text(answer.text))
+        return answer
     }
 
     private func stages(
@@ -119,6 +141,7 @@ public struct AnswerPipeline: Sendable {
     ) async throws -> Answer {
         let clock = ContinuousClock()
         var start = clock.now
+        let router = try await catalog.router(for: minion, from: router)
         let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
         let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
         let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)

@@ -15,6 +15,12 @@ public struct ProviderRegistry: Sendable {
     /// The provider registered as `id`.
     public subscript(id: String) -> (any Provider)? { table[id] }
 
+    /// This registry and these behind it.
+    /// - Precondition: no two providers share an id.
+    public func adding(_ more: [any Provider]) -> ProviderRegistry {
+        more.isEmpty ? self : ProviderRegistry(all.compactMap { table[$0.id] } + more)
+    }
+
     /// Every provider of this module. `local` reaches the server's own model process, whose address
     /// no user sets, so the transport's address policy is lifted for it.
     public static func standard(transport: HTTPTransport = HTTPTransport()) -> ProviderRegistry {

@@ -65,6 +65,8 @@ struct AskController: Sendable {
         var finishReason: FinishReason
         var degraded: [Degradation]
         var usage: TokenTotals
+        /// True where the answer was given before; absent otherwise.
+        var cached: Bool?
         var trace: Trace?
 
         init(_ answer: Answer, trace: Bool) {
@@ -76,6 +78,7 @@ struct AskController: Sendable {
             finishReason = answer.finishReason
             degraded = answer.degraded
             usage = answer.trace.tokens
+            cached = answer.cached
             self.trace = trace ? answer.trace : nil
         }
     }
@@ -109,7 +112,7 @@ struct AskController: Sendable {
 
     private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
         for try await event in pipeline.ask(minion, question) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(answer) }
         }
         throw CancellationError()
     }

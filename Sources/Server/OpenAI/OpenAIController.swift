@@ -60,7 +60,7 @@ struct OpenAIController: Sendable {
 
     private func whole(_ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
         for try await event in pipeline.ask(minion, parsed.question) {
-            if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)) }
+            if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)).marked(answer) }
         }
         throw CancellationError()
     }
