@@ -56,9 +56,7 @@ public struct App: Sendable {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
-        let catalog = ProviderCatalog(store: store, standard: registry, offered: Set(settings.defaultProviders)) { json in
-            try ProviderCatalog.Defined(json: json, transport: transport)
-        }
+        let catalog = ProviderCatalog(store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport)
         let cache = ResponseCache(
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)

@@ -12,8 +12,8 @@ public struct HTTPTransport: Sendable {
     /// The largest reply that is read, streamed or whole: 64 MiB.
     public static let maximumReply = 64 << 20
 
-    private let client: HTTPClient
-    private let plainClient: HTTPClient
+    let client: HTTPClient
+    let plainClient: HTTPClient
     /// Which addresses a base URL may lead to.
     public let policy: AddressPolicy
 
@@ -66,7 +66,7 @@ public struct HTTPTransport: Sendable {
         for (name, value) in request.headers.sorted(by: { $0.key < $1.key }) { outgoing.headers.add(name: name, value: value) }
         if let body = request.body {
             outgoing.headers.add(name: "content-type", value: "application/json")
-            outgoing.body = .bytes(ByteBuffer(string: body.serialized()))
+            outgoing.body = .bytes(body.buffer())
         }
         do {
             let response = try await (target.isPlain ? plainClient : client).execute(outgoing, deadline: .now() + .init(timeout))

@@ -15,7 +15,8 @@ struct WholeReplyDecoder: ReplyDecoder {
     }
 
     mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
-        collected.writeImmutableBuffer(bytes)
+        // Mostly there is one piece, which needs no copy.
+        if collected.readableBytes == 0 { collected = bytes } else { collected.writeImmutableBuffer(bytes) }
     }
 
     mutating func finish(into events: inout [ChatEvent]) throws {

@@ -88,14 +88,11 @@ struct DefinitionsController: Sendable {
         guard let value = try? JSONValue(parsing: buffer), value.objectValue != nil else {
             throw APIError.badRequest("the body is not a JSON object", code: "invalid_json")
         }
-        let json = value.serialized()
-        let info: ProviderInfo
-        do { info = try catalog.define(json).provider.info } catch let error as ProviderCatalog.Invalid {
+        let vendor: VendorDefinition
+        do { vendor = try VendorDefinition(parsing: value) } catch {
             throw APIError.invalid(error.problems.map { .init(field: $0.field, code: "invalid", message: $0.message) })
         }
-        guard catalog.standard[info.id] == nil else {
-            throw APIError.invalid([.init(field: "id", code: "invalid", message: "\"\(info.id)\" is a provider of this server: choose another id")])
-        }
+        let info = vendor.info
         // Ids of keys stand where those of providers do.
         guard !info.id.hasPrefix("key_") else {
             throw APIError.invalid([.init(field: "id", code: "invalid", message: "must not begin with key_")])
@@ -105,6 +102,6 @@ struct DefinitionsController: Sendable {
                 throw APIError.invalid([.init(field: "base_url", code: error.kind.rawValue, message: error.message)])
             }
         }
-        return (info, json)
+        return (info, value.serialized())
     }
 }
