@@ -18,6 +18,8 @@ public struct AnswerPipeline: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
+    private let catalog: ProviderCatalog
+    private let cache: ResponseCache
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
@@ -25,17 +27,20 @@ public struct AnswerPipeline: Sendable {
     private let logger: Logger
 
     public init(
-        store: Store, data: DataDirectory, server: AdapterServer, router: Router, library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
+        store: Store, data: DataDirectory, server: AdapterServer, router: Router, catalog: ProviderCatalog, cache: ResponseCache,
+        library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
     ) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
+        self.catalog = catalog
+        self.cache = cache
         self.logger = logger
         draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
-        direct = DirectAnswer(store: store, data: data, server: server, router: router, logger: logger)
+        direct = DirectAnswer(store: store, data: data, server: server, logger: logger)
     }
 
     /// Answers stage by stage; a minion in direct mode without draft, passages and kept row.
@@ -62,21 +67,38 @@ public struct AnswerPipeline: Sendable {
     }
 
     private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
+        let entry = try await cache.entry(for: minion, question.asCacheKey, temperature: question.sampling.temperature)
+        if let entry, let answer = await cached(minion, entry, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
         let ledger = AttemptLedger()
         do {
             let answer = try await stages(minion, question, &trace, ledger, emit)
-            if isDirect(minion, question) {
-                await keep(answer.trace, answer: nil, question, minion, ledger)
-                return answer
-            }
-            await keep(answer.trace, answer: answer.text, question, minion, ledger)
+            await keep(answer.trace, answer: isDirect(minion, question) ? nil : answer.text, question, minion, ledger)
+            if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
             return answer
         } catch {
             await keep(trace, answer: nil, question, minion, ledger)
             throw error
         }
+    }
+
+    /// The answer this request was given before, with its use on record.
+    private func cached(_ minion: Minion, _ entry: ResponseCache.Entry, _ emit: @Sendable (AnswerEvent) -> Void) async -> Answer? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard let kept: Answer = await cache.find(entry) else { return nil }
+        let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
+        let answer = kept.fromCache(timing)
+        do {
+            try await store.user(minion.userID).recordUsage([.cacheHit(answer, minion: minion, at: at, milliseconds: timing.milliseconds)])
+        } catch { logger.error("cannot keep the usage of an answer: \(error)") }
+        emit(.stage(timing))
+        if !answer.reasoning.isEmpty { emit(.reasoning(answer.reasoning)) }
+        if !answer.text.isEmpty { emit(.text(answer.text)) }
+        for (index, call) in answer.toolCalls.enumerated() {
+            emit(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+        }
+        return answer
     }
 
     private func stages(
@@ -129,6 +151,7 @@ public struct AnswerPipeline: Sendable {
     ) async throws -> Answer {
         let clock = ContinuousClock()
         var start = clock.now
+        let router = try await catalog.router(for: minion, from: router)
         let isDirect = self.isDirect(minion, question)
         if isDirect {
             trace.prompt = direct.prepared(minion, question.request(question.messages, question.sampling)).messages

@@ -10,14 +10,12 @@ public struct DirectAnswer: Sendable {
     private let store: Store
     private let data: DataDirectory
     private let server: AdapterServer
-    private let router: Router
     private let logger: Logger
 
-    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, logger: Logger) {
+    public init(store: Store, data: DataDirectory, server: AdapterServer, logger: Logger) {
         self.store = store
         self.data = data
         self.server = server
-        self.router = router
         self.logger = logger
     }
 
@@ -28,7 +26,7 @@ public struct DirectAnswer: Sendable {
         let ledger = AttemptLedger()
         return try await recorded(snapshot, ledger) {
             try await withRoutes(snapshot) { routes in
-                try await router.complete(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+                try await snapshot.router.complete(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
             }
         }
     }
@@ -40,7 +38,7 @@ public struct DirectAnswer: Sendable {
         let ledger = AttemptLedger()
         return try await recorded(snapshot, ledger) {
             try await withRoutes(snapshot) { routes in
-                let stream = router.chat(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+                let stream = snapshot.router.chat(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
                 var collector = ReplyCollector()
                 for try await event in stream.events {
                     onEvent(event)
@@ -68,7 +66,7 @@ public struct DirectAnswer: Sendable {
         let (lease, _) = try await LocalLease.take(server, data, adapter: snapshot.adapter)
         defer { if let lease { Task { [server] in await server.release(lease) } } }
         let minion = snapshot.minion
-        let resolved = try await RouteResolver(store: store, registry: router.registry)
+        let resolved = try await RouteResolver(store: store, registry: snapshot.router.registry)
             .resolve(minion, lease: lease, scale: minion.pipeline.adapterScale)
         return try await body(usable(resolved, minion))
     }

@@ -14,14 +14,14 @@ public struct TextEmbedding: Sendable {
     }
 
     private let store: Store
-    private let registry: ProviderRegistry
+    private let catalog: ProviderCatalog
     private let prices: PriceTable
     private let embedder: QueryEmbedder
     private let logger: Logger
 
-    public init(store: Store, registry: ProviderRegistry, prices: PriceTable = .standard, embedder: QueryEmbedder, logger: Logger) {
+    public init(store: Store, catalog: ProviderCatalog, prices: PriceTable = .standard, embedder: QueryEmbedder, logger: Logger) {
         self.store = store
-        self.registry = registry
+        self.catalog = catalog
         self.prices = prices
         self.embedder = embedder
         self.logger = logger
@@ -46,7 +46,9 @@ public struct TextEmbedding: Sendable {
             await record(minion, provider: "local", model: model, at: at, usage: TokenUsage(input: tokens, output: 0), outcome: Attempt.ok)
             return Reply(vectors: vectors, tokens: tokens)
         }
-        guard let provider = registry[minion.provider] else {
+        let selection = try await catalog.selection(for: minion.userID)
+        let prices = prices.adding(selection.prices)
+        guard let provider = selection.registry[minion.provider] else {
             throw ProviderError(.unsupported, provider: minion.provider, message: "there is no provider \"\(minion.provider)\"")
         }
         let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
@@ -56,7 +58,7 @@ public struct TextEmbedding: Sendable {
             let usage =
                 reply.usage
                 ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(characters: $1.count) }, output: 0, isEstimate: true)
-            await record(minion, provider: minion.provider, model: model, at: at, usage: usage, outcome: Attempt.ok)
+            await record(minion, provider: minion.provider, model: model, at: at, usage: usage, outcome: Attempt.ok, prices: prices)
             return Reply(vectors: reply.vectors, tokens: usage.input)
         } catch {
             let outcome = (error as? ProviderError)?.kind.rawValue ?? Attempt.cancelled
@@ -65,11 +67,13 @@ public struct TextEmbedding: Sendable {
         }
     }
 
-    private func record(_ minion: Minion, provider: String, model: String, at: Date, usage: TokenUsage?, outcome: String) async {
+    private func record(
+        _ minion: Minion, provider: String, model: String, at: Date, usage: TokenUsage?, outcome: String, prices: PriceTable? = nil
+    ) async {
         let record = UsageRecord(
             minionID: minion.id, answerID: nil, purpose: "embedding", provider: provider, model: model, at: at, inputTokens: usage?.input,
             outputTokens: usage?.output, cachedTokens: usage?.cachedInput, isEstimate: usage?.isEstimate ?? false,
-            cost: usage.flatMap { prices.cost(provider: provider, model: model, usage: $0) },
+            cost: usage.flatMap { (prices ?? self.prices).cost(provider: provider, model: model, usage: $0) },
             latencyMilliseconds: Date().timeIntervalSince(at) * 1000, firstTokenMilliseconds: nil, outcome: outcome)
         let (store, logger) = (store, logger)
         // Of its own: a client that left has cancelled this task.

@@ -21,8 +21,8 @@ public struct App: Sendable {
     let lock: DataDirectoryLock
     let library: CollectionLibrary
     let embedder: QueryEmbedder
-    let registry: ProviderRegistry
     let addresses: AddressPolicy
+    let catalog: ProviderCatalog
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
@@ -52,19 +52,26 @@ public struct App: Sendable {
             }
         }
         let addresses: AddressPolicy = settings.reachesPrivateUpstreams ? .publicAndPrivate : .publicOnly
-        let registry = ProviderRegistry.standard(transport: HTTPTransport(policy: addresses))
+        let transport = HTTPTransport(policy: addresses)
+        let registry = ProviderRegistry.standard(transport: transport)
         for provider in settings.defaultProviders where registry[provider] == nil {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
+        let catalog = ProviderCatalog(store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport)
+        let cache = ResponseCache(
+            store: store, catalog: catalog,
+            bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
+        let router = Router(registry: registry)
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, registry: registry, addresses: addresses,
+            embedder: embedder, addresses: addresses, catalog: catalog,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: Router(registry: registry), library: library, embedder: embedder, logger: logger),
-            snapshots: MinionSnapshots(store: store, registry: registry),
+                store: store, data: data, server: server, router: router, catalog: catalog, cache: cache, library: library,
+                embedder: embedder, logger: logger),
+            snapshots: MinionSnapshots(store: store, router: router, catalog: catalog),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
 
@@ -76,7 +83,6 @@ public struct App: Sendable {
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
     public func router() throws -> Hummingbird.Router<AppContext> {
         let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
-        let offered = Set(settings.defaultProviders.isEmpty ? registry.all.map(\.id) : settings.defaultProviders)
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
             SecurityHeaders()
@@ -91,22 +97,26 @@ public struct App: Sendable {
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
-        AdminController(store: store, accounts: accounts).routes(
-            api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
+        let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
+        AdminController(store: store, accounts: accounts).routes(admin)
         AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
-            store: store, data: data, registry: registry, offered: offered, addresses: addresses, server: server, library: library
+            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library
         ).routes(user.group("minions"))
-        ProvidersController(store: store, registry: registry, offered: offered, addresses: addresses).routes(user.group("providers"))
+        ProvidersController(store: store, catalog: catalog, addresses: addresses).routes(user.group("providers"))
+        let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
+        definitions.routes(user.group("provider-definitions"))
+        definitions.routes(admin.group("provider-definitions"))
         DatasetsController(store: store, importer: importer).routes(user.group("training-datasets"))
         JobsController(store: store, worker: worker, trainingEnabled: settings.trainingEnabled).routes(user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
         UsageController(store: store).routes(user.group("usage"))
+        UsageController(store: store).routes(admin.group("usage"))
 
         let v1 = router.group("v1")
-        let embedding = TextEmbedding(store: store, registry: registry, embedder: embedder, logger: logger)
+        let embedding = TextEmbedding(store: store, catalog: catalog, embedder: embedder, logger: logger)
         ModelsController(embedding: embedding).routes(v1)
         OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
         AnthropicController(pipeline: answers, clients: clients).routes(v1)

@@ -51,7 +51,8 @@ extension AnswerPipeline {
     public func complete(
         _ snapshot: MinionSnapshot, _ question: Question, onEvent: @escaping @Sendable (ChatEvent) -> Void = { _ in }
     ) async throws -> Completion {
-        if snapshot.minion.pipeline.mode == .direct {
+        // What the cache may answer goes the way that looks there.
+        if snapshot.minion.pipeline.mode == .direct, snapshot.minion.pipeline.cache == .off {
             let request = question.request(question.messages, question.sampling)
             return Completion(
                 question.stream ? try await direct.stream(snapshot, request, onEvent: onEvent) : try await direct.complete(snapshot, request))

@@ -68,6 +68,8 @@ struct AskController: Sendable {
         var finishReason: FinishReason
         var degraded: [Degradation]
         var usage: TokenTotals
+        /// True where the answer was given before; absent otherwise.
+        var cached: Bool?
         var trace: Trace?
 
         init(_ answer: Answer, trace: Bool) {
@@ -79,6 +81,7 @@ struct AskController: Sendable {
             finishReason = answer.finishReason
             degraded = answer.degraded
             usage = answer.trace.tokens
+            cached = answer.cached
             self.trace = trace ? answer.trace : nil
         }
     }
@@ -112,7 +115,7 @@ struct AskController: Sendable {
 
     private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
         for try await event in pipeline.ask(minion, question) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(answer) }
         }
         throw CancellationError()
     }

@@ -31,6 +31,10 @@ public struct Settings: Sendable {
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_CACHE_HOURS`: how long an answer may be given again.
+    public var cacheHours = 24
+    /// `ATELIER_CACHE_MB`: MiB of cached answers of one user; 0 keeps none.
+    public var cacheMegabytes = 64
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -87,6 +91,8 @@ public struct Settings: Sendable {
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
+        settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =

@@ -1,0 +1,19 @@
+extension Migrations {
+    /// Answers that are given again. The user is part of the key, so that no hash reaches another's row.
+    static let responseCache = """
+        CREATE TABLE response_cache (
+            user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            key_hash TEXT NOT NULL,
+            minion_id TEXT NOT NULL REFERENCES external_api_models (id) ON DELETE CASCADE,
+            release_id TEXT,
+            body TEXT NOT NULL,
+            bytes BIGINT NOT NULL,
+            hits BIGINT NOT NULL DEFAULT 0,
+            created_at BIGINT NOT NULL,
+            expires_at BIGINT NOT NULL,
+            PRIMARY KEY (user_id, key_hash)
+        );
+        CREATE INDEX response_cache_by_age ON response_cache (user_id, created_at);
+        CREATE INDEX response_cache_by_minion ON response_cache (minion_id);
+        """
+}
