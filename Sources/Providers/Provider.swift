@@ -15,6 +15,13 @@ public protocol Provider: Sendable {
     /// upstream connection.
     func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error>
 
+    /// A whole reply without a stream in between: the lean path. `request.stream` is ignored and treated
+    /// as false. The default collects ``chat(_:at:)``.
+    func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent]
+
+    /// Names of request fields that this provider will not receive. Pure. None by default.
+    func dropped(_ request: ChatRequest) -> [String]
+
     /// Model ids the endpoint offers, as the vendor lists them.
     func models(at endpoint: Endpoint) async throws -> [ModelInfo]
 
@@ -23,6 +30,17 @@ public protocol Provider: Sendable {
 }
 
 extension Provider {
+    public func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent] {
+        var request = request
+        request.stream = false
+        var events: [ChatEvent] = []
+        for try await event in chat(request, at: endpoint) { events.append(event) }
+        try Task.checkCancellation()
+        return events
+    }
+
+    public func dropped(_ request: ChatRequest) -> [String] { [] }
+
     public func models(at endpoint: Endpoint) async throws -> [ModelInfo] {
         throw ProviderError(.unsupported, provider: info.id, message: "\(info.name) does not list models here")
     }

@@ -20,9 +20,10 @@ struct RouteResolver: Sendable {
         let wanted = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
         for (position, route) in wanted.enumerated() {
             do {
-                resolved.routes.append(
-                    try await self.route(
-                        route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale))
+                var resolvedRoute = try await self.route(
+                    route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale)
+                resolvedRoute.group = position
+                resolved.routes.append(resolvedRoute)
             } catch let error as ProviderError { resolved.left.append(error) }
         }
         return resolved
