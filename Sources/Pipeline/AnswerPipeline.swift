@@ -37,7 +37,8 @@ public struct AnswerPipeline: Sendable {
         self.catalog = catalog
         self.cache = cache
         self.logger = logger
-        draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
+        draft = DraftStage(
+            router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
         direct = DirectAnswer(store: store, data: data, server: server, logger: logger)

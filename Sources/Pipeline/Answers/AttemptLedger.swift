@@ -13,7 +13,8 @@ final class AttemptLedger: Sendable {
 
     func records(minionID: String, answerID: String?) -> [UsageRecord] {
         entries.withLock { entries in
-            entries.map { attempt, purpose in
+            // What was not sent used nothing.
+            entries.filter(\.attempt.wasSent).map { attempt, purpose in
                 UsageRecord(
                     minionID: minionID, answerID: answerID, purpose: purpose, provider: attempt.provider, model: attempt.model,
                     at: attempt.startedAt, inputTokens: attempt.usage?.input, outputTokens: attempt.usage?.output,
