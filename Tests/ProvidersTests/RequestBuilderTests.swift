@@ -112,6 +112,19 @@ import Testing
         #expect(provider("anthropic").dropped(ChatRequest(model: "m", messages: [], sampling: Sampling(temperature: 1, maxTokens: 5))).isEmpty)
     }
 
+    /// Newer models answer 400 to a temperature; as a fallback they would never answer at all.
+    @Test(arguments: [
+        ("anthropic", "claude-opus-4-8", true), ("anthropic", "claude-sonnet-5-5", true), ("anthropic", "claude-sonnet-4-5", false),
+        ("openai", "o3-mini", true), ("openai", "gpt-5-mini-2025-08-07", true), ("openai", "gpt-5-chat-latest", false), ("openai", "gpt-4.1", false),
+    ])
+    func hintsThatAModelRefusesAreLeftOutAndNamed(id: String, model: String, isOmitted: Bool) throws {
+        let request = ChatRequest(
+            model: model, messages: [ChatMessage(.user, "x")], sampling: Sampling(temperature: 0.5, maxTokens: 5), extra: ["top_k": 3])
+        #expect(try (body(request, id)["temperature"] == nil) == isOmitted)
+        #expect(provider(id).dropped(request).contains("temperature") == isOmitted)
+        if id == "anthropic" { #expect(try (body(request, id)["top_k"] == nil) == isOmitted) }
+    }
+
     @Test func anthropicAlwaysHasMaxTokens() throws {
         let body = try body(ChatRequest(model: "m", messages: [ChatMessage(.user, "x")]), "anthropic")
         #expect(body["max_tokens"] == 1024 && body["tools"] == nil && body["tool_choice"] == nil && body["system"] == nil)

@@ -26,12 +26,13 @@ import Testing
             {"id": "acme-2", "name": "Acme", "docs": "https://acme.example/docs", "dialect": "openai", "base_url": "https://llm.acme.example/v1",
              "needs_key": false, "model_list_checks_key": false, "auth": {"header": "X-Acme-Key", "prefix": "Key "}, "headers": {"x-team": "seven"},
              "allowed_fields": ["temperature", "max_tokens", "seed"], "extra_fields": ["top_k"], "max_tokens_field": "max_new_tokens",
-             "renames": {"seed": "random_seed"}, "supports_stream_options": false, "embeddings": "openai", "prefers_short_prompts": true,
+             "renames": {"seed": "random_seed"}, "model_rules": [{"models": ["acme-1*"], "omit": ["temperature", "top_k"]}], "supports_stream_options": false, "embeddings": "openai", "prefers_short_prompts": true,
              "prices": [{"model": "acme-1", "input": 1, "cached_input": 0.1, "cache_write": 1.25, "output": 4, "as_of": "2026-11-01", "source": "contract"}, {"input": 0.5, "output": 0}]}
             """
         let vendor = try VendorDefinition(parsing: text)
         #expect(vendor.auth == VendorDefinition.Auth(header: "x-acme-key", prefix: "Key ") && vendor.headers == ["x-team": "seven"])
         #expect(vendor.allowedFields == ["temperature", "max_tokens", "seed"] && vendor.extraFields == .only(["top_k"]))
+        #expect(vendor.modelRules == [VendorDefinition.ModelRule(models: ["acme-1*"], omit: ["temperature", "top_k"])])
         #expect(vendor.renames == ["seed": "random_seed", "max_tokens": "max_new_tokens"])
         #expect(
             !vendor.needsKey && !vendor.modelListChecksKey && !vendor.supportsStreamOptions && vendor.prefersShortPrompts
@@ -58,7 +59,9 @@ import Testing
             ("allowed_fields", ["temprature"]), ("allowed_fields", "all"), ("extra_fields", ["messages"]), ("extra_fields", ["temperature"]),
             ("extra_fields", "some"),
             ("extra_fields", ["a b"]), ("renames", ["model": "engine"]), ("renames", ["seed": "messages"]), ("renames", ["seed": "a b"]),
-            ("renames", ["seed": "x", "top_p": "x"]), ("embeddings", "magic"), ("embeddings", "ollama"), ("managed", true), ("colour", "red"),
+            ("renames", ["seed": "x", "top_p": "x"]), ("model_rules", [["models": ["m"], "omit": ["tools"]]]), ("model_rules", [["models": ["m"]]]),
+            ("model_rules", [["models": "m", "omit": []]]),
+            ("embeddings", "magic"), ("embeddings", "ollama"), ("managed", true), ("colour", "red"),
             ("needs_key", "yes"),
             ("prices", [["model": "m", "input": -1, "output": 1]]), ("prices", [["model": "m", "output": 1]]), ("prices", [["input": 1]]),
             ("prices", [["input": 1, "output": 1, "cashed_input": 2]]), ("prices", [["input": "1", "output": 1]]),

@@ -54,6 +54,7 @@ import Testing
         }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(upstream.connections == 0)
     }
 
     @Test func nothingThereIsAConnectionError() async {

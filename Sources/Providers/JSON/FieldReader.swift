@@ -41,6 +41,12 @@ struct FieldReader {
         }
     }
 
+    mutating func requiredStrings(_ name: String) -> [String] {
+        let texts = strings(name)
+        if texts == nil, members[name] ?? .null == .null { fail(name, "is required") }
+        return texts ?? []
+    }
+
     mutating func stringMap(_ name: String) -> [String: String]? {
         of("an object of texts", name) { json in
             let texts = json.objectValue?.compactMapValues(\.stringValue)

@@ -92,6 +92,7 @@ struct JSONParser {
             position += 1
             return members
         }
+        members.reserveCapacity(6)  // One allocation for most objects instead of four.
         while true {
             guard next == UInt8(ascii: "\"") else { throw error("expected a name in double quotes") }
             let name = try string()

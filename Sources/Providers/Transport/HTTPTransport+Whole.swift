@@ -10,6 +10,7 @@ extension HTTPTransport {
     /// - Throws: ``ProviderError`` (as ``open(_:provider:timeout:)``; `.cutStream` where the body breaks
     ///   off, `.malformedReply` beyond ``maximumReply``), `CancellationError`.
     func whole(_ request: UpstreamRequest, provider: String, timeout: Duration) async throws -> WholeReply {
+        try Task.checkCancellation()
         let target = try await policy.target(of: request.url, provider: provider)
         let collector = WholeReplyCollector()
         do {

@@ -35,7 +35,7 @@ public struct Anthropic: Provider {
                 let streamed = mediaType == "text/event-stream" || (request.stream && mediaType != "application/json")
                 return streamed
                     ? AnthropicStreamDecoder(provider: provider, key: key)
-                    : WholeReplyDecoder(provider: provider) { try AnthropicReply.events($0, provider: provider, key: key) }
+                    : WholeReplyDecoder(provider: provider, key: key) { try AnthropicReply.events($0, provider: provider, key: key) }
             },
             failure: { AnthropicErrors.error($0, provider: provider, key: key) })
     }
@@ -43,7 +43,7 @@ public struct Anthropic: Provider {
     public func models(at endpoint: Endpoint) async throws -> [ModelInfo] {
         let request = UpstreamRequest(.get, url("/v1/models?limit=1000", at: endpoint), headers: try headers(for: endpoint))
         let provider = info.id
-        let json = try await transport.json(request, provider: provider, timeout: endpoint.totalTimeout) {
+        let json = try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
             AnthropicErrors.error($0, provider: provider, key: endpoint.key)
         }
         guard let list = json["data"]?.arrayValue else {

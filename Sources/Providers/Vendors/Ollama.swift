@@ -58,7 +58,7 @@ public struct Ollama: Provider {
     private func json(_ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, body: JSONValue? = nil) async throws -> JSONValue {
         let provider = info.id
         let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try vendor.headers(for: endpoint), body: body)
-        return try await transport.json(request, provider: provider, timeout: endpoint.totalTimeout) {
+        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
             OllamaErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

@@ -35,7 +35,7 @@ public struct OpenAICompatible: Provider {
                 let streamed = mediaType == "text/event-stream" || (request.stream && mediaType != "application/json")
                 return streamed
                     ? OpenAIStreamDecoder(provider: provider, key: key)
-                    : WholeReplyDecoder(provider: provider) { try OpenAIReply.events($0, provider: provider, key: key) }
+                    : WholeReplyDecoder(provider: provider, key: key) { try OpenAIReply.events($0, provider: provider, key: key) }
             },
             failure: { OpenAIErrors.error($0, provider: provider, key: key) })
     }
@@ -61,7 +61,7 @@ public struct OpenAICompatible: Provider {
 
     private func json(_ request: UpstreamRequest, at endpoint: Endpoint) async throws -> JSONValue {
         let provider = info.id
-        return try await transport.json(request, provider: provider, timeout: endpoint.totalTimeout) {
+        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
             OpenAIErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

@@ -24,8 +24,9 @@ enum RequestCarriage {
 
     /// Names of the sampling and extra fields that `vendor`'s definition does not let through, in OpenAI's words, sorted.
     static func dropped(_ request: ChatRequest, vendor: VendorDefinition) -> [String] {
-        let extra = request.extra.keys.filter { !vendor.extraFields.allows($0) && !VendorDefinition.reservedFields.contains($0) }
-        return (request.sampling.names.filter { !vendor.allows($0) } + extra).sorted()
+        let fields = vendor.fields(for: request.model)
+        let extra = request.extra.keys.filter { !fields.takesExtra($0) && !VendorDefinition.reservedFields.contains($0) }
+        return (request.sampling.names.filter { !fields.takes($0) } + extra).sorted()
     }
 }
 

@@ -29,6 +29,12 @@ extension VendorDefinition {
             if renames["max_tokens"] != nil { fields.fail("max_tokens_field", "is said already by renames.max_tokens") }
             renames["max_tokens"] = field
         }
+        for (index, entry) in (fields.list("model_rules") ?? []).enumerated() {
+            var inner = FieldReader(entry, at: "model_rules[\(index)]")
+            modelRules.append(ModelRule(models: inner.requiredStrings("models"), omit: Set(inner.requiredStrings("omit"))))
+            inner.refuseUnknown()
+            fields.add(inner.problems)
+        }
         for (index, entry) in (fields.list("prices") ?? []).enumerated() {
             let (price, problems) = Price.read(entry, provider: id, at: "prices[\(index)]")
             prices.append(price)
@@ -79,6 +85,10 @@ extension VendorDefinition: Codable {
             "supports_stream_options": .bool(supportsStreamOptions), "embeddings": .string(embeddings.rawValue),
             "prefers_short_prompts": .bool(prefersShortPrompts), "prices": .array(prices.map(\.json)),
         ]
+        json["model_rules"] = .array(
+            modelRules.map {
+                ["models": .array($0.models.map(JSONValue.string)), "omit": .array($0.omit.sorted().map(JSONValue.string))]
+            })
         json["docs"] = docs.map(JSONValue.string)
         json["base_url"] = baseURL.map(JSONValue.string)
         json["allowed_fields"] = allowedFields.map { .array($0.sorted().map(JSONValue.string)) }

@@ -58,6 +58,13 @@ extension VendorDefinition {
                 problems.append(Problem("extra_fields", "\"\(field.prefix(60))\" may not be named here"))
             }
         }
+        // Only hints may be left out in silence; the rest decides what kind of reply comes.
+        let decisive: Set<String> = ["tools", "tool_choice", "response_format"]
+        for (index, rule) in modelRules.enumerated() {
+            for field in rule.omit.sorted() where !Self.isFieldName(field) || Self.reservedFields.contains(field) || decisive.contains(field) {
+                problems.append(Problem("model_rules[\(index)].omit", "\"\(field.prefix(60))\" cannot be left out"))
+            }
+        }
         for (field, name) in renames.sorted(by: { $0.key < $1.key }) {
             if Self.reservedFields.contains(field) || !Self.isFieldName(field) {
                 problems.append(Problem("renames.\(field.prefix(60))", "this field cannot be renamed"))

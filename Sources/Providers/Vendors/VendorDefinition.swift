@@ -29,6 +29,23 @@ public struct VendorDefinition: Sendable, Equatable {
         }
     }
 
+    /// Hints that some models of a vendor refuse; they are left out for those, and named.
+    public struct ModelRule: Sendable, Equatable {
+        /// Exact names, or beginnings followed by `*`.
+        public var models: [String]
+        /// In OpenAI's names.
+        public var omit: Set<String>
+
+        public init(models: [String], omit: Set<String>) {
+            self.models = models
+            self.omit = omit
+        }
+
+        func covers(_ model: String) -> Bool {
+            models.contains { $0.last == "*" ? model.hasPrefix($0.dropLast()) : model == $0 }
+        }
+    }
+
     /// How texts become vectors.
     public enum Embeddings: String, Sendable, CaseIterable {
         case unavailable = "none"
@@ -61,6 +78,7 @@ public struct VendorDefinition: Sendable, Equatable {
     /// Those of ``standardFields`` that the vendor accepts; `nil` for all.
     public var allowedFields: Set<String>?
     public var extraFields: Extra
+    public var modelRules: [ModelRule]
     /// Field names that differ from OpenAI's: `["seed": "random_seed"]`.
     public var renames: [String: String]
     /// Whether `stream_options.include_usage` may be sent.
@@ -76,8 +94,9 @@ public struct VendorDefinition: Sendable, Equatable {
     public init(
         id: String, name: String, docs: String? = nil, dialect: String = "openai", baseURL: String?, needsKey: Bool = true,
         modelListChecksKey: Bool = true, auth: Auth = .bearer, headers: [String: String] = [:], allowedFields: Set<String>? = nil,
-        extraFields: Extra = .only(VendorDefinition.commonExtra), renames: [String: String] = [:], supportsStreamOptions: Bool = true,
-        embeddings: Embeddings = .unavailable, prefersShortPrompts: Bool = false, isManaged: Bool = false, prices: [Price] = []
+        extraFields: Extra = .only(VendorDefinition.commonExtra), modelRules: [ModelRule] = [], renames: [String: String] = [:],
+        supportsStreamOptions: Bool = true, embeddings: Embeddings = .unavailable, prefersShortPrompts: Bool = false, isManaged: Bool = false,
+        prices: [Price] = []
     ) {
         self.id = id
         self.name = name
@@ -90,6 +109,7 @@ public struct VendorDefinition: Sendable, Equatable {
         self.headers = headers
         self.allowedFields = allowedFields
         self.extraFields = extraFields
+        self.modelRules = modelRules
         self.renames = renames
         self.supportsStreamOptions = supportsStreamOptions
         self.embeddings = embeddings
@@ -120,13 +140,19 @@ public struct VendorDefinition: Sendable, Equatable {
         prices.isEmpty ? nil : PriceTable(prices, version: "own").price(provider: id, model: model)
     }
 
+    /// Whether the vendor has a place for one of ``standardFields``, whatever the model.
     func allows(_ field: String) -> Bool { allowedFields?.contains(field) ?? true }
+
+    /// What of a request `model` gets.
+    func fields(for model: String) -> CarriedFields {
+        CarriedFields(vendor: self, omitted: modelRules.reduce(into: []) { if $1.covers(model) { $0.formUnion($1.omit) } })
+    }
 
     /// Header fields for `endpoint`.
     /// - Throws: ``ProviderError`` of kind `.noKey` where the vendor needs a key and none is there.
     func headers(for endpoint: Endpoint) throws -> [String: String] {
         var fields = headers
-        if let key = try endpoint.usableKey(for: info) { fields[auth.header] = auth.prefix + key }
+        if let key = try endpoint.usableKey(for: self) { fields[auth.header] = auth.prefix + key }
         return fields
     }
 }

@@ -15,7 +15,8 @@ public struct Echo: Provider {
                 return
             }
             var text = question.content
-            if let limit = request.sampling.maxTokens { text = String(text.prefix(limit * UsageEstimate.charactersPerToken)) }
+            // A token is about four letters.
+            if let limit = request.sampling.maxTokens { text = String(text.prefix(4 * limit)) }
             let isCut = text.count < question.content.count
 
             continuation.yield(.model(request.model))

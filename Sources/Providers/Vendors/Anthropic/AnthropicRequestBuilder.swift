@@ -17,11 +17,12 @@ public enum AnthropicRequestBuilder {
     ///   has no counterpart to: sent without it, the caller would get prose where it parses JSON.
     public static func body(_ request: ChatRequest, vendor: VendorDefinition) throws -> JSONValue {
         try RequestCarriage.check(request, vendor: vendor)
+        let fields = vendor.fields(for: request.model)
         var body: [String: JSONValue] = [:]
         let translated: Set<String> = ["parallel_tool_calls", "reasoning_effort", "user"]
-        for (field, value) in request.extra where vendor.extraFields.allows(field) && !translated.contains(field) { body[field] = value }
-        if body["metadata"] == nil, let user = request.extra["user"], vendor.extraFields.allows("user") { body["metadata"] = ["user_id": user] }
-        body["output_config"] = try outputConfig(request, vendor: vendor)
+        for (field, value) in request.extra where fields.takesExtra(field) && !translated.contains(field) { body[field] = value }
+        if body["metadata"] == nil, let user = request.extra["user"], fields.takesExtra("user") { body["metadata"] = ["user_id": user] }
+        body["output_config"] = try outputConfig(request, fields)
 
         let sampling = request.sampling
         let missing = Set(dropped(request, vendor: vendor))
@@ -33,7 +34,7 @@ public enum AnthropicRequestBuilder {
         set("stop", as: "stop_sequences", sampling.stop.flatMap { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) })
         if !request.tools.isEmpty {
             body["tools"] = .array(request.tools.map(tool))
-            body["tool_choice"] = try toolChoice(request, vendor: vendor)
+            body["tool_choice"] = try toolChoice(request, fields)
         }
         let system = request.messages.filter { $0.role == .system && !isBlank($0.content) }.map(\.content)
         if !system.isEmpty { body["system"] = .string(system.joined(separator: "\n\n")) }
@@ -64,17 +65,17 @@ public enum AnthropicRequestBuilder {
 
     /// `output_config` carries a JSON schema (https://platform.claude.com/docs/en/build-with-claude/structured-outputs)
     /// and the effort.
-    private static func outputConfig(_ request: ChatRequest, vendor: VendorDefinition) throws -> JSONValue? {
-        var config = vendor.extraFields.allows("output_config") ? request.extra["output_config"]?.objectValue ?? [:] : [:]
-        if let effort = request.extra["reasoning_effort"], vendor.extraFields.allows("reasoning_effort"), efforts.contains(effort.stringValue ?? "") {
+    private static func outputConfig(_ request: ChatRequest, _ fields: CarriedFields) throws -> JSONValue? {
+        var config = fields.takesExtra("output_config") ? request.extra["output_config"]?.objectValue ?? [:] : [:]
+        if let effort = request.extra["reasoning_effort"], fields.takesExtra("reasoning_effort"), efforts.contains(effort.stringValue ?? "") {
             config["effort"] = config["effort"] ?? effort
         }
         switch ResponseFormat(request.responseFormat) {
         case nil: break
         case .jsonSchema(let schema): config["format"] = ["type": "json_schema", "schema": schema]
         case .jsonObject:
-            throw RequestCarriage.uncarried("response_format json_object", vendor, "give a json_schema, or ask for JSON in the prompt")
-        case .other(let type): throw RequestCarriage.uncarried("response_format \(type)", vendor)
+            throw RequestCarriage.uncarried("response_format json_object", fields.vendor, "give a json_schema, or ask for JSON in the prompt")
+        case .other(let type): throw RequestCarriage.uncarried("response_format \(type)", fields.vendor)
         }
         return config.isEmpty ? nil : .object(config)
     }
@@ -117,8 +118,8 @@ public enum AnthropicRequestBuilder {
     }
 
     /// OpenAI's choices in Anthropic's words, with `parallel_tool_calls: false` as `disable_parallel_tool_use`.
-    private static func toolChoice(_ request: ChatRequest, vendor: VendorDefinition) throws -> JSONValue? {
-        let isSerial = request.extra["parallel_tool_calls"] == false && vendor.extraFields.allows("parallel_tool_calls")
+    private static func toolChoice(_ request: ChatRequest, _ fields: CarriedFields) throws -> JSONValue? {
+        let isSerial = request.extra["parallel_tool_calls"] == false && fields.takesExtra("parallel_tool_calls")
         var json: JSONValue
         switch ToolChoice(request.toolChoice) {
         case nil:
@@ -128,7 +129,7 @@ public enum AnthropicRequestBuilder {
         case .never: return ["type": "none"]
         case .required: json = ["type": "any"]
         case .function(let name): json = ["type": "tool", "name": .string(name)]
-        case .other: throw RequestCarriage.uncarried("this form of tool_choice", vendor)
+        case .other: throw RequestCarriage.uncarried("this form of tool_choice", fields.vendor)
         }
         if isSerial || request.toolChoice?["disable_parallel_tool_use"] == true { json["disable_parallel_tool_use"] = true }
         return json

@@ -17,9 +17,10 @@ public enum OllamaRequestBuilder {
         let choice = ToolChoice(request.toolChoice)
         if !request.tools.isEmpty, let choice, choice.isBinding, choice != .never { throw RequestCarriage.uncarried("tool_choice", vendor) }
 
-        let allowed = request.extra.filter { vendor.extraFields.allows($0.key) }
+        let fields = vendor.fields(for: request.model)
+        let allowed = request.extra.filter { fields.takesExtra($0.key) }
         var body = allowed.filter { $0.key != "options" && !optionFields.contains($0.key) }
-        let options = options(request, vendor: vendor).merging(allowed["options"]?.objectValue ?? [:]) { $1 }
+        let options = options(request, fields).merging(allowed["options"]?.objectValue ?? [:]) { $1 }
         if !options.isEmpty { body["options"] = .object(options) }
         // Leaving the tools out is what "none" means.
         if !request.tools.isEmpty, choice != .never { body["tools"] = .array(request.tools.map(OpenAIRequestBuilder.tool)) }
@@ -35,11 +36,11 @@ public enum OllamaRequestBuilder {
         return .object(body)
     }
 
-    private static func options(_ request: ChatRequest, vendor: VendorDefinition) -> [String: JSONValue] {
-        var options = request.extra.filter { optionFields.contains($0.key) && vendor.extraFields.allows($0.key) }
+    private static func options(_ request: ChatRequest, _ fields: CarriedFields) -> [String: JSONValue] {
+        var options = request.extra.filter { optionFields.contains($0.key) && fields.takesExtra($0.key) }
         let sampling = request.sampling
         func set(_ field: String, as name: String? = nil, _ value: JSONValue?) {
-            if let value, vendor.allows(field) { options[name ?? field] = value }
+            if let value, fields.takes(field) { options[name ?? field] = value }
         }
         set("temperature", sampling.temperature.map(JSONValue.double))
         set("top_p", sampling.topP.map(JSONValue.double))

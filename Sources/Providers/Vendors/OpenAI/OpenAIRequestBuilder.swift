@@ -4,17 +4,18 @@ public enum OpenAIRequestBuilder {
     /// - Throws: ``ProviderError`` of kind `.unsupported` for tools, tool choices and response formats it does not take.
     public static func body(_ request: ChatRequest, vendor: VendorDefinition) throws -> JSONValue {
         try RequestCarriage.check(request, vendor: vendor)
+        let fields = vendor.fields(for: request.model)
         var body: [String: JSONValue] = [:]
         body.reserveCapacity(12)
         let hasTools = !request.tools.isEmpty && (vendor.allows("tool_choice") || ToolChoice(request.toolChoice) != .never)
-        for (field, value) in request.extra where vendor.extraFields.allows(field) {
+        for (field, value) in request.extra where fields.takesExtra(field) {
             // Without tools the field is an error.
             if field == "parallel_tool_calls", !hasTools { continue }
             body[vendor.renames[field] ?? field] = value
         }
 
         func set(_ field: String, _ value: JSONValue?) {
-            guard let value, vendor.allows(field) else { return }
+            guard let value, fields.takes(field) else { return }
             body[vendor.renames[field] ?? field] = value
         }
         let sampling = request.sampling
