@@ -19,10 +19,11 @@ public struct AnswerPipeline: Sendable {
     private let server: AdapterServer
     private let router: Router
     private let catalog: ProviderCatalog
-    private let cache: ResponseCache
+    let cache: ResponseCache
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
+    let direct: DirectAnswer
     private let logger: Logger
 
     public init(
@@ -39,8 +40,11 @@ public struct AnswerPipeline: Sendable {
         draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
+        direct = DirectAnswer(store: store, data: data, server: server, router: router, cache: cache, logger: logger)
     }
 
+    /// Answers stage by stage; a minion in direct mode without draft, passages and kept row.
+    ///
     /// Ends with `.done`, or throws ``RouterError``. Cancelling the consumer cancels every stage and
     /// the upstream call; what was used until then is still recorded.
     public func ask(_ minion: Minion, _ question: Question) -> AsyncThrowingStream<AnswerEvent, any Error> {
@@ -63,14 +67,14 @@ public struct AnswerPipeline: Sendable {
     }
 
     private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
-        let entry = try await cache.entry(for: minion, question.asCacheKey, temperature: question.sampling.temperature)
+        let entry = try await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
         let ledger = AttemptLedger()
         do {
             let answer = try await stages(minion, question, &trace, ledger, emit)
-            await keep(answer.trace, answer: answer.text, question, minion, ledger)
+            await keep(answer.trace, answer: isDirect(minion, question) ? nil : answer.text, question, minion, ledger)
             if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
             return answer
         } catch {
@@ -86,16 +90,23 @@ public struct AnswerPipeline: Sendable {
         let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
         let answer = kept.fromCache(timing)
         do {
-            try await store.user(minion.userID).recordUsage([.cacheHit(answer, minion: minion, at: at, milliseconds: timing.milliseconds)])
+            try await store.user(minion.userID).recordUsage([
+                .cacheHit(minion, answerID: answer.id, provider: answer.provider, model: answer.model, at: at, milliseconds: timing.milliseconds)
+            ])
         } catch { logger.error("cannot keep the usage of an answer: \(error)") }
         emit(.stage(timing))
-        emit(.text(answer.text))
+        if !answer.reasoning.isEmpty { emit(.reasoning(answer.reasoning)) }
+        if !answer.text.isEmpty { emit(.text(answer.text)) }
+        for (index, call) in answer.toolCalls.enumerated() {
+            emit(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+        }
         return answer
     }
 
     private func stages(
         _ minion: Minion, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
+        let isDirect = self.isDirect(minion, question)
         let materials = try await materials(minion)
         trace.releaseID = materials.release?.id
         trace.releaseNumber = materials.release?.number
@@ -104,13 +115,14 @@ public struct AnswerPipeline: Sendable {
         // The trained voice is already in a local answer: a draft is made for it only where the question
         // asks for one, to be shown.
         let answersLocally = isManaged(minion.provider)
-        let wantsDraft = question.useDraft ?? (minion.pipeline.useDraft && !answersLocally)
+        // After a tool's result the model goes on with what it began; there is nothing to draft.
+        let wantsDraft = !isDirect && question.messages.last?.role != .tool && (question.useDraft ?? (minion.pipeline.useDraft && !answersLocally))
         async let drafted = timed("draft", if: wantsDraft && materials.adapter != nil) {
             try await draft.run(
                 question, adapter: materials.adapter!, scale: scale, maxTokens: minion.pipeline.draftMaxTokens,
                 onAttempt: { ledger.add($0, purpose: "draft") })
         }
-        async let found = timed("retrieve", if: (question.usePassages ?? minion.pipeline.usePassages) && materials.collection != nil) {
+        async let found = timed("retrieve", if: !isDirect && (question.usePassages ?? minion.pipeline.usePassages) && materials.collection != nil) {
             try await retrieve.run(
                 question.text, collection: materials.collection!, version: materials.release?.collectionVersion ?? materials.collection!.version,
                 user: minion.userID, topK: question.topK ?? minion.pipeline.topK)
@@ -142,12 +154,17 @@ public struct AnswerPipeline: Sendable {
         let clock = ContinuousClock()
         var start = clock.now
         let router = try await catalog.router(for: minion, from: router)
-        let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
-        let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
-        let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)
-        trace.prompt = composed.prompt
-        if let degraded = composed.degraded { trace.degraded.append(degraded) }
-        trace.stage("compose", since: start, emit)
+        let isDirect = self.isDirect(minion, question)
+        if isDirect {
+            trace.prompt = direct.prepared(minion, question.request(question.messages, question.sampling)).messages
+        } else {
+            let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
+            let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
+            let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)
+            trace.prompt = composed.prompt
+            if let degraded = composed.degraded { trace.degraded.append(degraded) }
+            trace.stage("compose", since: start, emit)
+        }
 
         start = clock.now
         let resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: lease, scale: scale)
@@ -161,13 +178,17 @@ public struct AnswerPipeline: Sendable {
         var sampling = question.sampling
         sampling.temperature = sampling.temperature ?? minion.sampling.temperature
         sampling.topP = sampling.topP ?? minion.sampling.topP
-        sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? 512
+        sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? (isDirect ? nil : 512)
         sampling.seed = sampling.seed ?? minion.sampling.seed
-        let request = ChatRequest(model: minion.modelID, messages: trace.prompt, sampling: sampling, stream: question.stream)
-        let stream = router.chat(request, routes: resolved.routes) { ledger.add($0, purpose: "answer") }
+        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes) { ledger.add($0, purpose: "answer") }
         var collector = ReplyCollector()
         for try await event in stream.events {
-            if case .text(let text) = event { emit(.text(text)) }
+            switch event {
+            case .text(let text): emit(.text(text))
+            case .reasoning(let text): emit(.reasoning(text))
+            case .toolCall(let index, let id, let name, let arguments): emit(.toolCall(index: index, id: id, name: name, arguments: arguments))
+            case .model, .usage, .finish: break
+            }
             collector.add(event)
         }
         try Task.checkCancellation()
@@ -189,7 +210,10 @@ public struct AnswerPipeline: Sendable {
     {
         var text = reply.text
         var citations = Citations.citations(Citations.marks(in: text, passages: trace.passages.count), by: "model", trace.passages)
-        if citations.isEmpty, let number = Citations.supporting(text, question: question.text, passages: trace.passages) {
+        // A call of a tool is not an answer yet, and JSON with a mark behind it is no JSON.
+        if citations.isEmpty, reply.toolCalls.isEmpty, !question.wantsJSON,
+            let number = Citations.supporting(text, question: question.text, passages: trace.passages)
+        {
             citations = Citations.citations([number], by: "overlap", trace.passages)
             text += " [\(number)]"
             emit(.text(" [\(number)]"))
@@ -198,7 +222,7 @@ public struct AnswerPipeline: Sendable {
         trace.tokens = TokenTotals(trace.attempts)
         return Answer(
             id: trace.answerID, text: text, citations: citations, provider: reply.provider, model: reply.model, finishReason: reply.finish,
-            degraded: trace.degraded, trace: trace)
+            toolCalls: reply.toolCalls, reasoning: reply.reasoning, degraded: trace.degraded, trace: trace)
     }
 
     private func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
@@ -213,19 +237,16 @@ public struct AnswerPipeline: Sendable {
         return materials
     }
 
-    /// The local server with the adapter, or with the base alone where the adapter cannot be loaded.
     private func localLease(_ adapter: Adapter?, _ trace: inout Trace) async throws -> AdapterServer.Lease? {
-        if let adapter {
-            do { return try await server.lease(adapter: data.url(adapter.path).appending(path: "adapter.gguf")) } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                trace.degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "answered by the base model without the voice"))
-            }
-        }
-        do { return try await server.lease() } catch is CancellationError { throw CancellationError() } catch {
-            trace.degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "the local model cannot be asked"))
-            return nil
-        }
+        let (lease, degraded) = try await LocalLease.take(server, data, adapter: adapter)
+        trace.degraded += degraded
+        return lease
+    }
+
+    /// Whether the question goes straight to the model. One that asks for a draft or for passages by
+    /// name gets them.
+    private func isDirect(_ minion: Minion, _ question: Question) -> Bool {
+        minion.pipeline.mode == .direct && question.useDraft != true && question.usePassages != true
     }
 
     private func timed<T: Sendable>(_ stage: String, if applies: Bool, _ body: @Sendable () async throws -> T) async throws -> StageOutcome<T> {

@@ -24,6 +24,8 @@ public struct App: Sendable {
     let addresses: AddressPolicy
     let catalog: ProviderCatalog
     let answers: AnswerPipeline
+    let snapshots: MinionSnapshots
+    let clients = ClientConnections()
     let importer: DatasetImporter
     let metrics = ServerMetrics()
     let logger: Logger
@@ -68,6 +70,7 @@ public struct App: Sendable {
             answers: AnswerPipeline(
                 store: store, data: data, server: server, router: Router(registry: registry), catalog: catalog, cache: cache, library: library,
                 embedder: embedder, logger: logger),
+            snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
 
@@ -83,7 +86,7 @@ public struct App: Sendable {
         router.addMiddleware {
             SecurityHeaders()
             ErrorMiddleware(metrics: metrics)
-            AuthMiddleware(store: store, accounts: accounts)
+            AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
         MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
 
@@ -95,7 +98,7 @@ public struct App: Sendable {
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
         let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
         AdminController(store: store, accounts: accounts).routes(admin)
-        AskController(store: store, pipeline: answers).routes(api.group("users"))
+        AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
@@ -111,7 +114,11 @@ public struct App: Sendable {
         UsageController(store: store).routes(user.group("usage"))
         UsageController(store: store).routes(admin.group("usage"))
 
-        OpenAIController(pipeline: answers).routes(router.group("v1"))
+        let v1 = router.group("v1")
+        let embedding = TextEmbedding(store: store, catalog: catalog, embedder: embedder, logger: logger)
+        ModelsController(embedding: embedding).routes(v1)
+        OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
+        AnthropicController(pipeline: answers, clients: clients).routes(v1)
         try router.validate()
         return router
     }
@@ -139,6 +146,7 @@ public struct App: Sendable {
         try await Housekeeping(store: store, data: data, logger: logger).sweep()
         let application = Application(
             router: try router(),
+            server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             services: [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },

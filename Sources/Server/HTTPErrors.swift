@@ -71,6 +71,14 @@ struct APIError: Error {
         }
     }
 
+    /// As the two vendors' endpoints tell it: there the request is the caller's own, so a vendor that
+    /// refuses it has found the caller's mistake, and asking again will not help.
+    init(gateway error: any Error) {
+        self.init(error)
+        let kind = (error as? RouterError)?.last.kind ?? (error as? ProviderError)?.kind
+        if kind == .invalidRequest || kind == .unsupported { status = .badRequest }
+    }
+
     init(_ error: ProviderError, attempts: [Attempt]) {
         let status: HTTPResponse.Status
         let hint: String?
@@ -130,9 +138,16 @@ extension Response {
         do { return json(data: try JSONEncoder.api.encode(value), status: status) } catch { return Response(status: .internalServerError) }
     }
 
+    /// A reply that is JSON already.
+    static func json(bytes: ByteBuffer) -> Response { Response(status: .ok, headers: jsonHeaders, body: ResponseBody(byteBuffer: bytes)) }
+
+    static func json(_ value: JSONValue) -> Response { json(bytes: ByteBuffer(string: value.serialized())) }
+
+    private static let jsonHeaders: HTTPFields = [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"]
+
     static func json(data: Data, status: HTTPResponse.Status = .ok) -> Response {
         Response(
-            status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            status: status, headers: jsonHeaders,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
     }
 

@@ -206,6 +206,28 @@ def test_a_defined_provider_answers_for_its_user_and_for_nobody_else(server, som
             refused(stranger.request(method, f"{base}/provider-definitions/{made['id']}", json=definition(shop)), 404, "not_found")
 
 
+def test_a_defined_provider_answers_directly_and_a_change_of_it_is_seen_by_the_next_request(somebody, shop):
+    made = somebody.post("provider-definitions", definition(shop, prices=[{"input": 2, "output": 6}]))
+    somebody.post("providers", {"provider": "acme", "api_key": KEY})
+    token = somebody.token_of(somebody.minion("Straight", provider="acme", model_id="big-model", pipeline={"mode": "direct"}))
+    body = {"model": "Straight", "messages": [{"role": "user", "content": "Hello?"}]}
+
+    def ask() -> str:
+        reply = somebody.server.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"})
+        return ok(reply)["choices"][0]["message"]["content"]
+
+    assert ask() == "Answer number 1." == shop.words.format(number=1)
+    assert somebody.get("usage")["items"][0]["cost"] == pytest.approx((1000 * 2 + 500 * 6) / 1e6)
+    other = Shop(KEY)
+    try:
+        other.words = "The other shop."
+        somebody.put(f"provider-definitions/{made['id']}", definition(other))
+        assert ask() == "The other shop." and len(shop.chats) == 1
+        assert somebody.get("usage")["items"][0].get("cost") is None, "its prices went with it"
+    finally:
+        other.close()
+
+
 def test_a_definition_is_changed_but_not_renamed_and_goes_only_without_keys(somebody, shop):
     made = somebody.post("provider-definitions", definition(shop))
     path = f"provider-definitions/{made['id']}"

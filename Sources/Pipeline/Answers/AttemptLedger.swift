@@ -11,7 +11,7 @@ final class AttemptLedger: Sendable {
 
     var attempts: [Attempt] { entries.withLock { $0.map(\.attempt) } }
 
-    func records(minionID: String, answerID: String) -> [UsageRecord] {
+    func records(minionID: String, answerID: String?) -> [UsageRecord] {
         entries.withLock { entries in
             entries.map { attempt, purpose in
                 UsageRecord(

@@ -27,6 +27,10 @@ struct MinionFields {
                 seed: inner.integer("seed", 0...Int(Int32.max)))
         }
         fields.nested("pipeline") { inner in
+            draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
+            draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
+            // Empty takes it away; absent keeps it.
+            if let model = inner.string("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK

@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import Providers
+import Store
 
 /// OpenAI's error object (https://platform.openai.com/docs/guides/error-codes).
 enum OpenAIErrors {
@@ -26,6 +27,22 @@ enum OpenAIErrors {
             ]
         ]
         return Data(object.serialized().utf8)
+    }
+
+    static func unknownModel(_ name: String, _ minion: Minion) -> APIError {
+        APIError(
+            status: .notFound, code: "model_not_found",
+            message: "The model `\(name.prefix(100))` does not exist or this token does not speak for it; it speaks for `\(minion.displayName)`.",
+            details: [.init(field: "model")])
+    }
+
+    static func unknownEmbeddingModel(_ name: String, _ models: [String]) -> APIError {
+        let known = models.map { "`\($0)`" }.joined(separator: ", ")
+        return APIError(
+            status: .notFound, code: "model_not_found",
+            message:
+                "The model `\(name.prefix(100))` does not embed here; known: \(known). A minion's `pipeline.embedding_model` adds one of its provider's.",
+            details: [.init(field: "model")])
     }
 
     /// OpenAI's 401, with all of the key but its ends hidden.
