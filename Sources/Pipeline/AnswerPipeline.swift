@@ -37,7 +37,8 @@ public struct AnswerPipeline: Sendable {
         self.catalog = catalog
         self.cache = cache
         self.logger = logger
-        draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
+        draft = DraftStage(
+            router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
         direct = DirectAnswer(store: store, data: data, server: server, router: router, cache: cache, logger: logger)
@@ -180,7 +181,9 @@ public struct AnswerPipeline: Sendable {
         sampling.topP = sampling.topP ?? minion.sampling.topP
         sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? (isDirect ? nil : 512)
         sampling.seed = sampling.seed ?? minion.sampling.seed
-        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes) { ledger.add($0, purpose: "answer") }
+        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes, spread: minion.spread) {
+            ledger.add($0, purpose: "answer")
+        }
         var collector = ReplyCollector()
         for try await event in stream.events {
             switch event {

@@ -32,7 +32,9 @@ public struct DirectAnswer: Sendable {
         let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger) {
             try await withRoutes(snapshot, router) { routes in
-                try await router.complete(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+                try await router.complete(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                    ledger.add($0, purpose: "answer")
+                }
             }
         }
     }
@@ -45,7 +47,9 @@ public struct DirectAnswer: Sendable {
         let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger) {
             try await withRoutes(snapshot, router) { routes in
-                let stream = router.chat(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+                let stream = router.chat(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                    ledger.add($0, purpose: "answer")
+                }
                 var collector = ReplyCollector()
                 for try await event in stream.events {
                     onEvent(event)

@@ -62,7 +62,7 @@ public struct TextEmbedding: Sendable {
             let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: choice.endpoint)
             let usage =
                 reply.usage
-                ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(characters: $1.count) }, output: 0, isEstimate: true)
+                ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }, output: 0, isEstimate: true)
             await record(
                 minion, provider: minion.provider, model: model, at: at, usage: usage, cost: price?.cost(usage), key: choice.key?.id,
                 outcome: Attempt.ok)

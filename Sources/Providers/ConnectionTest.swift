@@ -101,6 +101,7 @@ public struct ConnectionTest: Sendable {
             case .connection: "Nothing could be reached; check the base URL and that the server is running."
             case .cutStream, .malformedReply: "The address answers, but not as this provider does; check the base URL."
             case .invalidRequest, .unsupported: "The request is refused; check the base URL and the model's name."
+            case .circuitOpen, .busy, .budget: "It was not asked; try again later."
             }
         let status = error.status.map { " (HTTP \($0))" } ?? ""
         return Result(

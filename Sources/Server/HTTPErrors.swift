@@ -96,12 +96,22 @@ struct APIError: Error {
             (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
         case .timeout: (status, hint) = (.gatewayTimeout, "try again, or add a fallback to the minion")
         case .unsupported: (status, hint) = (.badGateway, nil)
+        case .circuitOpen:
+            (status, hint) = (.serviceUnavailable, "\(error.provider) has failed again and again: wait, or add a fallback to the minion")
+        case .busy: (status, hint) = (.tooManyRequests, "wait, add a key for \(error.provider), or raise the key's max_concurrent")
+        case .budget: (status, hint) = (.tooManyRequests, "wait until the budget's period ends, or ask for a larger one")
         }
+        let wait: Double? =
+            switch error.kind {
+            case .rateLimited, .circuitOpen, .busy: error.retryAfter ?? 1
+            case .overloaded, .budget: error.retryAfter
+            default: nil
+            }
         self.init(
             status: status, code: "provider_\(error.kind.rawValue)", message: error.description,
             details: [Detail(hint: hint)]
                 + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
-            retryAfter: error.kind == .rateLimited ? Int((error.retryAfter ?? 1).rounded(.up)) : nil)
+            retryAfter: wait.map { Int(max(1, min($0, 86400)).rounded(.up)) })
     }
 
     init(status: HTTPResponse.Status, code: String, message: String, details: [Detail] = [], retryAfter: Int? = nil) {

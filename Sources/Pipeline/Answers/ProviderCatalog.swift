@@ -61,6 +61,6 @@ public struct ProviderCatalog: Sendable {
 extension Router {
     /// This router with a user's providers and their prices.
     func with(_ selection: ProviderCatalog.Selection) -> Router {
-        Router(registry: selection.registry, prices: prices.adding(selection.prices), retry: retry)
+        Router(registry: selection.registry, prices: prices.adding(selection.prices), retry: retry, timeouts: timeouts, health: health)
     }
 }
