@@ -18,6 +18,11 @@ extension Answer {
     }
 }
 
+extension ChatReply {
+    /// As for an answer: what a fallback said while the first model was down must not stay.
+    var mayBeKept: Bool { attempts.allSatisfy { $0.outcome == Attempt.ok } && [.stop, .length, .toolCalls].contains(finish) }
+}
+
 extension TokenTotals {
     /// Nothing used, nothing to pay.
     static var none: TokenTotals {
@@ -38,9 +43,9 @@ extension Question {
 
 extension UsageRecord {
     /// An answer that cost nothing. It has no tokens: none were bought.
-    static func cacheHit(_ answer: Answer, minion: Minion, at: Date, milliseconds: Double) -> UsageRecord {
+    static func cacheHit(_ minion: Minion, answerID: String?, provider: String, model: String, at: Date, milliseconds: Double) -> UsageRecord {
         UsageRecord(
-            minionID: minion.id, answerID: answer.id, purpose: "answer", provider: answer.provider, model: answer.model, at: at, inputTokens: nil,
+            minionID: minion.id, answerID: answerID, purpose: "answer", provider: provider, model: model, at: at, inputTokens: nil,
             outputTokens: nil, cachedTokens: nil, isEstimate: false, cost: 0, latencyMilliseconds: milliseconds, firstTokenMilliseconds: nil,
             outcome: "cache_hit")
     }

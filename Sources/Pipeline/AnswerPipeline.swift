@@ -19,7 +19,7 @@ public struct AnswerPipeline: Sendable {
     private let server: AdapterServer
     private let router: Router
     private let catalog: ProviderCatalog
-    private let cache: ResponseCache
+    let cache: ResponseCache
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
@@ -41,7 +41,7 @@ public struct AnswerPipeline: Sendable {
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
-        direct = DirectAnswer(store: store, data: data, server: server, logger: logger)
+        direct = DirectAnswer(store: store, data: data, server: server, router: router, cache: cache, logger: logger)
     }
 
     /// Answers stage by stage; a minion in direct mode without draft, passages and kept row.
@@ -68,7 +68,7 @@ public struct AnswerPipeline: Sendable {
     }
 
     private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
-        let entry = try await cache.entry(for: minion, question.asCacheKey, temperature: question.sampling.temperature)
+        let entry = try await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
@@ -91,7 +91,9 @@ public struct AnswerPipeline: Sendable {
         let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
         let answer = kept.fromCache(timing)
         do {
-            try await store.user(minion.userID).recordUsage([.cacheHit(answer, minion: minion, at: at, milliseconds: timing.milliseconds)])
+            try await store.user(minion.userID).recordUsage([
+                .cacheHit(minion, answerID: answer.id, provider: answer.provider, model: answer.model, at: at, milliseconds: timing.milliseconds)
+            ])
         } catch { logger.error("cannot keep the usage of an answer: \(error)") }
         emit(.stage(timing))
         if !answer.reasoning.isEmpty { emit(.reasoning(answer.reasoning)) }
@@ -179,7 +181,9 @@ public struct AnswerPipeline: Sendable {
         sampling.topP = sampling.topP ?? minion.sampling.topP
         sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? (isDirect ? nil : 512)
         sampling.seed = sampling.seed ?? minion.sampling.seed
-        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes) { ledger.add($0, purpose: "answer") }
+        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes, spread: minion.spread) {
+            ledger.add($0, purpose: "answer")
+        }
         var collector = ReplyCollector()
         for try await event in stream.events {
             switch event {

@@ -1,3 +1,4 @@
+import Foundation
 import LocalModels
 import Logging
 import Providers
@@ -10,12 +11,16 @@ public struct DirectAnswer: Sendable {
     private let store: Store
     private let data: DataDirectory
     private let server: AdapterServer
+    private let router: Router
+    private let cache: ResponseCache
     private let logger: Logger
 
-    public init(store: Store, data: DataDirectory, server: AdapterServer, logger: Logger) {
+    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, cache: ResponseCache, logger: Logger) {
         self.store = store
         self.data = data
         self.server = server
+        self.router = router
+        self.cache = cache
         self.logger = logger
     }
 
@@ -24,9 +29,12 @@ public struct DirectAnswer: Sendable {
     ///   until then is recorded in every case.
     public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest) async throws -> ChatReply {
         let ledger = AttemptLedger()
+        let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger) {
-            try await withRoutes(snapshot) { routes in
-                try await snapshot.router.complete(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+            try await withRoutes(snapshot, router) { routes in
+                try await router.complete(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                    ledger.add($0, purpose: "answer")
+                }
             }
         }
     }
@@ -36,9 +44,12 @@ public struct DirectAnswer: Sendable {
         _ snapshot: MinionSnapshot, _ request: ChatRequest, onEvent: @Sendable (ChatEvent) -> Void
     ) async throws -> ChatReply {
         let ledger = AttemptLedger()
+        let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger) {
-            try await withRoutes(snapshot) { routes in
-                let stream = snapshot.router.chat(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+            try await withRoutes(snapshot, router) { routes in
+                let stream = router.chat(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                    ledger.add($0, purpose: "answer")
+                }
                 var collector = ReplyCollector()
                 for try await event in stream.events {
                     onEvent(event)
@@ -48,6 +59,33 @@ public struct DirectAnswer: Sendable {
                 return collector.reply(attempts: stream.attempts)
             }
         }
+    }
+
+    /// The reply this request was given before, with its use on record; its events go to `onEvent` where it
+    /// is streamed.
+    func cached(
+        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, onEvent: @Sendable (ChatEvent) -> Void
+    ) async -> ChatReply? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard var reply: ChatReply = await cache.find(entry) else { return nil }
+        let minion = snapshot.minion
+        reply.usage = TokenUsage(input: 0, output: 0)
+        reply.attempts = []
+        let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
+        do {
+            try await store.user(minion.userID).recordUsage([
+                .cacheHit(minion, answerID: nil, provider: reply.provider, model: reply.model, at: at, milliseconds: milliseconds)
+            ])
+        } catch { logger.error("cannot keep the usage of an answer: \(error)") }
+        if question.stream {
+            if !reply.reasoning.isEmpty { onEvent(.reasoning(reply.reasoning)) }
+            if !reply.text.isEmpty { onEvent(.text(reply.text)) }
+            for (index, call) in reply.toolCalls.enumerated() {
+                onEvent(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+            }
+            onEvent(.finish(reply.finish))
+        }
+        return reply
     }
 
     /// The request as the model gets it: what the caller left open is the minion's.
@@ -61,12 +99,14 @@ public struct DirectAnswer: Sendable {
         return request
     }
 
-    private func withRoutes<T: Sendable>(_ snapshot: MinionSnapshot, _ body: @Sendable ([Route]) async throws -> T) async throws -> T {
+    private func withRoutes<T: Sendable>(
+        _ snapshot: MinionSnapshot, _ router: Router, _ body: @Sendable ([Route]) async throws -> T
+    ) async throws -> T {
         guard snapshot.needsLease else { return try await body(usable(snapshot.resolved, snapshot.minion)) }
         let (lease, _) = try await LocalLease.take(server, data, adapter: snapshot.adapter)
         defer { if let lease { Task { [server] in await server.release(lease) } } }
         let minion = snapshot.minion
-        let resolved = try await RouteResolver(store: store, registry: snapshot.router.registry)
+        let resolved = try await RouteResolver(store: store, registry: router.registry)
             .resolve(minion, lease: lease, scale: minion.pipeline.adapterScale)
         return try await body(usable(resolved, minion))
     }

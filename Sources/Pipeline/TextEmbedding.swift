@@ -43,37 +43,45 @@ public struct TextEmbedding: Sendable {
             let tokens = try await engine.tokenCounts(texts).reduce(0, +)
             let width = batch.dimension
             let vectors = (0..<batch.count).map { Array(batch.values[$0 * width..<($0 + 1) * width]) }
-            await record(minion, provider: "local", model: model, at: at, usage: TokenUsage(input: tokens, output: 0), outcome: Attempt.ok)
+            await record(
+                minion, provider: "local", model: model, at: at, usage: TokenUsage(input: tokens, output: 0),
+                cost: prices.cost(provider: "local", model: model, usage: TokenUsage(input: tokens, output: 0)), key: nil, outcome: Attempt.ok)
             return Reply(vectors: vectors, tokens: tokens)
         }
-        let selection = try await catalog.selection(for: minion.userID)
-        let prices = prices.adding(selection.prices)
-        guard let provider = selection.registry[minion.provider] else {
+        let selection = try await catalog.selection(for: minion)
+        let prices = selection.map { self.prices.adding($0.prices) } ?? self.prices
+        guard let provider = (selection?.registry ?? catalog.standard)[minion.provider] else {
             throw ProviderError(.unsupported, provider: minion.provider, message: "there is no provider \"\(minion.provider)\"")
         }
-        let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
+        let choice = try await ProviderEndpoint.choose(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
+        let price =
+            OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model)
+            ?? prices.price(provider: minion.provider, model: model)
         let at = Date()
         do {
-            let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: endpoint)
+            let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: choice.endpoint)
             let usage =
                 reply.usage
-                ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(characters: $1.count) }, output: 0, isEstimate: true)
-            await record(minion, provider: minion.provider, model: model, at: at, usage: usage, outcome: Attempt.ok, prices: prices)
+                ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }, output: 0, isEstimate: true)
+            await record(
+                minion, provider: minion.provider, model: model, at: at, usage: usage, cost: price?.cost(usage), key: choice.key?.id,
+                outcome: Attempt.ok)
             return Reply(vectors: reply.vectors, tokens: usage.input)
         } catch {
             let outcome = (error as? ProviderError)?.kind.rawValue ?? Attempt.cancelled
-            await record(minion, provider: minion.provider, model: model, at: at, usage: nil, outcome: outcome)
+            await record(
+                minion, provider: minion.provider, model: model, at: at, usage: nil, cost: nil, key: choice.key?.id, outcome: outcome)
             throw error
         }
     }
 
     private func record(
-        _ minion: Minion, provider: String, model: String, at: Date, usage: TokenUsage?, outcome: String, prices: PriceTable? = nil
+        _ minion: Minion, provider: String, model: String, at: Date, usage: TokenUsage?, cost: Double?, key: String?, outcome: String
     ) async {
         let record = UsageRecord(
-            minionID: minion.id, answerID: nil, purpose: "embedding", provider: provider, model: model, at: at, inputTokens: usage?.input,
+            minionID: minion.id, answerID: nil, keyID: key, purpose: "embedding", provider: provider, model: model, at: at, inputTokens: usage?.input,
             outputTokens: usage?.output, cachedTokens: usage?.cachedInput, isEstimate: usage?.isEstimate ?? false,
-            cost: usage.flatMap { (prices ?? self.prices).cost(provider: provider, model: model, usage: $0) },
+            cost: cost,
             latencyMilliseconds: Date().timeIntervalSince(at) * 1000, firstTokenMilliseconds: nil, outcome: outcome)
         let (store, logger) = (store, logger)
         // Of its own: a client that left has cancelled this task.

@@ -62,16 +62,15 @@ public struct App: Sendable {
         let cache = ResponseCache(
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
-        let router = Router(registry: registry)
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
             embedder: embedder, addresses: addresses, catalog: catalog,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: router, catalog: catalog, cache: cache, library: library,
+                store: store, data: data, server: server, router: Router(registry: registry), catalog: catalog, cache: cache, library: library,
                 embedder: embedder, logger: logger),
-            snapshots: MinionSnapshots(store: store, router: router, catalog: catalog),
+            snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
 

@@ -167,6 +167,22 @@ def test_when_one_key_is_refused_the_other_answers(somebody):
         shop.close()
 
 
+def test_what_a_key_pays_goes_before_the_price_table_and_is_told_by_key(somebody, shop):
+    first = ok(save(somebody, shop, weight=1000, prices=[{"input": 9, "output": 9}, {"model": "big-model", "input": 2, "output": 6}]))["key"]
+    second = ok(save(somebody, shop, label="free", weight=0.001, prices=[{"input": 0, "output": 0}]))["key"]
+    assert first["prices"] == [{"input": 9, "output": 9}, {"model": "big-model", "input": 2, "output": 6}]
+    minion = somebody.minion("Priced", provider="custom", model_id="big-model")
+    assert somebody.ask(minion, "Hello?")["usage"]["cost"] == pytest.approx((1000 * 2 + 500 * 6) / 1e6)
+    assert somebody.get("usage")["items"][0]["key_id"] == first["id"]
+    somebody.put(f"providers/{first['id']}", {"is_active": False})
+    assert somebody.ask(minion, "Hello?")["usage"]["cost"] == 0
+    somebody.put(f"providers/{second['id']}", {"prices": None})
+    assert somebody.ask(minion, "Hello?")["usage"]["cost"] is None, "unknown is not 0"
+    rows = {row["key_id"]: row for row in somebody.get("usage?group_by=key")["report"]["rows"]}
+    assert rows[first["id"]]["cost"] == pytest.approx(0.005) and rows[first["id"]]["unpriced_requests"] == 0
+    assert (rows[second["id"]]["requests"], rows[second["id"]]["cost"], rows[second["id"]]["unpriced_requests"]) == (2, 0, 1)
+
+
 @pytest.mark.parametrize("change, field", [
     ({"weight": 0}, "weight"), ({"max_concurrent": 0}, "max_concurrent"), ({"label": ""}, "label"), ({"label": "key_x"}, "label"),
     ({"prices": [{"model": "m", "input": 1}]}, "prices[0].output"), ({"prices": [{"input": -1, "output": 1}]}, "prices[0].input"),
@@ -204,6 +220,28 @@ def test_a_defined_provider_answers_for_its_user_and_for_nobody_else(server, som
     for method in ("GET", "PUT", "DELETE"):
         for base in (somebody.base, stranger.base):
             refused(stranger.request(method, f"{base}/provider-definitions/{made['id']}", json=definition(shop)), 404, "not_found")
+
+
+def test_a_defined_provider_answers_directly_and_a_change_of_it_is_seen_by_the_next_request(somebody, shop):
+    made = somebody.post("provider-definitions", definition(shop, prices=[{"input": 2, "output": 6}]))
+    somebody.post("providers", {"provider": "acme", "api_key": KEY})
+    token = somebody.token_of(somebody.minion("Straight", provider="acme", model_id="big-model", pipeline={"mode": "direct"}))
+    body = {"model": "Straight", "messages": [{"role": "user", "content": "Hello?"}]}
+
+    def ask() -> str:
+        reply = somebody.server.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"})
+        return ok(reply)["choices"][0]["message"]["content"]
+
+    assert ask() == "Answer number 1." == shop.words.format(number=1)
+    assert somebody.get("usage")["items"][0]["cost"] == pytest.approx((1000 * 2 + 500 * 6) / 1e6)
+    other = Shop(KEY)
+    try:
+        other.words = "The other shop."
+        somebody.put(f"provider-definitions/{made['id']}", definition(other))
+        assert ask() == "The other shop." and len(shop.chats) == 1
+        assert somebody.get("usage")["items"][0].get("cost") is None, "its prices went with it"
+    finally:
+        other.close()
 
 
 def test_a_definition_is_changed_but_not_renamed_and_goes_only_without_keys(somebody, shop):

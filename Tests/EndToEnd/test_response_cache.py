@@ -1,5 +1,7 @@
 """The exact response cache: what is given again, what is not, and to whom."""
 
+import json
+
 import pytest
 from harness import events, ok
 from test_provider_keys import KEY, Shop
@@ -55,6 +57,31 @@ def test_a_stream_is_served_from_the_cache_and_fills_it(somebody, shop):
     body = {"model": "Echo", "messages": [{"role": "user", "content": "Hello?"}], "temperature": 0}
     reply = somebody.server.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"})
     assert ok(reply)["choices"][0]["message"]["content"] == text and reply.headers["x-atelier-cache"] == "hit" and len(shop.chats) == 1
+
+
+@pytest.mark.parametrize("mode", ["direct", "full"])
+def test_the_vendors_endpoints_are_served_from_the_cache_in_both_modes(somebody, shop, mode):
+    token = somebody.token_of(caching(somebody, shop, pipeline={"mode": mode}))
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"model": "Echo", "messages": [{"role": "user", "content": "Hello?"}], "temperature": 0}
+    first, second = (somebody.server.http.post("/v1/chat/completions", json=body, headers=headers) for _ in range(2))
+    one, two = ok(first), ok(second)
+    assert len(shop.chats) == 1 and "x-atelier-cache" not in first.headers and second.headers["x-atelier-cache"] == "hit"
+    text = one["choices"][0]["message"]["content"]
+    assert two["choices"] == one["choices"] and two["usage"]["total_tokens"] == 0 < one["usage"]["total_tokens"]
+    streamed = somebody.server.http.post("/v1/chat/completions", json=body | {"stream": True}, headers=headers).text
+    chunks = [json.loads(line[6:]) for line in streamed.splitlines() if line.startswith("data: {")]
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks if chunk["choices"]) == text
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks if chunk["choices"]][-1] == "stop" and streamed.rstrip().endswith("data: [DONE]")
+    messages = {"model": "Echo", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello?"}], "temperature": 0}
+    for expected in ("miss", "hit"):
+        reply = somebody.server.http.post("/v1/messages", json=messages, headers=headers)
+        assert ok(reply)["content"][0]["text"] and reply.headers.get("x-atelier-cache", "miss") == expected
+    assert len(shop.chats) == 2
+    assert [record["outcome"] for record in somebody.get("usage")["items"]] == ["cache_hit", "ok", "cache_hit", "cache_hit", "ok"]
+    somebody.put(f"minions/{somebody.get('minions')['items'][0]['id']}", {"system_prompt": "Be brief."})
+    again = somebody.server.http.post("/v1/chat/completions", json=body, headers=headers)
+    assert ok(again)["choices"] != one["choices"] and "x-atelier-cache" not in again.headers
 
 
 def test_only_what_the_minion_asks_for_is_cached(somebody, shop):

@@ -10,6 +10,8 @@ public struct Completion: Sendable {
     public var usage: TokenUsage
     /// Present in full mode: citations and what was degraded.
     public var answer: Answer?
+    /// Whether it was given before and cost nothing now.
+    public var isCached = false
 
     init(_ reply: ChatReply) {
         text = reply.text
@@ -33,6 +35,7 @@ public struct Completion: Sendable {
             sum.isEstimate = sum.isEstimate || usage.isEstimate
         }
         self.answer = answer
+        isCached = answer.cached ?? false
     }
 
     /// Some vendors end a reply of tool calls as if it were a text.
@@ -51,11 +54,8 @@ extension AnswerPipeline {
     public func complete(
         _ snapshot: MinionSnapshot, _ question: Question, onEvent: @escaping @Sendable (ChatEvent) -> Void = { _ in }
     ) async throws -> Completion {
-        // What the cache may answer goes the way that looks there.
-        if snapshot.minion.pipeline.mode == .direct, snapshot.minion.pipeline.cache == .off {
-            let request = question.request(question.messages, question.sampling)
-            return Completion(
-                question.stream ? try await direct.stream(snapshot, request, onEvent: onEvent) : try await direct.complete(snapshot, request))
+        if snapshot.minion.pipeline.mode == .direct {
+            return try await completeDirectly(snapshot, question, onEvent: onEvent)
         }
         for try await event in ask(snapshot.minion, question) {
             switch event {
@@ -68,5 +68,24 @@ extension AnswerPipeline {
             }
         }
         throw CancellationError()
+    }
+
+    private func completeDirectly(
+        _ snapshot: MinionSnapshot, _ question: Question, onEvent: @escaping @Sendable (ChatEvent) -> Void
+    ) async throws -> Completion {
+        let minion = snapshot.minion
+        // Nothing is looked up where the minion does not cache.
+        let entry =
+            minion.pipeline.cache == .off
+            ? nil : try await cache.entry(for: minion, question.asCacheKey, as: "reply", temperature: question.sampling.temperature)
+        if let entry, let reply = await direct.cached(snapshot, entry, question, onEvent: onEvent) {
+            var completion = Completion(reply)
+            completion.isCached = true
+            return completion
+        }
+        let request = question.request(question.messages, question.sampling)
+        let reply = question.stream ? try await direct.stream(snapshot, request, onEvent: onEvent) : try await direct.complete(snapshot, request)
+        if let entry, reply.mayBeKept { await cache.keep(reply, at: entry) }
+        return Completion(reply)
     }
 }

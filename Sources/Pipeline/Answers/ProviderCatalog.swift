@@ -44,11 +44,23 @@ public struct ProviderCatalog: Sendable {
             registry: standard.adding(defined, transport: transport), offered: offered.union(defined.map(\.id)), prices: defined.flatMap(\.prices))
     }
 
-    /// The router a minion is asked with. Where all it names are standard providers, no definition is looked up.
-    func router(for minion: Minion, from router: Router) async throws -> Router {
+    /// What a minion needs beyond the standard providers: nil where all it names are standard, and then
+    /// no definition is looked up.
+    func selection(for minion: Minion) async throws -> Selection? {
         let names = [minion.provider] + minion.fallbacks.map(\.provider)
-        guard names.contains(where: { standard[$0] == nil }) else { return router }
-        let selection = try await selection(for: minion.userID)
-        return Router(registry: selection.registry, prices: router.prices.adding(selection.prices), retry: router.retry)
+        guard names.contains(where: { standard[$0] == nil }) else { return nil }
+        return try await selection(for: minion.userID)
+    }
+
+    /// The router a minion is asked with.
+    func router(for minion: Minion, from router: Router) async throws -> Router {
+        try await selection(for: minion).map(router.with) ?? router
+    }
+}
+
+extension Router {
+    /// This router with a user's providers and their prices.
+    func with(_ selection: ProviderCatalog.Selection) -> Router {
+        Router(registry: selection.registry, prices: prices.adding(selection.prices), retry: retry, timeouts: timeouts, health: health)
     }
 }

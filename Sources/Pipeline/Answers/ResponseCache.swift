@@ -33,9 +33,10 @@ public struct ResponseCache: Sendable {
     /// - Parameters:
     ///   - request: everything the reply depends on beside the minion. Two requests that differ only in
     ///     whether they stream must be equal here.
+    ///   - kind: what is kept there; a reply of another kind has another place.
     ///   - temperature: the request's own, where it has one.
     /// - Returns: nil where the minion's setting keeps this request out of the cache.
-    public func entry(for minion: Minion, _ request: some Encodable, temperature: Double?) async throws -> Entry? {
+    public func entry(for minion: Minion, _ request: some Encodable, as kind: String, temperature: Double?) async throws -> Entry? {
         switch minion.pipeline.cache {
         case .off: return nil
         case .deterministic: guard (temperature ?? minion.sampling.temperature) == 0 else { return nil }
@@ -48,7 +49,7 @@ public struct ResponseCache: Sendable {
         (state.createdAt, state.updatedAt, state.tokenHint) = (.distantPast, .distantPast, nil)
         var hasher = SHA256()
         // Each part with its length, so that no two requests can run together into the same bytes.
-        for part in try [encoder.encode(state), encoder.encode(request), encoder.encode(await upstreams(minion))] {
+        for part in try [encoder.encode(state), encoder.encode(request), encoder.encode(await upstreams(minion)), Data(kind.utf8)] {
             withUnsafeBytes(of: UInt64(part.count).bigEndian) { hasher.update(bufferPointer: $0) }
             hasher.update(data: part)
         }

@@ -46,3 +46,13 @@ struct RouteResolver: Sendable {
         }
     }
 }
+
+extension Minion {
+    /// How calls are spread over the keys of one provider.
+    var spread: Spread {
+        switch pipeline.spread {
+        case .weighted: .weighted
+        case .leastLatency: .leastLatency
+        }
+    }
+}

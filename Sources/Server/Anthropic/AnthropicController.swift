@@ -18,7 +18,7 @@ struct AnthropicController: Sendable {
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
         guard parsed.question.stream else {
             let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question) }
-            return .json(bytes: MessagesReply.whole(completion, model: parsed.model))
+            return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached)
         }
         let requestID = context.vendorRequestID
         let stream = Shared(MessagesStream(model: parsed.model))

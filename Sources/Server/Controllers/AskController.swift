@@ -115,7 +115,7 @@ struct AskController: Sendable {
 
     private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
         for try await event in pipeline.ask(minion, question) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(answer) }
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(cached: answer.cached ?? false) }
         }
         throw CancellationError()
     }

@@ -22,7 +22,7 @@ struct OpenAIController: Sendable {
         let reply = ChatCompletionReply(model: parsed.model)
         guard parsed.question.stream else {
             let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question) }
-            return .json(bytes: reply.whole(completion)).marked(completion.answer)
+            return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached)
         }
         return try await ServerSentEvents.reply(
             // No [DONE]: a cut answer must not look like a whole one.
