@@ -18,37 +18,44 @@ public struct AnswerPipeline: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
+    private let meter: Meter
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
     private let logger: Logger
 
     public init(
-        store: Store, data: DataDirectory, server: AdapterServer, router: Router, library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
+        store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, library: CollectionLibrary, embedder: QueryEmbedder,
+        logger: Logger
     ) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
+        self.meter = meter
         self.logger = logger
         draft = DraftStage(router: Router(registry: router.registry, prices: router.prices, retry: .never), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
     }
 
-    /// Ends with `.done`, or throws ``RouterError``. Cancelling the consumer cancels every stage and
-    /// the upstream call; what was used until then is still recorded.
-    public func ask(_ minion: Minion, _ question: Question) -> AsyncThrowingStream<AnswerEvent, any Error> {
-        AsyncThrowingStream { continuation in
+    /// Lets the question in, before anything is spent or said. Its events end with `.done`, or throw ``RouterError``.
+    /// Cancelling their consumer cancels every stage and the upstream call; what was used until then is still recorded.
+    /// - Throws: ``LimitExceeded``.
+    public func ask(_ minion: Minion, _ question: Question) async throws -> AnswerStream {
+        let estimate = SpendingEstimate(question, minion: minion, prices: router.prices, isManaged: isManaged)
+        let admission = try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost)
+        let events = AsyncThrowingStream<AnswerEvent, any Error> { continuation in
             let task = Task {
                 do {
-                    let answer = try await run(minion, question) { continuation.yield($0) }
+                    let answer = try await run(minion, question, admission) { continuation.yield($0) }
                     continuation.yield(.done(answer))
                     continuation.finish()
                 } catch { continuation.finish(throwing: error) }
             }
             continuation.onTermination = { _ in task.cancel() }
         }
+        return AnswerStream(headers: admission.headers, events: events)
     }
 
     private struct Materials: Sendable {
@@ -57,22 +64,26 @@ public struct AnswerPipeline: Sendable {
         var collection: Collection?
     }
 
-    private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
+    private func run(_ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
         let ledger = AttemptLedger()
+        // Before the reply ends, however it ends: what was used is safe by then.
+        func settle() { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }
         do {
-            let answer = try await stages(minion, question, &trace, ledger, emit)
-            await keep(answer.trace, answer: answer.text, question, minion, ledger)
+            let answer = try await stages(minion, question, &trace, ledger, gate: meter.gate(admission), emit)
+            settle()
+            await keep(answer.trace, answer: answer.text, question, minion)
             return answer
         } catch {
-            await keep(trace, answer: nil, question, minion, ledger)
+            settle()
             throw error
         }
     }
 
     private func stages(
-        _ minion: Minion, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ emit: @Sendable (AnswerEvent) -> Void
+        _ minion: Minion, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, gate: @escaping AttemptGate,
+        _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
         let materials = try await materials(minion)
         trace.releaseID = materials.release?.id
@@ -110,12 +121,12 @@ public struct AnswerPipeline: Sendable {
         let local = answersLocally || minion.fallbacks.contains { isManaged($0.provider) }
         let lease = local ? try await localLease(materials.adapter, &trace) : nil
         defer { if let lease { Task { [server] in await server.release(lease) } } }
-        return try await finish(minion, question, lease: lease, scale: scale, &trace, ledger, emit)
+        return try await finish(minion, question, lease: lease, scale: scale, &trace, ledger, gate: gate, emit)
     }
 
     private func finish(
         _ minion: Minion, _ question: Question, lease: AdapterServer.Lease?, scale: Double, _ trace: inout Trace, _ ledger: AttemptLedger,
-        _ emit: @Sendable (AnswerEvent) -> Void
+        gate: @escaping AttemptGate, _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
         let clock = ContinuousClock()
         var start = clock.now
@@ -138,10 +149,10 @@ public struct AnswerPipeline: Sendable {
         var sampling = question.sampling
         sampling.temperature = sampling.temperature ?? minion.sampling.temperature
         sampling.topP = sampling.topP ?? minion.sampling.topP
-        sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? 512
+        sampling.maxTokens = question.maxTokens(of: minion)
         sampling.seed = sampling.seed ?? minion.sampling.seed
         let request = ChatRequest(model: minion.modelID, messages: trace.prompt, sampling: sampling, stream: question.stream)
-        let stream = router.chat(request, routes: resolved.routes) { ledger.add($0, purpose: "answer") }
+        let stream = router.chat(request, routes: resolved.routes, gate: gate) { ledger.add($0, purpose: "answer") }
         var collector = ReplyCollector()
         for try await event in stream.events {
             if case .text(let text) = event { emit(.text(text)) }
@@ -217,15 +228,12 @@ public struct AnswerPipeline: Sendable {
         }
     }
 
-    /// Keeps usage always, the trace where there is an answer. In a task of its own: a client that
-    /// left has cancelled this one, and what it used must be counted all the same.
-    private func keep(_ trace: Trace, answer: String?, _ question: Question, _ minion: Minion, _ ledger: AttemptLedger) async {
+    /// Keeps the answer and its trace. In a task of its own: a client that left has cancelled this one.
+    private func keep(_ trace: Trace, answer: String, _ question: Question, _ minion: Minion) async {
         let (store, logger) = (store, logger)
         await Task {
             do {
                 let rows = store.user(minion.userID)
-                try await rows.recordUsage(ledger.records(minionID: minion.id, answerID: trace.answerID))
-                guard let answer else { return }
                 try await rows.saveAnswer(
                     id: trace.answerID, minionID: minion.id, releaseID: trace.releaseID, question: question.text, answer: answer,
                     trace: String(decoding: try JSONEncoder.api.encode(trace), as: UTF8.self), at: Date())

@@ -15,6 +15,8 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
         case serverError = "server_error"
         case unsupported
         case noKey = "no_key"
+        /// Our own refusal: the key is beyond its limits.
+        case budget = "budget_exceeded"
     }
 
     public var kind: Kind
@@ -39,7 +41,7 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
     public var isRetryable: Bool {
         switch kind {
         case .rateLimited, .overloaded, .timeout, .connection, .cutStream, .malformedReply, .serverError: true
-        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey: false
+        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey, .budget: false
         }
     }
 

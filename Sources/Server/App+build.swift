@@ -23,6 +23,8 @@ public struct App: Sendable {
     let embedder: QueryEmbedder
     let registry: ProviderRegistry
     let addresses: AddressPolicy
+    public let journal: UsageJournal
+    public let meter: Meter
     let answers: AnswerPipeline
     let importer: DatasetImporter
     let metrics = ServerMetrics()
@@ -55,13 +57,16 @@ public struct App: Sendable {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
+        let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
+        let meter = Meter(store: store, journal: journal)
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, registry: registry, addresses: addresses,
+            embedder: embedder, registry: registry, addresses: addresses, journal: journal, meter: meter,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: Router(registry: registry), library: library, embedder: embedder, logger: logger),
+                store: store, data: data, server: server, router: Router(registry: registry, prices: meter.prices), meter: meter, library: library,
+                embedder: embedder, logger: logger),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
 
@@ -88,21 +93,25 @@ public struct App: Sendable {
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
-        AdminController(store: store, accounts: accounts).routes(
-            api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
+        let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
+        AdminController(store: store, accounts: accounts).routes(admin)
+        AdminLimitsController(store: store, meter: meter).routes(admin)
         AskController(store: store, pipeline: answers).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
             store: store, data: data, registry: registry, offered: offered, addresses: addresses, server: server, library: library
         ).routes(user.group("minions"))
-        ProvidersController(store: store, registry: registry, offered: offered, addresses: addresses).routes(user.group("providers"))
-        DatasetsController(store: store, importer: importer).routes(user.group("training-datasets"))
-        JobsController(store: store, worker: worker, trainingEnabled: settings.trainingEnabled).routes(user.group("external-training/jobs"))
+        ProvidersController(store: store, registry: registry, offered: offered, addresses: addresses, meter: meter).routes(
+            user.group("providers"))
+        DatasetsController(store: store, importer: importer, meter: meter).routes(user.group("training-datasets"))
+        JobsController(store: store, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled).routes(
+            user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
-        UsageController(store: store).routes(user.group("usage"))
+        UsageController(store: store, journal: journal).routes(user.group("usage"))
+        LimitsController(store: store, meter: meter).routes(user.group("limits"))
 
-        OpenAIController(pipeline: answers).routes(router.group("v1"))
+        OpenAIController(pipeline: answers, meter: meter).routes(router.group("v1"))
         try router.validate()
         return router
     }
@@ -131,7 +140,8 @@ public struct App: Sendable {
         let application = Application(
             router: try router(),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
-            services: [WorkerService(app: self)],
+            // Ended in the opposite order: the journal last, when nothing is used any more.
+            services: [JournalService(journal: journal), WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(

@@ -27,7 +27,10 @@ import Testing
         "POST /v1/chat/completions": "the token's own minion",
     ]
     /// Routes for superusers: 404 for everybody else.
-    private static let admin: Set<String> = ["GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log"]
+    private static let admin: Set<String> = [
+        "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
+        "GET /api/admin/limits", "PUT /api/admin/limits", "GET /api/admin/users/{user_id}/limits", "PUT /api/admin/users/{user_id}/limits",
+    ]
 
     /// Trap 14: an id that is known is not enough. Every route is tried by a second user with the first
     /// one's ids; a route without an entry here fails the test.
@@ -52,14 +55,16 @@ import Testing
                     evaluation: .init()))
             try await rows.saveAnswer(id: "ans_x", minionID: minion, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
             _ = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234"}"#, token: ann.token)
+            let key = try await rows.providerKey("openai").id
 
             let ids = [
                 "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "answer_id": "ans_x",
-                "provider": "openai",
+                "provider": "openai", "key_id": key,
             ]
             // The ids are real: their owner finds them.
             for path in [
                 "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x",
+                "limits/minions/\(minion)", "limits/keys/\(key)",
             ] {
                 #expect(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token).status == 200, "\(path)")
             }

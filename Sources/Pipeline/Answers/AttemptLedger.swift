@@ -13,11 +13,13 @@ final class AttemptLedger: Sendable {
 
     func records(minionID: String, answerID: String) -> [UsageRecord] {
         entries.withLock { entries in
-            entries.map { attempt, purpose in
+            // What we refused ourselves is in the trace, but used nothing.
+            entries.filter(\.attempt.wasSent).map { attempt, purpose in
                 UsageRecord(
-                    minionID: minionID, answerID: answerID, purpose: purpose, provider: attempt.provider, model: attempt.model,
+                    minionID: minionID, answerID: answerID, keyID: attempt.keyID, purpose: purpose, provider: attempt.provider, model: attempt.model,
                     at: attempt.startedAt, inputTokens: attempt.usage?.input, outputTokens: attempt.usage?.output,
-                    cachedTokens: attempt.usage?.cachedInput, isEstimate: attempt.usage?.isEstimate ?? false, cost: attempt.cost,
+                    cachedTokens: attempt.usage?.cachedInput, cacheWriteTokens: attempt.usage?.cacheWrite, reasoningTokens: attempt.usage?.reasoning,
+                    isEstimate: attempt.usage?.isEstimate ?? false, cost: attempt.cost,
                     latencyMilliseconds: attempt.milliseconds, firstTokenMilliseconds: attempt.firstTokenMilliseconds, outcome: attempt.outcome)
             }
         }

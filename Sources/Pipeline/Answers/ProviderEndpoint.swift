@@ -6,6 +6,11 @@ import Store
 public enum ProviderEndpoint {
     /// The address and key of one of the user's providers.
     public static func resolve(_ info: ProviderInfo, rows: UserStore, baseURL: String? = nil) async throws -> Endpoint {
+        try await open(info, rows: rows, baseURL: baseURL).endpoint
+    }
+
+    /// The same, with the id of the key.
+    public static func open(_ info: ProviderInfo, rows: UserStore, baseURL: String? = nil) async throws -> (endpoint: Endpoint, keyID: String?) {
         let opened: OpenedKey?
         do { opened = try await rows.openProviderKey(info.id) } catch let error as KeyVault.Failure {
             throw ProviderError(.noKey, provider: info.id, message: error.description)
@@ -19,6 +24,6 @@ public enum ProviderEndpoint {
         }
         let trimmed = String(url.reversed().drop { $0 == "/" }.reversed())
         // An empty key is what key-less endpoints are stored with.
-        return Endpoint(baseURL: trimmed, key: opened.flatMap { $0.key.isEmpty ? nil : Secret($0.key) })
+        return (Endpoint(baseURL: trimmed, key: opened.flatMap { $0.key.isEmpty ? nil : Secret($0.key) }), opened?.id)
     }
 }

@@ -36,7 +36,7 @@ struct RouteResolver: Sendable {
             guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
             return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))
         }
-        let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: baseURL)
-        return Route(provider: route.provider, model: route.model, endpoint: endpoint)
+        let (endpoint, keyID) = try await ProviderEndpoint.open(provider.info, rows: store.user(minion.userID), baseURL: baseURL)
+        return Route(provider: route.provider, model: route.model, endpoint: endpoint, keyID: keyID)
     }
 }

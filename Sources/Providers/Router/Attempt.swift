@@ -25,6 +25,10 @@ public struct Attempt: Sendable, Codable, Equatable {
     public var milliseconds: Double
     /// From sending to the first text, reasoning or tool call; absent where none came.
     public var firstTokenMilliseconds: Double?
+    /// The stored key it was made with.
+    public var keyID: String?
+    /// False where we refused it ourselves: nothing went to the vendor.
+    public var wasSent = true
 
     public init(
         provider: String, model: String, startedAt: Date, outcome: String, status: Int? = nil, message: String? = nil, usage: TokenUsage? = nil,

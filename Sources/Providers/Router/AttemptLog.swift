@@ -7,6 +7,7 @@ final class AttemptLog: Sendable {
     private struct Open {
         var provider: String
         var model: String
+        var keyID: String?
         var startedAt: Date
         var clock: ContinuousClock.Instant
         var firstToken: Duration?
@@ -35,7 +36,7 @@ final class AttemptLog: Sendable {
         let meter = AttemptMeter(request)
         return state.withLock { state in
             guard !state.isClosed else { return false }
-            state.open = Open(provider: route.provider, model: route.model, startedAt: Date(), clock: .now, meter: meter)
+            state.open = Open(provider: route.provider, model: route.model, keyID: route.keyID, startedAt: Date(), clock: .now, meter: meter)
             return true
         }
     }
@@ -67,6 +68,15 @@ final class AttemptLog: Sendable {
         }
     }
 
+    /// We did not let it go to the vendor.
+    func refuse(_ error: ProviderError) {
+        end { attempt, _ in
+            attempt.outcome = error.kind.rawValue
+            attempt.message = error.message
+            attempt.wasSent = false
+        }
+    }
+
     /// The caller has gone: ends the open attempt, if there is one, and lets no other begin.
     func close() {
         end(closing: true) { attempt, meter in
@@ -83,6 +93,7 @@ final class AttemptLog: Sendable {
             var attempt = Attempt(
                 provider: open.provider, model: open.model, startedAt: open.startedAt, outcome: "",
                 milliseconds: open.clock.duration(to: .now).milliseconds, firstTokenMilliseconds: open.firstToken?.milliseconds)
+            attempt.keyID = open.keyID
             fill(&attempt, open.meter)
             attempt.cost = attempt.usage.flatMap { prices.cost(provider: open.provider, model: open.model, usage: $0) }
             state.attempts.append(attempt)

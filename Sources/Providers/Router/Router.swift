@@ -1,3 +1,6 @@
+/// Lets a call to a route go ahead, or throws why it may not.
+public typealias AttemptGate = @Sendable (_ route: Route) throws(ProviderError) -> Void
+
 /// Sends a request along the first route that answers.
 ///
 /// A route is retried as the ``RetryPolicy`` says; then, and for every failure that retrying cannot
@@ -20,14 +23,15 @@ public struct Router: Sendable {
     ///   - request: its `model` is replaced by each route's.
     ///   - onAttempt: called exactly once per upstream call when it has ended, also when it was cut
     ///     or cancelled; before ``RoutedStream/events`` ends. Must not block.
+    ///   - gate: called before each upstream call; throwing leaves the route out.
     public func chat(
-        _ request: ChatRequest, routes: [Route], onAttempt: (@Sendable (Attempt) -> Void)? = nil
+        _ request: ChatRequest, routes: [Route], gate: AttemptGate? = nil, onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) -> RoutedStream {
         let log = AttemptLog(prices: prices, report: onAttempt)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: ChatEvent.self)
         let task = Task {
             do {
-                try await run(request, routes: routes, log: log, into: continuation)
+                try await run(request, routes: routes, gate: gate, log: log, into: continuation)
                 continuation.finish()
             } catch {
                 log.close()
@@ -46,9 +50,9 @@ public struct Router: Sendable {
     /// The whole reply.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled.
     public func complete(
-        _ request: ChatRequest, routes: [Route], onAttempt: (@Sendable (Attempt) -> Void)? = nil
+        _ request: ChatRequest, routes: [Route], gate: AttemptGate? = nil, onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) async throws -> ChatReply {
-        let stream = chat(request, routes: routes, onAttempt: onAttempt)
+        let stream = chat(request, routes: routes, gate: gate, onAttempt: onAttempt)
         var collector = ReplyCollector()
         for try await event in stream.events { collector.add(event) }
         try Task.checkCancellation()
@@ -57,13 +61,13 @@ public struct Router: Sendable {
 
     private typealias Client = AsyncThrowingStream<ChatEvent, any Error>.Continuation
 
-    private func run(_ request: ChatRequest, routes: [Route], log: AttemptLog, into client: Client) async throws {
+    private func run(_ request: ChatRequest, routes: [Route], gate: AttemptGate?, log: AttemptLog, into client: Client) async throws {
         var firstRouteErrors: [ProviderError] = []
         for (position, route) in routes.enumerated() {
             let hasFallback = position < routes.count - 1
             var retries = 0
             while true {
-                let result = try await attempt(route.apply(to: request), route, log: log, into: client)
+                let result = try await attempt(route.apply(to: request), route, gate: gate, log: log, into: client)
                 guard case .failed(let error, let reachedClient) = result else { return }
                 if reachedClient { throw RouterError(attempts: log.attempts, last: error) }
                 if position == 0 { firstRouteErrors.append(error) }
@@ -83,8 +87,12 @@ public struct Router: Sendable {
 
     /// One upstream call. What arrives before the first token is held back: it is the caller's only
     /// if the attempt succeeds.
-    private func attempt(_ request: ChatRequest, _ route: Route, log: AttemptLog, into client: Client) async throws -> Result {
+    private func attempt(_ request: ChatRequest, _ route: Route, gate: AttemptGate?, log: AttemptLog, into client: Client) async throws -> Result {
         guard log.begin(route, request) else { throw CancellationError() }
+        do { try gate?(route) } catch {
+            log.refuse(error)
+            return .failed(error, reachedClient: false)
+        }
         var held: [ChatEvent] = []
         var reachedClient = false
         var finished = false

@@ -23,7 +23,7 @@ public struct RouterError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .noKey, .authentication, .billing, .permission, .notFound: 4
         case .invalidRequest, .unsupported: 3
-        case .rateLimited, .overloaded: 2
+        case .rateLimited, .overloaded, .budget: 2
         case .serverError, .timeout, .malformedReply, .cutStream: 1
         case .connection: 0
         }

@@ -33,7 +33,9 @@ struct AskController: Sendable {
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        return stream ? streamed(minion, question, trace: wantsTrace) : try await whole(minion, question, trace: wantsTrace)
+        // Let in, or refused, while there is still a status line to say so.
+        let answer = try await pipeline.ask(minion, question)
+        return (stream ? streamed(answer, trace: wantsTrace) : try await whole(answer, trace: wantsTrace)).adding(answer.headers)
     }
 
     /// A kept answer with its trace.
@@ -107,17 +109,17 @@ struct AskController: Sendable {
         }
     }
 
-    private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
-        for try await event in pipeline.ask(minion, question) {
+    private func whole(_ stream: AnswerStream, trace: Bool) async throws -> Response {
+        for try await event in stream.events {
             if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
         }
         throw CancellationError()
     }
 
-    private func streamed(_ minion: Minion, _ question: Question, trace: Bool) -> Response {
+    private func streamed(_ stream: AnswerStream, trace: Bool) -> Response {
         ServerSentEvents.response { send in
             do {
-                for try await event in pipeline.ask(minion, question) {
+                for try await event in stream.events {
                     switch event {
                     case .stage(let timing): send(try Self.frame("stage", timing))
                     case .text(let text): send(try Self.frame("text", ["text": text]))

@@ -10,6 +10,7 @@ struct ProvidersController: Sendable {
     let registry: ProviderRegistry
     let offered: Set<String>
     let addresses: AddressPolicy
+    let meter: Meter
 
     /// A provider, with what the user has stored for it.
     private struct Entry: Encodable {
@@ -89,10 +90,32 @@ struct ProvidersController: Sendable {
     @Sendable func test(_ request: Request, context: OwnerContext) async throws -> Response {
         let info = try info(context)
         guard !info.isManaged else { throw APIError.badRequest("\(info.id) is run by this server: see GET /ready") }
-        let endpoint = try await ProviderEndpoint.resolve(info, rows: store.user(context.owner))
-        return .json(
-            await ConnectionTest(registry: registry).test(
-                provider: info.id, endpoint: endpoint, model: request.uri.queryParameters["model"].map(String.init)))
+        let (endpoint, keyID) = try await ProviderEndpoint.open(info, rows: store.user(context.owner))
+        let tests = ConnectionTest(registry: registry)
+        guard let model = request.uri.queryParameters["model"].map(String.init) else {
+            return .json(await tests.test(provider: info.id, endpoint: endpoint, model: nil))
+        }
+        // Asking a model costs, if little: it is let in and recorded like every other request.
+        let cost = meter.prices.cost(provider: info.id, model: model, usage: TokenUsage(input: 8, output: 8))
+        let admission = try await meter.admit(user: context.owner, minion: nil, tokens: 16, cost: cost)
+        try meter.gate(admission)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: keyID))
+        let began = Date()
+        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
+        meter.settle(admission, Self.records(result, provider: info.id, model: model, keyID: keyID, at: began, prices: meter.prices))
+        return .json(result).adding(admission.headers)
+    }
+
+    private static func records(_ result: ConnectionTest.Result, provider: String, model: String, keyID: String?, at: Date, prices: PriceTable)
+        -> [UsageRecord]
+    {
+        guard let usage = result.usage else { return [] }
+        return [
+            UsageRecord(
+                minionID: nil, answerID: nil, keyID: keyID, purpose: "test", provider: provider, model: model, at: at, inputTokens: usage.input,
+                outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite, reasoningTokens: usage.reasoning,
+                isEstimate: usage.isEstimate, cost: prices.cost(provider: provider, model: model, usage: usage),
+                latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil, outcome: Attempt.ok)
+        ]
     }
 
     private func info(_ context: OwnerContext) throws -> ProviderInfo {

@@ -7,6 +7,7 @@ import Store
 /// `/v1`: a minion, seen as an OpenAI model. The minion token is the API key.
 struct OpenAIController: Sendable {
     let pipeline: AnswerPipeline
+    let meter: Meter
 
     func routes(_ group: RouterGroup<AppContext>) {
         group.get("models", use: models)
@@ -17,13 +18,14 @@ struct OpenAIController: Sendable {
     @Sendable func models(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try minion(request, context)
         return .json(data: Data(JSONValue.object(["object": "list", "data": [Self.entry(minion)]]).serialized().utf8))
+            .adding(try await meter.headers(user: minion.userID, minion: minion.id))
     }
 
     @Sendable func model(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try minion(request, context)
         let name = try context.parameters.require("model").removingPercentEncoding ?? ""
         guard Self.names(minion).contains(name) else { throw Self.unknownModel(name, minion) }
-        return .json(data: Data(Self.entry(minion).serialized().utf8))
+        return .json(data: Data(Self.entry(minion).serialized().utf8)).adding(try await meter.headers(user: minion.userID, minion: minion.id))
     }
 
     @Sendable func chat(_ request: Request, context: AppContext) async throws -> Response {
@@ -35,11 +37,13 @@ struct OpenAIController: Sendable {
         let parsed = try ChatCompletionRequest(object)
         guard Self.names(minion).contains(parsed.model) else { throw Self.unknownModel(parsed.model, minion) }
         let reply = ChatCompletionReply(model: parsed.model)
-        guard parsed.question.stream else { return try await whole(minion, parsed, reply) }
+        // Let in, or refused, while there is still a status line to say so.
+        let answer = try await pipeline.ask(minion, parsed.question)
+        guard parsed.question.stream else { return try await whole(answer, reply).adding(answer.headers) }
         return ServerSentEvents.response { send in
             do {
                 send(ServerSentEvents.frame(data: reply.chunk(["role": "assistant", "content": ""])))
-                for try await event in pipeline.ask(minion, parsed.question) {
+                for try await event in answer.events {
                     switch event {
                     case .stage: break
                     case .text(let text): send(ServerSentEvents.frame(data: reply.chunk(["content": .string(text)])))
@@ -55,11 +59,11 @@ struct OpenAIController: Sendable {
                 // No [DONE]: a cut answer must not look like a whole one.
                 send(ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(error)), as: UTF8.self)))
             }
-        }
+        }.adding(answer.headers)
     }
 
-    private func whole(_ minion: Minion, _ parsed: ChatCompletionRequest, _ reply: ChatCompletionReply) async throws -> Response {
-        for try await event in pipeline.ask(minion, parsed.question) {
+    private func whole(_ stream: AnswerStream, _ reply: ChatCompletionReply) async throws -> Response {
+        for try await event in stream.events {
             if case .done(let answer) = event { return .json(data: Data(reply.whole(answer).utf8)) }
         }
         throw CancellationError()

@@ -23,6 +23,7 @@ public struct ProviderKey: Sendable, Encodable, Identifiable, Equatable {
 
 /// A key opened for one call.
 public struct OpenedKey: Sendable {
+    public var id: String
     public var key: String
     public var baseURL: String?
 }

@@ -61,11 +61,13 @@ extension UserStore {
     public func openProviderKey(_ provider: String) async throws -> OpenedKey? {
         let row = try await database.read { connection in
             try connection.query(
-                "SELECT encrypted_key, base_url FROM user_api_keys WHERE user_id = $1 AND provider = $2 AND is_active = 1", user, .text(provider)
+                "SELECT id, encrypted_key, base_url FROM user_api_keys WHERE user_id = $1 AND provider = $2 AND is_active = 1", user, .text(provider)
             ).first
         }
         guard let row else { return nil }
-        return OpenedKey(key: try vault.open(row.text("encrypted_key"), user: userID, provider: provider), baseURL: try row.optionalText("base_url"))
+        return OpenedKey(
+            id: try row.text("id"), key: try vault.open(row.text("encrypted_key"), user: userID, provider: provider),
+            baseURL: try row.optionalText("base_url"))
     }
 
     /// The last four characters; of a key too short to hide the rest, none.

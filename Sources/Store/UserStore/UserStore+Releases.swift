@@ -75,22 +75,9 @@ extension UserStore {
         try await database.read { try AnswerRecord(row: row($0, "answers", id, what: "answer")) }
     }
 
+    /// Writes records past the journal.
     public func recordUsage(_ records: [UsageRecord]) async throws {
-        guard !records.isEmpty else { return }
-        try await database.write { connection in
-            for record in records {
-                try connection.query(
-                    """
-                    INSERT INTO usage_records (id, user_id, minion_id, answer_id, purpose, provider, model, at, input_tokens, output_tokens,
-                        cached_tokens, is_estimate, cost, latency_ms, first_token_ms, outcome)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-                    """,
-                    .text(record.id), user, SQLValue(record.minionID), SQLValue(record.answerID), .text(record.purpose), .text(record.provider),
-                    .text(record.model), SQLValue(record.at), SQLValue(record.inputTokens), SQLValue(record.outputTokens),
-                    SQLValue(record.cachedTokens), SQLValue(record.isEstimate), SQLValue(record.cost), .real(record.latencyMilliseconds),
-                    SQLValue(record.firstTokenMilliseconds), .text(record.outcome))
-            }
-        }
+        try await UsageWriter(database: database).insert(records.map { UsageEntry(user: userID, record: $0) })
     }
 
     public func usage(_ page: PageRequest = .first) async throws -> Page<UsageRecord> {

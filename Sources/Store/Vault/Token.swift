@@ -20,7 +20,22 @@ public enum Token {
     }
 
     static func randomHex(bytes: Int) -> String {
-        SymmetricKey(size: .init(bitCount: bytes * 8)).withUnsafeBytes { $0.map { String(format: "%02x", $0) }.joined() }
+        // Linux's SystemRandomNumberGenerator is getrandom(2), as SymmetricKey's is.
+        var generator = SystemRandomNumberGenerator()
+        return hex(count: bytes * 2) { index, previous in index % 16 == 0 ? generator.next() : previous >> 4 }
+    }
+
+    /// `count` hex digits, each the low four bits of what `next` makes of the one before.
+    static func hex(count: Int, _ next: (Int, UInt64) -> UInt64) -> String {
+        String(unsafeUninitializedCapacity: count) { buffer in
+            var bits: UInt64 = 0
+            for index in 0..<count {
+                bits = next(index, bits)
+                let digit = UInt8(truncatingIfNeeded: bits & 15)
+                buffer[index] = digit < 10 ? digit + 48 : digit + 87
+            }
+            return count
+        }
     }
 }
 
@@ -28,7 +43,7 @@ public enum Token {
 /// order of ids is the order of creation and none can be guessed.
 public enum RowID {
     public static func make(_ prefix: String, at date: Date = Date()) -> String {
-        let time = String(format: "%012llx", UInt64(date.milliseconds))
-        return "\(prefix)_\(time)\(Token.randomHex(bytes: 10))"
+        let time = UInt64(date.milliseconds)
+        return "\(prefix)_\(Token.hex(count: 12) { index, _ in time >> (44 - 4 * index) })\(Token.randomHex(bytes: 10))"
     }
 }
