@@ -23,6 +23,8 @@ public struct App: Sendable {
     let embedder: QueryEmbedder
     let addresses: AddressPolicy
     let catalog: ProviderCatalog
+    public let journal: UsageJournal
+    public let meter: Meter
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
@@ -62,14 +64,16 @@ public struct App: Sendable {
         let cache = ResponseCache(
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
+        let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
+        let meter = Meter(store: store, journal: journal)
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, addresses: addresses, catalog: catalog,
+            embedder: embedder, addresses: addresses, catalog: catalog, journal: journal, meter: meter,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: Router(registry: registry), catalog: catalog, cache: cache, library: library,
-                embedder: embedder, logger: logger),
+                store: store, data: data, server: server, router: Router(registry: registry, prices: meter.prices), meter: meter, catalog: catalog,
+                cache: cache, library: library, embedder: embedder, logger: logger),
             snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
@@ -98,25 +102,28 @@ public struct App: Sendable {
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
         let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
         AdminController(store: store, accounts: accounts).routes(admin)
+        AdminLimitsController(store: store, meter: meter).routes(admin)
         AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
             store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library
         ).routes(user.group("minions"))
-        ProvidersController(store: store, catalog: catalog, addresses: addresses).routes(user.group("providers"))
+        ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
         definitions.routes(user.group("provider-definitions"))
         definitions.routes(admin.group("provider-definitions"))
-        DatasetsController(store: store, importer: importer).routes(user.group("training-datasets"))
-        JobsController(store: store, worker: worker, trainingEnabled: settings.trainingEnabled).routes(user.group("external-training/jobs"))
+        DatasetsController(store: store, importer: importer, meter: meter).routes(user.group("training-datasets"))
+        JobsController(store: store, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled).routes(
+            user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
-        UsageController(store: store).routes(user.group("usage"))
-        UsageController(store: store).routes(admin.group("usage"))
+        UsageController(store: store, journal: journal).routes(user.group("usage"))
+        UsageController(store: store, journal: journal).routes(admin.group("usage"))
+        LimitsController(store: store, meter: meter).routes(user.group("limits"))
 
         let v1 = router.group("v1")
-        let embedding = TextEmbedding(store: store, catalog: catalog, embedder: embedder, logger: logger)
-        ModelsController(embedding: embedding).routes(v1)
+        let embedding = TextEmbedding(catalog: catalog, store: store, meter: meter, embedder: embedder)
+        ModelsController(embedding: embedding, meter: meter).routes(v1)
         OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
         AnthropicController(pipeline: answers, clients: clients).routes(v1)
         try router.validate()
@@ -148,7 +155,8 @@ public struct App: Sendable {
             router: try router(),
             server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
-            services: [WorkerService(app: self)],
+            // Ended in the opposite order: the journal last, when nothing is used any more.
+            services: [JournalService(journal: journal), WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
