@@ -25,7 +25,9 @@ public struct App: Sendable {
     let addresses: AddressPolicy
     let answers: AnswerPipeline
     let importer: DatasetImporter
-    let metrics = ServerMetrics()
+    let telemetry: Telemetry
+    /// Nil where no traces are wanted.
+    let exporter: SpanExporter?
     let logger: Logger
 
     /// Opens the data directory, brings the database up to date, and joins the parts. Nothing listens
@@ -57,12 +59,15 @@ public struct App: Sendable {
         }
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
+        let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
             embedder: embedder, registry: registry, addresses: addresses,
             answers: AnswerPipeline(
                 store: store, data: data, server: server, router: Router(registry: registry), library: library, embedder: embedder, logger: logger),
-            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
+            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20),
+            telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
+            logger: logger)
     }
 
     /// The database alone, for commands that run beside a server.
@@ -76,11 +81,12 @@ public struct App: Sendable {
         let offered = Set(settings.defaultProviders.isEmpty ? registry.all.map(\.id) : settings.defaultProviders)
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
+            TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
-            ErrorMiddleware(metrics: metrics)
+            ErrorMiddleware()
             AuthMiddleware(store: store, accounts: accounts)
         }
-        MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
+        MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
 
         let api = router.group("api")
         AuthController(
@@ -107,6 +113,14 @@ public struct App: Sendable {
         return router
     }
 
+    /// What `/metrics` asks the other parts.
+    private var sources: TelemetrySources {
+        var sources = TelemetrySources()
+        sources.jobs = { [queue = store.queue] in try await queue.counts() }
+        if let exporter { sources.spans = { exporter.counts } }
+        return sources
+    }
+
     /// Clears up after an earlier run that was killed, then serves until the process is told to stop;
     /// ends running jobs and every child.
     /// - Parameter onListening: called with the port once requests are accepted.
@@ -131,7 +145,8 @@ public struct App: Sendable {
         let application = Application(
             router: try router(),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
-            services: [WorkerService(app: self)],
+            // Ended in reverse: the exporter sends what the others still had to tell.
+            services: (exporter.map { [$0] } ?? []) + [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(

@@ -3,13 +3,9 @@ import Providers
 
 /// Turns what was thrown into the API's error reply; `/v1` gets OpenAI's form.
 struct ErrorMiddleware: RouterMiddleware {
-    let metrics: ServerMetrics
-
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
         do {
-            let response = try await next(request, context)
-            metrics.count(method: request.method.rawValue, status: response.status.code)
-            return response
+            return try await next(request, context)
         } catch is CancellationError {
             throw CancellationError()
         } catch {
@@ -19,7 +15,6 @@ struct ErrorMiddleware: RouterMiddleware {
                     "request failed",
                     metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(Redaction.redact("\(error)", key: nil))"])
             }
-            metrics.count(method: request.method.rawValue, status: failure.status.code)
             return request.uri.path.hasPrefix("/v1/") ? OpenAIErrors.response(failure) : failure.response()
         }
     }

@@ -31,6 +31,8 @@ public struct Settings: Sendable {
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_OTLP_ENDPOINT`: an OpenTelemetry collector that takes traces over HTTP; unset makes none.
+    public var otlpEndpoint: String?
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -87,11 +89,23 @@ public struct Settings: Sendable {
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.otlpEndpoint = try text("atelier.otlp.endpoint").map(collector)
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =
             text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         return settings
+    }
+
+    /// An address with scheme and host, and with nothing secret in it: it may end up in a log.
+    private static func collector(_ text: String) throws -> String {
+        guard let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false, parts.user == nil,
+            parts.password == nil, parts.query == nil, parts.fragment == nil
+        else {
+            throw SettingsError(
+                key: "atelier.otlp.endpoint", message: "not an address like http://localhost:4318, without user, password, query and fragment")
+        }
+        return text
     }
 
     /// Whether only this machine can reach the server.
