@@ -170,16 +170,21 @@ import Testing
 
     @Test func whatIsNotKnownIsNotOffered() async {
         let text = await telemetry().text(.init())
-        for name in ["atelier_router_circuit_state", "atelier_usage_journal_backlog", "atelier_jobs", "atelier_spans_dropped_total"] {
+        for name in [
+            "atelier_router_circuit_state", "atelier_usage_journal_backlog_bytes", "atelier_budget_refusals_total", "atelier_jobs",
+            "atelier_spans_dropped_total",
+        ] {
             #expect(!text.contains(name))
         }
         var sources = TelemetrySources()
-        sources.journalBacklog = { 7 }
+        sources.journalBacklogBytes = { 7 }
+        sources.refusals = { ["cost_per_day": 4] }
         sources.jobs = { ["RUNNING": 2] }
         sources.spans = { (3, 1) }
         let all = await telemetry().text(sources)
         for line in [
-            "atelier_usage_journal_backlog 7", #"atelier_jobs{status="RUNNING"} 2"#, "atelier_spans_exported_total 3",
+            "atelier_usage_journal_backlog_bytes 7", #"atelier_budget_refusals_total{what="cost_per_day"} 4"#, #"atelier_jobs{status="RUNNING"} 2"#,
+            "atelier_spans_exported_total 3",
             "atelier_spans_dropped_total 1",
         ] {
             #expect(all.contains("\n\(line)\n"))

@@ -31,7 +31,7 @@ extension Metric {
         help: "Upstream calls that used tokens whose price is unknown: their cost is null, not 0.")
     static let cacheLookups = Metric(name: "atelier_cache_lookups_total", kind: .counter, help: "Look-ups of the response cache, by result.")
     static let journalBacklog = Metric(
-        name: "atelier_usage_journal_backlog", kind: .gauge, help: "Usage records that are journalled and not in the database yet.")
+        name: "atelier_usage_journal_backlog_bytes", kind: .gauge, help: "Usage that is journalled and not in the database yet.")
 
     static let requests = Metric(name: "atelier_http_requests_total", kind: .counter, help: "Requests answered, by method, route and status.")
     static let inFlight = Metric(name: "atelier_http_requests_in_flight", kind: .gauge, help: "Requests whose reply is not complete.")

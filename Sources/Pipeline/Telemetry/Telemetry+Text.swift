@@ -6,12 +6,12 @@ extension Telemetry {
         var text = PrometheusText()
         writeModels(&text)
         writeRouter(&text, sources)
-        text.write(.budgetRefusals, refusals.all.map { ([(MetricLabel.what, $0.labels)], Double($0.series.value)) })
+        if let refusals = sources.refusals?() { text.write(.budgetRefusals, refusals.map { ([(MetricLabel.what, $0)], Double($1)) }) }
         text.write(.priceMissing, counts(\.priceMissing))
         text.write(
             .cacheLookups,
             [("hit", cacheHits), ("miss", cacheMisses)].map { ([(MetricLabel.result, $0)], Double($1.value)) })
-        text.write(.journalBacklog, sources.journalBacklog.map { Double($0()) })
+        text.write(.journalBacklog, sources.journalBacklogBytes.map { Double($0()) })
         text.write(
             .requests,
             requests.all.map { labels, counter in

@@ -22,7 +22,6 @@ public final class Telemetry: Sendable {
     private let custom: ProviderSeries
     let overhead = SeriesFamily<String, Histogram>(SeriesQuota(100), overflow: "other") { Histogram(Buckets.overhead) }
     let requests = SeriesFamily<RequestLabels, Counter>(SeriesQuota(2000), overflow: .init(method: "other", route: "other", status: 0)) { Counter() }
-    let refusals = SeriesFamily<String, Counter>(SeriesQuota(100), overflow: "other") { Counter() }
     let cacheHits = Counter()
     let cacheMisses = Counter()
     let inFlight = Counter()
@@ -50,10 +49,6 @@ public final class Telemetry: Sendable {
     /// A request has come in.
     /// - Parameter traceparent: the header of that name, where there is one.
     public func begin(traceparent: String? = nil) -> RequestTelemetry { RequestTelemetry(self, traceparent: traceparent) }
-
-    /// A request was refused by a limit.
-    /// - Parameter what: the limit's name, one of a fixed set.
-    public func count(refusal what: String) { refusals.series(what).add() }
 
     /// The response cache was asked.
     public func count(cacheHit: Bool) { (cacheHit ? cacheHits : cacheMisses).add() }
