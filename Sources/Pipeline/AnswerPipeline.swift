@@ -64,7 +64,12 @@ public struct AnswerPipeline: Sendable {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    let answer = try await run(minion, question, admission) { continuation.yield($0) }
+                    let telemetry = RequestTelemetry.current
+                    let answer = try await run(minion, question, admission) { event in
+                        if case .stage(let timing) = event { telemetry?.observe(timing) }
+                        continuation.yield(event)
+                    }
+                    telemetry?.answered(by: answer.model)
                     continuation.yield(.done(answer))
                     continuation.finish()
                 } catch { continuation.finish(throwing: error) }

@@ -25,11 +25,14 @@ public struct App: Sendable {
     let catalog: ProviderCatalog
     public let journal: UsageJournal
     public let meter: Meter
+    let health: RouterHealth
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
     let importer: DatasetImporter
-    let metrics = ServerMetrics()
+    let telemetry: Telemetry
+    /// Nil where no traces are wanted.
+    let exporter: SpanExporter?
     let logger: Logger
 
     /// Opens the data directory, brings the database up to date, and joins the parts. Nothing listens
@@ -66,16 +69,20 @@ public struct App: Sendable {
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
         let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
         let meter = Meter(store: store, journal: journal)
+        let router = Router(registry: registry, prices: meter.prices)
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
+        let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, addresses: addresses, catalog: catalog, journal: journal, meter: meter,
+            embedder: embedder, addresses: addresses, catalog: catalog, journal: journal, meter: meter, health: router.health,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: Router(registry: registry, prices: meter.prices), meter: meter, catalog: catalog,
-                cache: cache, library: library, embedder: embedder, logger: logger),
+                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, library: library,
+                embedder: embedder, logger: logger),
             snapshots: MinionSnapshots(store: store, catalog: catalog),
-            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
+            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20),
+            telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
+            logger: logger)
     }
 
     /// The database alone, for commands that run beside a server.
@@ -88,11 +95,12 @@ public struct App: Sendable {
         let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
+            TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
-            ErrorMiddleware(metrics: metrics)
+            ErrorMiddleware()
             AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
-        MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
+        MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
 
         let api = router.group("api")
         AuthController(
@@ -130,6 +138,17 @@ public struct App: Sendable {
         return router
     }
 
+    /// What `/metrics` asks the other parts.
+    private var sources: TelemetrySources {
+        var sources = TelemetrySources()
+        sources.jobs = { [queue = store.queue] in try await queue.counts() }
+        sources.circuits = { [health] in health.snapshot() }
+        sources.refusals = { [meter] in meter.refusals }
+        sources.journalBacklogBytes = { [journal] in journal.backlogBytes }
+        if let exporter { sources.spans = { exporter.counts } }
+        return sources
+    }
+
     /// Clears up after an earlier run that was killed, then serves until the process is told to stop;
     /// ends running jobs and every child.
     /// - Parameter onListening: called with the port once requests are accepted.
@@ -155,8 +174,9 @@ public struct App: Sendable {
             router: try router(),
             server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
-            // Ended in the opposite order: the journal last, when nothing is used any more.
-            services: [JournalService(journal: journal), WorkerService(app: self)],
+            // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
+            // sends what the others still had to tell.
+            services: [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
