@@ -49,7 +49,7 @@ public struct App: Sendable {
                 logger.warning("the new adapter is not loaded yet: \(error)")
             }
         }
-        let addresses: AddressPolicy = settings.reachesPrivateUpstreams ? .publicAndPrivate : .publicOnly
+        let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let registry = ProviderRegistry.standard(transport: HTTPTransport(policy: addresses))
         for provider in settings.defaultProviders where registry[provider] == nil {
             throw SettingsError(
@@ -61,7 +61,10 @@ public struct App: Sendable {
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
             embedder: embedder, registry: registry, addresses: addresses,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: Router(registry: registry), library: library, embedder: embedder, logger: logger),
+                store: store, data: data, server: server,
+                router: Router(
+                    registry: registry, timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout))),
+                library: library, embedder: embedder, logger: logger),
             importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
     }
 

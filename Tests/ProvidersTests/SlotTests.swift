@@ -12,8 +12,7 @@ import Testing
     }
 
     /// A router whose waits for a slot end only when the test says so.
-    private func router(_ providers: any Provider..., giveUp: AsyncStream<Void>? = nil, failures: Int = 5) -> Router
-    {
+    private func router(_ providers: any Provider..., giveUp: AsyncStream<Void>? = nil, failures: Int = 5) -> Router {
         var settings = RouterHealth.Settings()
         settings.failures = failures
         settings.sleep = { _ in
