@@ -214,6 +214,12 @@ class FaultyUpstream:
                     await asyncio.sleep(0)
                 await self._send(writer, "0\r\n\r\n")
                 return True
+            case "trickle", _:
+                # Words without end.
+                await begin(early)
+                while True:
+                    await self._send(writer, chunk(parts[1]))
+                    await asyncio.sleep(0.02)
             case ("529" | "error"), ("mid" | "late"):
                 await begin((early if detail == "mid" else late) + dialect.overloaded)
                 await self._send(writer, "0\r\n\r\n")

@@ -74,8 +74,9 @@ FAULTS = [
     Fault("cut", 502, End("cut_stream", 1, "estimate"), End("malformed_reply", 3, "nothing"), "anthropic"),
     both("429-after", 429, "rate_limited", provider="anthropic"),
     both("503", 502, "overloaded", provider="ollama"),
-    Fault("error-late", 502, End("overloaded", 1, "estimate"), None, "ollama"),
-    Fault("cut", 502, End("cut_stream", 1, "estimate"), End("malformed_reply", 3, "nothing"), "ollama"),
+    # A bare sentence, which does not say of what kind it is.
+    Fault("error-late", 502, End("server_error", 1, "estimate"), None, "ollama"),
+    Fault("cut", 502, End("cut_stream", 1, "estimate"), End("cut_stream", 3, "estimate"), "ollama"),
 ]
 
 SUFFIX = {"custom": "/v1", "openai": "/v1", "anthropic": "", "ollama": ""}
@@ -187,7 +188,7 @@ def records(account: Account, minion: str | None = None) -> list[dict]:
     """Usage records, oldest first."""
     found, cursor = [], None
     while True:
-        page = account.get("usage", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+        page = account.get("usage", params={"limit": 100} | ({"cursor": cursor} if cursor else {}))
         found += page["items"]
         if not (cursor := page.get("next_cursor")):
             break
@@ -262,10 +263,11 @@ def test_what_is_billed(played, fault, surface, stream):
     assert all(call.stream == stream for call in calls)
     for record in kept:
         assert record["outcome"] == case.end.kind
-        assert record["cost"] is None, "nobody has told the price"
         if case.end.billed == "nothing":
-            assert record["input_tokens"] is None and record["output_tokens"] is None
+            assert not record.keys() & {"input_tokens", "output_tokens", "cost"}
         else:
+            # One's own Ollama is free; of the others' models nobody has told the price.
+            assert record.get("cost") == (0 if fault.provider == "ollama" else None)
             assert record["input_tokens"] > 0
             assert record["is_estimate"] == (case.end.billed == "estimate")
             assert record["output_tokens"] >= (2 if case.end.calls == 1 else 0)
@@ -297,9 +299,9 @@ def test_what_can_be_cured_is(account, upstream, provider, stream, script):
     assert (seen.status, seen.text, seen.error, seen.finished) == (200, TEXT, None, True)
     *failed, answered = case.records()
     assert len(failed) == script.count(",") == len(upstream.seen(case.place)) - 1
-    assert all(record["input_tokens"] is None for record in failed)
+    assert not any("input_tokens" in record for record in failed)
     assert (answered["outcome"], answered["input_tokens"], answered["output_tokens"], answered["is_estimate"]) == ("ok", 12, 5, False)
-    assert answered["cached_tokens"] in (0, 4, None)
+    assert answered["cached_tokens"] == (0 if provider == "ollama" else 4)
 
 
 def fallen_back(account, upstream, name: str, question: str) -> tuple[Seen, list[dict]]:
@@ -333,9 +335,10 @@ def test_trap_7_nothing_falls_back_after_the_first_token(account, upstream):
     assert [record["provider"] for record in kept] == ["custom"]
 
 
-def test_trap_8_the_upstream_call_ends_when_the_client_goes(account, upstream):
-    """Before the first token and after it; the call is on the bill as cancelled."""
-    for script in ("stall-late", "stall-before"):
+def test_trap_8_the_upstream_call_ends_when_the_client_goes(somebody, upstream):
+    """Before the first token and after it, long before any timeout; the call is on the bill as cancelled."""
+    account = somebody
+    for script in ("stall-late", "stall-before", "trickle"):
         case = Case(Fault(f"trap8-{script}", 200, None, None), "v1", True, account, upstream).prepare()
         with client_for(account.server) as http:
             body = {"model": case.place, "messages": [{"role": "user", "content": f"[[{script}]]"}], "stream": True}
@@ -345,10 +348,9 @@ def test_trap_8_the_upstream_call_ends_when_the_client_goes(account, upstream):
                         break
                 eventually(lambda: upstream.seen(case.place), 10, "the vendor is asked")
         eventually(lambda: upstream.seen(case.place)[-1].left, 10, "the vendor sees the client's end")
-        kept = eventually(case.records, 10, "the call is on record")
-        if script == "stall-late":
-            record, = kept
-            assert record["outcome"] == "cancelled" and record["is_estimate"] and record["output_tokens"] >= 2
+        record, = eventually(case.records, 10, "the call is on record")
+        assert record["outcome"] == "cancelled" and record["is_estimate"] and record["input_tokens"] > 0
+        assert record["output_tokens"] >= (0 if script == "stall-before" else 2)
 
 
 def test_trap_12_base_urls_reach_only_what_the_operator_allows(tmp_path, upstream):
@@ -396,7 +398,7 @@ def test_a_thousand_mixed_faults_under_load(hasty, upstream):
 
     async def one(http: httpx.AsyncClient, number: int, script: str, stream: bool, model: str, token: str) -> None:
         leaves = script == "leave"
-        mark = "stall-late" if leaves else script
+        mark = "trickle" if leaves else script
         body = {"model": model, "messages": [{"role": "user", "content": f"{number} [[{mark}]]"}], "stream": stream or leaves}
         headers = {"Authorization": f"Bearer {token}"}
         async with http.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
