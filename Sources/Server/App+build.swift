@@ -56,7 +56,7 @@ public struct App: Sendable {
                 logger.warning("the new adapter is not loaded yet: \(error)")
             }
         }
-        let addresses: AddressPolicy = settings.reachesPrivateUpstreams ? .publicAndPrivate : .publicOnly
+        let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
         for provider in settings.defaultProviders where registry[provider] == nil {
@@ -69,7 +69,9 @@ public struct App: Sendable {
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
         let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
         let meter = Meter(store: store, journal: journal)
-        let router = Router(registry: registry, prices: meter.prices)
+        let router = Router(
+            registry: registry, prices: meter.prices,
+            timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
