@@ -28,7 +28,8 @@ public struct AppContext: RequestContext {
     }
 
     /// What the vendors' clients show as the request's id.
-    var vendorRequestID: String { "req_\(id)" }
+    var vendorRequestID: String { GatewayID.request(number) }
+    private let number = GatewayID.nextRequest()
 
     /// The minion whose token the request carries.
     /// - Throws: ``APIError``, the vendor endpoints' 401.

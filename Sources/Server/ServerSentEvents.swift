@@ -31,16 +31,20 @@ enum ServerSentEvents {
         let ticker = Task {
             while true {
                 try await Task.sleep(for: .seconds(2))
-                continuation.yield(comment)
+                if case .terminated = continuation.yield(comment) { return }
             }
         }
         // Also where nobody ever reads the body, because the client left before it.
-        continuation.onTermination = { _ in
-            producer.cancel()
+        continuation.onTermination = { _ in producer.cancel() }
+        let first: ByteBuffer
+        do {
+            var iterator = frames.makeAsyncIterator()
+            guard let frame = try await iterator.next() else { throw CancellationError() }
+            first = frame
+        } catch {
             ticker.cancel()
+            throw error
         }
-        var iterator = frames.makeAsyncIterator()
-        guard let first = try await iterator.next() else { throw CancellationError() }
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in
