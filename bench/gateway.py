@@ -229,11 +229,24 @@ class Atelier:
         login = self.call("POST", "/api/auth/login", {"email": "bench@example.org", "password": PASSWORD})
         self.session, self.base = login["token"], f"/api/users/{login['user']['id']}"
         self.call("POST", f"{self.base}/providers", {"provider": "custom", "api_key": KEY, "base_url": upstream.url()})
+        self.has_limits = self.limit()
         self.direct_mode = True
         self.minion = self.create_minion(MODEL)
         self.token = self.call("POST", f"{self.base}/minions/{self.minion}/token")["token"]
         streaming = self.create_minion(MODEL + "-stream", base_url=upstream.url("/stream"))
         self.stream_token = self.call("POST", f"{self.base}/minions/{streaming}/token")["token"]
+
+    def limit(self) -> bool:
+        """Limits of every kind, out of reach: each request is held against all of them. False where this
+        server has none."""
+        far = dict.fromkeys(("requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day", "cost_per_day", "cost_per_month"), 1_000_000_000)
+        try:
+            self.call("PUT", f"{self.base}/limits", far | {"concurrent_requests": 100_000})
+        except Trouble as trouble:
+            if ": 404 " not in str(trouble):
+                raise
+            return False
+        return True
 
     def create_minion(self, name: str, **fields) -> str:
         body = {"name": name, "provider": "custom", "model_id": "static-1"} | fields
@@ -592,8 +605,10 @@ def bench(arguments: argparse.Namespace, folder: pathlib.Path, servers: list) ->
     print(
         f"{os.cpu_count()} × {processor()}; Atelier {version([str(ATELIER), 'version'], r'([0-9][^ ]*)').strip()}, {peer_name}, "
         f"nginx {version([find('nginx'), '-v'], r'nginx/([^ ]+)').strip()}, wrk {version([find('wrk'), '-v'], r'wrk ([^ ]+)')}.\n"
-        f"Atelier with authentication, limits, usage recording and metrics on; its minion {'in direct mode' if atelier.direct_mode else 'without draft and passages'}.",
+        f"Atelier with authentication, {'limits of every kind, ' if atelier.has_limits else ''}usage recording and metrics on; its minion {'in direct mode' if atelier.direct_mode else 'without draft and passages'}.",
         flush=True)
+    if not atelier.has_limits:
+        troubles.append("this Atelier has no limits: no budget was checked")
     if not atelier.direct_mode:
         troubles.append("this Atelier has no direct mode: measured with use_draft and use_passages off")
     print(f"resident before the run: Atelier {resident(atelier.process):.0f} MiB", flush=True)

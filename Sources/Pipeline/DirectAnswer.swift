@@ -1,6 +1,5 @@
 import Foundation
 import LocalModels
-import Logging
 import Providers
 import Store
 
@@ -12,27 +11,29 @@ public struct DirectAnswer: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
+    private let meter: Meter
     private let cache: ResponseCache
-    private let logger: Logger
 
-    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, cache: ResponseCache, logger: Logger) {
+    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, cache: ResponseCache) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
+        self.meter = meter
         self.cache = cache
-        self.logger = logger
     }
 
     /// The whole reply.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled. What was used
     ///   until then is recorded in every case.
-    public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest) async throws -> ChatReply {
+    public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission) async throws -> ChatReply {
         let ledger = AttemptLedger()
         let router = snapshot.selection.map(router.with) ?? router
-        return try await recorded(snapshot, ledger) {
+        return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
-                try await router.complete(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                try await router.complete(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    gate: meter.gate(admission, prices: router.prices)
+                ) {
                     ledger.add($0, purpose: "answer")
                 }
             }
@@ -41,13 +42,15 @@ public struct DirectAnswer: Sendable {
 
     /// The same with each event as it arrives. The reply comes when the last event has been handed on.
     public func stream(
-        _ snapshot: MinionSnapshot, _ request: ChatRequest, onEvent: @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
     ) async throws -> ChatReply {
         let ledger = AttemptLedger()
         let router = snapshot.selection.map(router.with) ?? router
-        return try await recorded(snapshot, ledger) {
+        return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
-                let stream = router.chat(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread) {
+                let stream = router.chat(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    gate: meter.gate(admission, prices: router.prices)
+                ) {
                     ledger.add($0, purpose: "answer")
                 }
                 var collector = ReplyCollector()
@@ -64,7 +67,7 @@ public struct DirectAnswer: Sendable {
     /// The reply this request was given before, with its use on record; its events go to `onEvent` where it
     /// is streamed.
     func cached(
-        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, onEvent: @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
     ) async -> ChatReply? {
         let (at, start) = (Date(), ContinuousClock().now)
         guard var reply: ChatReply = await cache.find(entry) else { return nil }
@@ -72,11 +75,8 @@ public struct DirectAnswer: Sendable {
         reply.usage = TokenUsage(input: 0, output: 0)
         reply.attempts = []
         let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
-        do {
-            try await store.user(minion.userID).recordUsage([
-                .cacheHit(minion, answerID: nil, provider: reply.provider, model: reply.model, at: at, milliseconds: milliseconds)
-            ])
-        } catch { logger.error("cannot keep the usage of an answer: \(error)") }
+        meter.settle(
+            admission, [.cacheHit(minion, answerID: nil, provider: reply.provider, model: reply.model, at: at, milliseconds: milliseconds)])
         if question.stream {
             if !reply.reasoning.isEmpty { onEvent(.reasoning(reply.reasoning)) }
             if !reply.text.isEmpty { onEvent(.text(reply.text)) }
@@ -117,26 +117,11 @@ public struct DirectAnswer: Sendable {
             attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
     }
 
-    /// Runs `body` and keeps the usage of every attempt, however it ends.
-    private func recorded<T: Sendable>(_ snapshot: MinionSnapshot, _ ledger: AttemptLedger, _ body: () async throws -> T) async throws -> T {
-        do {
-            let value = try await body()
-            await keep(snapshot.minion, ledger)
-            return value
-        } catch {
-            await keep(snapshot.minion, ledger)
-            throw error
-        }
-    }
-
-    /// In a task of its own: a client that left has cancelled this one, and what it used must be counted
-    /// all the same.
-    private func keep(_ minion: Minion, _ ledger: AttemptLedger) async {
-        let records = ledger.records(minionID: minion.id, answerID: nil)
-        guard !records.isEmpty else { return }
-        let (store, logger) = (store, logger)
-        await Task {
-            do { try await store.user(minion.userID).recordUsage(records) } catch { logger.error("cannot keep the usage of an answer: \(error)") }
-        }.value
+    /// Runs `body` and settles what every attempt used, however it ends: before the reply does.
+    private func recorded<T: Sendable>(
+        _ snapshot: MinionSnapshot, _ ledger: AttemptLedger, _ admission: Admission, _ body: () async throws -> T
+    ) async throws -> T {
+        defer { meter.settle(admission, ledger.records(minionID: snapshot.minion.id, answerID: nil)) }
+        return try await body()
     }
 }

@@ -33,6 +33,7 @@ import Testing
         "GET /api/admin/usage", "GET /api/admin/provider-definitions", "POST /api/admin/provider-definitions",
         "GET /api/admin/provider-definitions/{definition_id}", "PUT /api/admin/provider-definitions/{definition_id}",
         "DELETE /api/admin/provider-definitions/{definition_id}",
+        "GET /api/admin/limits", "PUT /api/admin/limits", "GET /api/admin/users/{user_id}/limits", "PUT /api/admin/users/{user_id}/limits",
     ]
 
     /// Trap 14: an id that is known is not enough. Every route is tried by a second user with the first
@@ -65,14 +66,16 @@ import Testing
                     token: ann.token
                 ).json["id"] as? String)
 
+            let key = try await rows.providerKey("openai").id
             let ids = [
                 "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "answer_id": "ans_x",
-                "provider": try await rows.providerKey("openai").id, "definition_id": definition,
+                "provider": key, "key_id": key, "definition_id": definition,
             ]
             // The ids are real: their owner finds them.
             for path in [
                 "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x",
                 "provider-definitions/\(definition)",
+                "limits/minions/\(minion)", "limits/keys/\(key)",
             ] {
                 #expect(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token).status == 200, "\(path)")
             }

@@ -3,11 +3,18 @@ import Providers
 import Store
 import Synchronization
 
-/// Collects every upstream call of one answer, from whichever stage made it.
+/// Collects every upstream call of one answer, from whichever stage made it, and counts it.
 final class AttemptLedger: Sendable {
     private let entries = Mutex<[(attempt: Attempt, purpose: String)]>([])
 
-    func add(_ attempt: Attempt, purpose: String) { entries.withLock { $0.append((attempt, purpose)) } }
+    private let telemetry = RequestTelemetry.current
+
+    init() { telemetry?.answers() }
+
+    func add(_ attempt: Attempt, purpose: String) {
+        entries.withLock { $0.append((attempt, purpose)) }
+        telemetry?.observe(attempt, purpose: purpose)
+    }
 
     var attempts: [Attempt] { entries.withLock { $0.map(\.attempt) } }
 

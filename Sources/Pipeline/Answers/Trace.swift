@@ -78,6 +78,12 @@ public struct StageTiming: Sendable, Codable, Equatable {
     public var milliseconds: Double
     /// `ok`, `skipped` or `failed`.
     public var status: String
+
+    public init(stage: String, milliseconds: Double, status: String) {
+        self.stage = stage
+        self.milliseconds = milliseconds
+        self.status = status
+    }
 }
 
 /// A stage that did less than asked, why, and what that means for the answer.

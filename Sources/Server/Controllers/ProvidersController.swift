@@ -10,6 +10,7 @@ struct ProvidersController: Sendable {
     let store: Store
     let catalog: ProviderCatalog
     let addresses: AddressPolicy
+    let meter: Meter
 
     /// A provider, with what the user has stored for it.
     private struct Entry: Encodable {
@@ -111,11 +112,36 @@ struct ProvidersController: Sendable {
         let key = keys.isEmpty ? nil : try await rows.providerKey(named?.id ?? info.id)
         var opened: OpenedKey?
         if let key { opened = try await self.opened(key, info, rows) }
-        let result = await ConnectionTest(registry: selection.registry).test(
-            provider: info.id, endpoint: try ProviderEndpoint.endpoint(info, key: opened),
-            model: request.uri.queryParameters["model"].map(String.init))
+        let endpoint = try ProviderEndpoint.endpoint(info, key: opened)
+        let tests = ConnectionTest(registry: selection.registry)
+        guard let model = request.uri.queryParameters["model"].map(String.init) else {
+            let result = await tests.test(provider: info.id, endpoint: endpoint, model: nil)
+            if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
+            return .json(result)
+        }
+        // Asking a model costs, if little: it is let in and recorded like every other request.
+        let prices = meter.prices.adding(selection.prices)
+        let cost = prices.cost(provider: info.id, model: model, usage: TokenUsage(input: 8, output: 8))
+        let admission = try await meter.admit(user: context.owner, minion: nil, tokens: 16, cost: cost)
+        try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key?.id))
+        let began = Date()
+        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
+        meter.settle(admission, Self.records(result, provider: info.id, model: model, keyID: key?.id, at: began, prices: prices))
         if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
-        return .json(result)
+        return .json(result).adding(admission.headers)
+    }
+
+    private static func records(_ result: ConnectionTest.Result, provider: String, model: String, keyID: String?, at: Date, prices: PriceTable)
+        -> [UsageRecord]
+    {
+        guard let usage = result.usage else { return [] }
+        return [
+            UsageRecord(
+                minionID: nil, answerID: nil, keyID: keyID, purpose: "test", provider: provider, model: model, at: at, inputTokens: usage.input,
+                outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite, reasoningTokens: usage.reasoning,
+                isEstimate: usage.isEstimate, cost: prices.cost(provider: provider, model: model, usage: usage),
+                latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil, outcome: Attempt.ok)
+        ]
     }
 
     /// What `{provider}` names: a provider on offer, or one of the user's keys with its provider.

@@ -1,9 +1,11 @@
 import Hummingbird
+import Pipeline
 import Store
 
 /// `GET /api/users/{user_id}/usage`, and `GET /api/admin/usage` over everybody.
 struct UsageController: Sendable {
     let store: Store
+    let journal: UsageJournal
 
     private struct Body: Encodable {
         var summary: [UsageSummary]
@@ -18,6 +20,8 @@ struct UsageController: Sendable {
 
     /// Sums and single attempts; a report where one is asked for.
     @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
+        // Whoever looks sees the request that has just ended.
+        try await journal.flush()
         let rows = store.user(context.owner)
         let asked = try UsageQueryParameters(request, dimensions: UsageQuery.Dimension.allCases.filter { $0 != .user })
         if asked.format == .csv { return UsageCSV.response(try await rows.usageReport(asked.query)) }
@@ -29,6 +33,7 @@ struct UsageController: Sendable {
 
     @Sendable func overall(_ request: Request, context: AdminContext) async throws -> Response {
         let asked = try UsageQueryParameters(request, dimensions: UsageQuery.Dimension.allCases)
+        try await journal.flush()
         let report = try await store.usageReport(asked.query)
         return asked.format == .csv ? UsageCSV.response(report) : .json(["report": report])
     }

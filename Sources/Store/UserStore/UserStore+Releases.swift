@@ -77,23 +77,9 @@ extension UserStore {
         try await database.read { try AnswerRecord(row: row($0, "answers", id, what: "answer")) }
     }
 
+    /// Writes records past the journal.
     public func recordUsage(_ records: [UsageRecord]) async throws {
-        guard !records.isEmpty else { return }
-        try await database.write { connection in
-            for record in records {
-                try connection.query(
-                    """
-                    INSERT INTO usage_records (id, user_id, minion_id, answer_id, purpose, provider, model, at, input_tokens, output_tokens,
-                        cached_tokens, is_estimate, cost, latency_ms, first_token_ms, outcome, key_id, cache_write_tokens, reasoning_tokens)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-                    """,
-                    .text(record.id), user, SQLValue(record.minionID), SQLValue(record.answerID), .text(record.purpose), .text(record.provider),
-                    .text(record.model), SQLValue(record.at), SQLValue(record.inputTokens), SQLValue(record.outputTokens),
-                    SQLValue(record.cachedTokens), SQLValue(record.isEstimate), SQLValue(record.cost), .real(record.latencyMilliseconds),
-                    SQLValue(record.firstTokenMilliseconds), .text(record.outcome), SQLValue(record.keyID), SQLValue(record.cacheWriteTokens),
-                    SQLValue(record.reasoningTokens))
-            }
-        }
+        try await UsageWriter(database: database).insert(records.map { UsageEntry(user: userID, record: $0) })
     }
 
     /// Attempts, newest first.
