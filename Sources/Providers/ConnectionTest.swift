@@ -107,7 +107,7 @@ public struct ConnectionTest: Sendable {
             case .cutStream, .malformedReply: "The address answers, but not as this provider does; check the base URL."
             case .budget: "A limit on the key is reached; see GET /api/users/{user_id}/limits."
             case .invalidRequest, .unsupported: "The request is refused; check the base URL and the model's name."
-            case .circuitOpen, .busy, .budget: "It was not asked; try again later."
+            case .circuitOpen, .busy: "It was not asked; try again later."
             }
         let status = error.status.map { " (HTTP \($0))" } ?? ""
         return Result(

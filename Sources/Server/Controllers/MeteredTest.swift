@@ -26,12 +26,7 @@ struct MeteredTest: Sendable {
         let admission = try await meter.admit(
             user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)))
         let began = Date()
-        do {
-            try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key, price: price))
-        } catch {
-            meter.settle(admission, [])
-            throw error
-        }
+        try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key, price: price))
         let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
         let record = result.usage.map { usage in
             UsageRecord(
