@@ -87,7 +87,7 @@ public struct AnswerPipeline: Sendable {
     private func run(
         _ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
-        let entry = try await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
+        let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
@@ -204,7 +204,8 @@ public struct AnswerPipeline: Sendable {
         sampling.topP = sampling.topP ?? minion.sampling.topP
         sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? (isDirect ? nil : 512)
         sampling.seed = sampling.seed ?? minion.sampling.seed
-        let stream = router.chat(question.request(trace.prompt, sampling), routes: resolved.routes, spread: minion.spread,
+        let stream = router.chat(
+            question.request(trace.prompt, sampling), routes: resolved.routes, spread: minion.spread,
             gate: meter.gate(admission, prices: router.prices)
         ) {
             ledger.add($0, purpose: "answer")

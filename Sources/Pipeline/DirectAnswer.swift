@@ -31,7 +31,8 @@ public struct DirectAnswer: Sendable {
         let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
-                try await router.complete(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                try await router.complete(
+                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
                     gate: meter.gate(admission, prices: router.prices)
                 ) {
                     ledger.add($0, purpose: "answer")
@@ -48,7 +49,8 @@ public struct DirectAnswer: Sendable {
         let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
-                let stream = router.chat(prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                let stream = router.chat(
+                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
                     gate: meter.gate(admission, prices: router.prices)
                 ) {
                     ledger.add($0, purpose: "answer")

@@ -59,12 +59,15 @@ extension UserStore {
                 user, .text(hash), .text(minionID), SQLValue(releaseID), .text(body), SQLValue(bytes), SQLValue(now),
                 SQLValue(now.addingTimeInterval(bounds.lifetime.seconds)))
             try connection.query("DELETE FROM response_cache WHERE user_id = $1 AND expires_at <= $2", user, SQLValue(now))
+            let kept = try connection.query(
+                "SELECT COUNT(*) AS rows_kept, COALESCE(SUM(bytes), 0) AS bytes_kept FROM response_cache WHERE user_id = $1", user)[0]
+            guard try kept.int("rows_kept") > bounds.rows || kept.int("bytes_kept") > bounds.bytes else { return }
             try connection.query(
                 """
                 DELETE FROM response_cache WHERE user_id = $1 AND key_hash IN (
                     SELECT key_hash FROM (
-                        SELECT key_hash, SUM(bytes) OVER (ORDER BY created_at DESC, key_hash) AS running,
-                            ROW_NUMBER() OVER (ORDER BY created_at DESC, key_hash) AS place
+                        SELECT key_hash, SUM(bytes) OVER (ORDER BY created_at DESC, key_hash DESC) AS running,
+                            ROW_NUMBER() OVER (ORDER BY created_at DESC, key_hash DESC) AS place
                         FROM response_cache WHERE user_id = $1
                     ) AS ranked WHERE running > $2 OR place > $3)
                 """, user, SQLValue(bounds.bytes), SQLValue(bounds.rows))

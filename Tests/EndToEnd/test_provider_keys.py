@@ -91,6 +91,9 @@ def test_a_key_is_tried_as_it_is_saved_and_what_was_found_is_kept(somebody, shop
     assert body["test"]["ok"] and body["test"]["key_checked"] and [model["id"] for model in body["test"]["models"]] == ["big-model"]
     key, = somebody.get("providers/custom")["keys"]
     assert key["test_outcome"] == "ok" and key["tested_at"] and key["label"] == "default" and "test" not in somebody.get("providers/custom")
+    # What asking the model took is on record, at the price the key was given.
+    record, = somebody.get("usage")["items"]
+    assert (record["purpose"], record["model"], record["input_tokens"]) == ("test", "big-model", 1000)
     # A list that anybody may read proves nothing of the key.
     assert ok(save(somebody, shop, label="second"))["key"]["test_outcome"] == "unchecked"
 

@@ -303,7 +303,7 @@ import Testing
                 try await metered.meter.admit(user: rows.userID, minion: minion.id, tokens: 1, cost: 1),
                 [metered.record(minion: minion.id, key: key.id, cost: 1)])
             let again = metered.meterAgain(try metered.journalAgain())
-            key = try await rows.updateProviderKey("openai", key: "sk-another-one-9", baseURL: nil, isActive: true)
+            key = try await rows.updateProviderKey("openai", key: "sk-another-one-9", settings: key.settings)
             for meter in [metered.meter, again] {
                 #expect(try await meter.report(user: rows.userID, .key(key.id)).limits.first { $0.name == .costPerMonth }?.remaining == 0)
             }

@@ -12,6 +12,9 @@ import Testing
         "POST /api/users/{user_id}/minions/{minion_id}/ask": ("", #"{"question":"q"}"#, "requests_per_day"),
         "POST /v1/chat/completions": ("", #"{"model":"Wick","messages":[{"role":"user","content":"q"}]}"#, "requests_per_day"),
         "POST /api/users/{user_id}/providers/{provider}/test": ("?model=gpt-4o-mini", "", "requests_per_day"),
+        "POST /api/users/{user_id}/providers": (
+            "", #"{"provider":"openai","api_key":"sk-abcdefgh5678","label":"second","test_model":"gpt-4o-mini"}"#, "requests_per_day"
+        ),
         "POST /api/users/{user_id}/external-training/jobs": (
             "", #"{"minion_id":"{minion_id}","training_type":"lora_only","dataset_ids":["{dataset_id}"],"start":true}"#, "training_jobs_per_day"
         ),
@@ -20,7 +23,8 @@ import Testing
     ]
     private static let free: Set<String> = [
         "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout", "POST /api/users/{user_id}/minions",
-        "POST /api/users/{user_id}/minions/{minion_id}/token", "POST /api/users/{user_id}/providers",
+        "POST /api/users/{user_id}/minions/{minion_id}/token", "POST /api/users/{user_id}/provider-definitions",
+        "POST /api/admin/provider-definitions",
         "POST /api/users/{user_id}/external-training/jobs/{job_id}/stop",
         // Searched with the model on this machine.
         "POST /api/users/{user_id}/collections/{collection_id}/search",
@@ -38,7 +42,8 @@ import Testing
             let dataset = try await id("training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat)
             let job = try await id(
                 "external-training/jobs", #"{"minion_id":"\#(minion)","training_type":"lora_only","dataset_ids":["\#(dataset)"]}"#)
-            _ = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234"}"#, token: ann.token)
+            _ = try await server.send(
+                .post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234","test":false}"#, token: ann.token)
             let all = LimitName.allCases.map { "\"\($0.rawValue)\":0" }.joined(separator: ",")
             #expect(try await server.send(.put, "/api/admin/users/\(ann.id)/limits", "{\(all)}", token: root.token).status == 200)
             let ids = [

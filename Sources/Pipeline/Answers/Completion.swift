@@ -83,14 +83,16 @@ extension AnswerPipeline {
         // Nothing is looked up where the minion does not cache.
         let entry =
             minion.pipeline.cache == .off
-            ? nil : try await cache.entry(for: minion, question.asCacheKey, as: "reply", temperature: question.sampling.temperature)
+            ? nil : await cache.entry(for: minion, question.asCacheKey, as: "reply", temperature: question.sampling.temperature)
         if let entry, let reply = await direct.cached(snapshot, entry, question, admission, onEvent: onEvent) {
             var completion = Completion(reply)
             completion.isCached = true
             return completion
         }
         let request = question.request(question.messages, question.sampling)
-        let reply = question.stream ? try await direct.stream(snapshot, request, admission, onEvent: onEvent) : try await direct.complete(snapshot, request, admission)
+        let reply =
+            question.stream
+            ? try await direct.stream(snapshot, request, admission, onEvent: onEvent) : try await direct.complete(snapshot, request, admission)
         if let entry, reply.mayBeKept { await cache.keep(reply, at: entry) }
         return Completion(reply)
     }

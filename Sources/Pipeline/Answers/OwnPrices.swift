@@ -2,9 +2,9 @@ import Providers
 import Store
 
 /// What users say they pay, as prices.
-enum OwnPrices {
+public enum OwnPrices {
     /// The price of `model` among a key's own, found as in the price table: the most exact entry wins.
-    static func price(_ own: [ModelPrice], provider: String, model: String) -> Price? {
+    public static func price(_ own: [ModelPrice], provider: String, model: String) -> Price? {
         guard !own.isEmpty else { return nil }
         let prices = own.map {
             Price(

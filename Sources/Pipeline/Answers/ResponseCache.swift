@@ -35,13 +35,22 @@ public struct ResponseCache: Sendable {
     ///     whether they stream must be equal here.
     ///   - kind: what is kept there; a reply of another kind has another place.
     ///   - temperature: the request's own, where it has one.
-    /// - Returns: nil where the minion's setting keeps this request out of the cache.
-    public func entry(for minion: Minion, _ request: some Encodable, as kind: String, temperature: Double?) async throws -> Entry? {
+    /// - Returns: nil where the minion's setting keeps this request out of the cache, or the cache cannot be used.
+    public func entry(for minion: Minion, _ request: some Encodable, as kind: String, temperature: Double?) async -> Entry? {
         switch minion.pipeline.cache {
         case .off: return nil
         case .deterministic: guard (temperature ?? minion.sampling.temperature) == 0 else { return nil }
         case .always: break
         }
+        do {
+            return Entry(hash: try await hash(minion, request, kind), minion: minion)
+        } catch {
+            logger.warning("the response cache cannot be used: \(error)")
+            return nil
+        }
+    }
+
+    private func hash(_ minion: Minion, _ request: some Encodable, _ kind: String) async throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var state = minion
@@ -53,7 +62,7 @@ public struct ResponseCache: Sendable {
             withUnsafeBytes(of: UInt64(part.count).bigEndian) { hasher.update(bufferPointer: $0) }
             hasher.update(data: part)
         }
-        return Entry(hash: hasher.finalize().map { String(format: "%02x", $0) }.joined(), minion: minion)
+        return hasher.finalize().map { String(format: "%02x", $0) }.joined()
     }
 
     /// The reply kept there. A cache that cannot be read is a miss.

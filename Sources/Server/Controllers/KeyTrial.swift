@@ -13,17 +13,22 @@ struct KeyTrial: Sendable {
         var model: String?
     }
 
-    let registry: ProviderRegistry
+    let tests: MeteredTest
     /// For each of the trial's calls.
     static let timeLimit = Duration.seconds(10)
 
+    /// - Parameters:
+    ///   - id: of the stored key, where it is stored.
+    ///   - settings: as they are to be saved.
     /// - Returns: nil where no trial is wanted.
     /// - Throws: ``APIError`` 422 `key_refused` where the vendor refuses the key and that is not to be saved.
-    func run(_ info: ProviderInfo, key: String, baseURL: String?, _ options: Options) async throws -> ConnectionTest.Result? {
+    func run(_ info: ProviderInfo, key: String, id: String?, _ settings: ProviderKeySettings, _ options: Options) async throws -> ConnectionTest
+        .Result?
+    {
         guard options.isWanted else { return nil }
-        var endpoint = try ProviderEndpoint.endpoint(info, secret: key, baseURL: baseURL)
+        var endpoint = try ProviderEndpoint.endpoint(info, secret: key, baseURL: settings.baseURL)
         endpoint.totalTimeout = Self.timeLimit
-        let result = await ConnectionTest(registry: registry).test(provider: info.id, endpoint: endpoint, model: options.model)
+        let (result, _) = try await tests.run(info, endpoint, model: options.model, key: id, own: settings.prices)
         if Self.isRefused(result), !options.savesRefused {
             throw APIError(
                 status: .unprocessableContent, code: "key_refused", message: result.message,

@@ -68,7 +68,7 @@ struct ProvidersController: Sendable {
         if try await rows.providerKeys(provider).contains(where: { $0.label == read.settings.label }) {
             throw UserStore.labelTaken(read.settings.label, provider)
         }
-        let result = try await KeyTrial(registry: selection.registry).run(info, key: key, baseURL: read.settings.baseURL, read.options)
+        let result = try await KeyTrial(tests: tests(selection, context)).run(info, key: key, id: nil, read.settings, read.options)
         let stored = try await rows.createProviderKey(provider, key: key, settings: read.settings, test: result.map(KeyTest.init))
         try await store.audit.record(actor: context.caller.id, action: "provider_key.create", target: provider, detail: ["key": stored.id])
         return .json(entry(info, stored, try await rows.providerKeys(provider), result), status: .created)
@@ -88,7 +88,7 @@ struct ProvidersController: Sendable {
         // A change of label, weight or price says nothing new about the key.
         if key != nil || read.settings.baseURL != current.baseURL {
             let secret = if let key { key } else { try await opened(current, info, rows).key }
-            result = try await KeyTrial(registry: selection.registry).run(info, key: secret, baseURL: read.settings.baseURL, read.options)
+            result = try await KeyTrial(tests: tests(selection, context)).run(info, key: secret, id: current.id, read.settings, read.options)
         }
         let stored = try await rows.updateProviderKey(current.id, key: key, settings: read.settings, test: result.map(KeyTest.init))
         try await store.audit.record(actor: context.caller.id, action: "provider_key.update", target: info.id, detail: ["key": stored.id])
@@ -112,36 +112,15 @@ struct ProvidersController: Sendable {
         let key = keys.isEmpty ? nil : try await rows.providerKey(named?.id ?? info.id)
         var opened: OpenedKey?
         if let key { opened = try await self.opened(key, info, rows) }
-        let endpoint = try ProviderEndpoint.endpoint(info, key: opened)
-        let tests = ConnectionTest(registry: selection.registry)
-        guard let model = request.uri.queryParameters["model"].map(String.init) else {
-            let result = await tests.test(provider: info.id, endpoint: endpoint, model: nil)
-            if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
-            return .json(result)
-        }
-        // Asking a model costs, if little: it is let in and recorded like every other request.
-        let prices = meter.prices.adding(selection.prices)
-        let cost = prices.cost(provider: info.id, model: model, usage: TokenUsage(input: 8, output: 8))
-        let admission = try await meter.admit(user: context.owner, minion: nil, tokens: 16, cost: cost)
-        try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key?.id))
-        let began = Date()
-        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
-        meter.settle(admission, Self.records(result, provider: info.id, model: model, keyID: key?.id, at: began, prices: prices))
+        let (result, headers) = try await tests(selection, context).run(
+            info, try ProviderEndpoint.endpoint(info, key: opened), model: request.uri.queryParameters["model"].map(String.init), key: key?.id,
+            own: key?.prices ?? [])
         if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
-        return .json(result).adding(admission.headers)
+        return .json(result).adding(headers)
     }
 
-    private static func records(_ result: ConnectionTest.Result, provider: String, model: String, keyID: String?, at: Date, prices: PriceTable)
-        -> [UsageRecord]
-    {
-        guard let usage = result.usage else { return [] }
-        return [
-            UsageRecord(
-                minionID: nil, answerID: nil, keyID: keyID, purpose: "test", provider: provider, model: model, at: at, inputTokens: usage.input,
-                outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite, reasoningTokens: usage.reasoning,
-                isEstimate: usage.isEstimate, cost: prices.cost(provider: provider, model: model, usage: usage),
-                latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil, outcome: Attempt.ok)
-        ]
+    private func tests(_ selection: ProviderCatalog.Selection, _ context: OwnerContext) -> MeteredTest {
+        MeteredTest(selection: selection, meter: meter, user: context.owner)
     }
 
     /// What `{provider}` names: a provider on offer, or one of the user's keys with its provider.
