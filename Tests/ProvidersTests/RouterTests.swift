@@ -33,7 +33,7 @@ import Testing
         let a = ScriptedProvider("a", .answers("hello"))
         var asked = request
         asked.extra = ["top_k": 1, "kept": 2]
-        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])]) { reported.add($0) }
+        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])], onAttempt: { reported.add($0) })
         #expect(reply.text == "hello" && reply.model == "answered" && reply.provider == "a" && reply.finish == .stop)
         #expect(reply.usage == TokenUsage(input: 10, output: 5))
         #expect(a.requests.first?.model == "m" && a.requests.first?.extra == ["top_k": 5, "kept": 2])
@@ -149,7 +149,7 @@ import Testing
         // Anthropic opens with one output token; what arrived must be counted all the same.
         let a = ScriptedProvider("a", .init(events: [.usage(TokenUsage(input: 9, output: 1)), .text("12345678")], hangs: true))
         let reported = Box<Attempt>()
-        let stream = router(a, ScriptedProvider("b", .answers("b"))).chat(request, routes: [route("a"), route("b")]) { reported.add($0) }
+        let stream = router(a, ScriptedProvider("b", .answers("b"))).chat(request, routes: [route("a"), route("b")], onAttempt: { reported.add($0) })
         let seen = Box<ChatEvent>()
         let consumer = Task {
             for try await event in stream.events { seen.add(event) }
