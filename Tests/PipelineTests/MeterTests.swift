@@ -5,6 +5,11 @@ import Store
 import Synchronization
 import Testing
 
+private final class Tally: Sendable {
+    let spent = Mutex(0.0)
+    let refused = Mutex(0)
+}
+
 @Suite struct MeterTests {
     /// Admits, or says what was in the way.
     private func refusal(_ meter: Meter, _ user: String, minion: String? = nil, tokens: Int = 10, cost: Double? = 0.01) async throws -> LimitExceeded?
@@ -22,8 +27,7 @@ import Testing
             let minion = try await rows.createMinion(.sample())
             let budget = 0.505
             try await rows.setLimits(.having { $0.costPerDay = budget }, for: seed % 2 == 0 ? .user : .minion(minion.id))
-            let spent = Mutex(0.0)
-            let refused = Mutex(0)
+            let tally = Tally()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<200 {
                     group.addTask {
@@ -33,22 +37,24 @@ import Testing
                             await Task.yield()
                             let actual = estimate * Double(number % 3) / 2
                             metered.meter.settle(admission, [metered.record(minion: minion.id, cost: actual)])
-                            spent.withLock { $0 += actual }
-                        } catch is LimitExceeded { refused.withLock { $0 += 1 } }
+                            tally.spent.withLock { $0 += actual }
+                        } catch is LimitExceeded { tally.refused.withLock { $0 += 1 } }
                     }
                 }
                 try await group.waitForAll()
             }
-            #expect(spent.withLock { $0 } <= budget + 1e-9)
-            #expect(refused.withLock { $0 } > 0)
-            #expect(metered.meter.refusals["cost_per_day"] == refused.withLock { $0 })
+            let spent = tally.spent.withLock { $0 }
+            let refused = tally.refused.withLock { $0 }
+            #expect(spent <= budget + 1e-9)
+            #expect(refused > 0)
+            #expect(metered.meter.refusals["cost_per_day"] == refused)
             // What was reserved and not used is given back: all that is left can be asked for, and no more.
-            let left = budget - spent.withLock { $0 }
+            let left = budget - spent
             #expect(try await refusal(metered.meter, rows.userID, minion: minion.id, cost: left - 1e-6) == nil)
             #expect(try await refusal(metered.meter, rows.userID, minion: minion.id, cost: left + 1e-6)?.what == .costPerDay)
             let report = try await metered.meter.report(user: rows.userID, .minion(minion.id))
             let used = try #require(report.limits.first { $0.name == .costPerDay }?.used)
-            #expect(abs(used - spent.withLock { $0 }) < 1e-9)
+            #expect(abs(used - spent) < 1e-9)
         }
     }
 
