@@ -1,5 +1,5 @@
+import Foundation
 import LocalModels
-import Logging
 import Providers
 import Store
 
@@ -11,36 +11,50 @@ public struct DirectAnswer: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
-    private let logger: Logger
+    private let meter: Meter
+    private let cache: ResponseCache
 
-    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, logger: Logger) {
+    public init(store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, cache: ResponseCache) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
-        self.logger = logger
+        self.meter = meter
+        self.cache = cache
     }
 
     /// The whole reply.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled. What was used
     ///   until then is recorded in every case.
-    public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest) async throws -> ChatReply {
+    public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission) async throws -> ChatReply {
         let ledger = AttemptLedger()
-        return try await recorded(snapshot, ledger) {
-            try await withRoutes(snapshot) { routes in
-                try await router.complete(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+        let router = snapshot.selection.map(router.with) ?? router
+        return try await recorded(snapshot, ledger, admission) {
+            try await withRoutes(snapshot, router) { routes in
+                try await router.complete(
+                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    gate: meter.gate(admission, prices: router.prices)
+                ) {
+                    ledger.add($0, purpose: "answer")
+                }
             }
         }
     }
 
     /// The same with each event as it arrives. The reply comes when the last event has been handed on.
     public func stream(
-        _ snapshot: MinionSnapshot, _ request: ChatRequest, onEvent: @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
     ) async throws -> ChatReply {
         let ledger = AttemptLedger()
-        return try await recorded(snapshot, ledger) {
-            try await withRoutes(snapshot) { routes in
-                let stream = router.chat(prepared(snapshot.minion, request), routes: routes) { ledger.add($0, purpose: "answer") }
+        let router = snapshot.selection.map(router.with) ?? router
+        return try await recorded(snapshot, ledger, admission) {
+            try await withRoutes(snapshot, router) { routes in
+                let stream = router.chat(
+                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    gate: meter.gate(admission, prices: router.prices)
+                ) {
+                    ledger.add($0, purpose: "answer")
+                }
                 var collector = ReplyCollector()
                 for try await event in stream.events {
                     onEvent(event)
@@ -50,6 +64,30 @@ public struct DirectAnswer: Sendable {
                 return collector.reply(attempts: stream.attempts)
             }
         }
+    }
+
+    /// The reply this request was given before, with its use on record; its events go to `onEvent` where it
+    /// is streamed.
+    func cached(
+        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
+    ) async -> ChatReply? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard var reply: ChatReply = await cache.find(entry) else { return nil }
+        let minion = snapshot.minion
+        reply.usage = TokenUsage(input: 0, output: 0)
+        reply.attempts = []
+        let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
+        meter.settle(
+            admission, [.cacheHit(minion, answerID: nil, provider: reply.provider, model: reply.model, at: at, milliseconds: milliseconds)])
+        if question.stream {
+            if !reply.reasoning.isEmpty { onEvent(.reasoning(reply.reasoning)) }
+            if !reply.text.isEmpty { onEvent(.text(reply.text)) }
+            for (index, call) in reply.toolCalls.enumerated() {
+                onEvent(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+            }
+            onEvent(.finish(reply.finish))
+        }
+        return reply
     }
 
     /// The request as the model gets it: what the caller left open is the minion's.
@@ -63,7 +101,9 @@ public struct DirectAnswer: Sendable {
         return request
     }
 
-    private func withRoutes<T: Sendable>(_ snapshot: MinionSnapshot, _ body: @Sendable ([Route]) async throws -> T) async throws -> T {
+    private func withRoutes<T: Sendable>(
+        _ snapshot: MinionSnapshot, _ router: Router, _ body: @Sendable ([Route]) async throws -> T
+    ) async throws -> T {
         guard snapshot.needsLease else { return try await body(usable(snapshot.resolved, snapshot.minion)) }
         let (lease, _) = try await LocalLease.take(server, data, adapter: snapshot.adapter)
         defer { if let lease { Task { [server] in await server.release(lease) } } }
@@ -79,26 +119,11 @@ public struct DirectAnswer: Sendable {
             attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
     }
 
-    /// Runs `body` and keeps the usage of every attempt, however it ends.
-    private func recorded<T: Sendable>(_ snapshot: MinionSnapshot, _ ledger: AttemptLedger, _ body: () async throws -> T) async throws -> T {
-        do {
-            let value = try await body()
-            await keep(snapshot.minion, ledger)
-            return value
-        } catch {
-            await keep(snapshot.minion, ledger)
-            throw error
-        }
-    }
-
-    /// In a task of its own: a client that left has cancelled this one, and what it used must be counted
-    /// all the same.
-    private func keep(_ minion: Minion, _ ledger: AttemptLedger) async {
-        let records = ledger.records(minionID: minion.id, answerID: nil)
-        guard !records.isEmpty else { return }
-        let (store, logger) = (store, logger)
-        await Task {
-            do { try await store.user(minion.userID).recordUsage(records) } catch { logger.error("cannot keep the usage of an answer: \(error)") }
-        }.value
+    /// Runs `body` and settles what every attempt used, however it ends: before the reply does.
+    private func recorded<T: Sendable>(
+        _ snapshot: MinionSnapshot, _ ledger: AttemptLedger, _ admission: Admission, _ body: () async throws -> T
+    ) async throws -> T {
+        defer { meter.settle(admission, ledger.records(minionID: snapshot.minion.id, answerID: nil)) }
+        return try await body()
     }
 }

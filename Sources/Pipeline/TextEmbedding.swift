@@ -1,6 +1,5 @@
 import Foundation
 import Knowledge
-import Logging
 import Providers
 import Store
 
@@ -13,18 +12,16 @@ public struct TextEmbedding: Sendable {
         public var tokens: Int
     }
 
+    private let catalog: ProviderCatalog
     private let store: Store
-    private let registry: ProviderRegistry
-    private let prices: PriceTable
+    private let meter: Meter
     private let embedder: QueryEmbedder
-    private let logger: Logger
 
-    public init(store: Store, registry: ProviderRegistry, prices: PriceTable = .standard, embedder: QueryEmbedder, logger: Logger) {
+    public init(catalog: ProviderCatalog, store: Store, meter: Meter, embedder: QueryEmbedder) {
+        self.catalog = catalog
         self.store = store
-        self.registry = registry
-        self.prices = prices
+        self.meter = meter
         self.embedder = embedder
-        self.logger = logger
     }
 
     /// The models the minion's token may embed with.
@@ -32,49 +29,71 @@ public struct TextEmbedding: Sendable {
         [embedder.model] + (minion.pipeline.embeddingModel.map { [$0] } ?? []).filter { $0 != embedder.model }
     }
 
-    /// One vector per text, in order; the usage is recorded however it ends.
+    /// One vector per text, in order; what was used is counted however it ends.
     /// - Parameter model: one of ``models(_:)``. The local embedder's name is always the local embedder.
-    /// - Throws: ``ProviderError``, ``LocalModelError``.
-    public func embed(_ texts: [String], model: String, kind: EmbedRequest.Kind, for minion: Minion) async throws -> Reply {
+    /// - Returns: with the rate headers of the reply.
+    /// - Throws: ``LimitExceeded``, ``ProviderError``, ``LocalModelError``.
+    public func embed(
+        _ texts: [String], model: String, kind: EmbedRequest.Kind, for minion: Minion
+    ) async throws -> (Reply, headers: [(String, String)]) {
+        let estimate = texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
         if model == embedder.model {
-            let at = Date()
-            let engine = try await embedder.engine()
-            let batch = try await engine.embed(texts, kind: kind == .query ? .query : .passage)
-            let tokens = try await engine.tokenCounts(texts).reduce(0, +)
-            let width = batch.dimension
-            let vectors = (0..<batch.count).map { Array(batch.values[$0 * width..<($0 + 1) * width]) }
-            await record(minion, provider: "local", model: model, at: at, usage: TokenUsage(input: tokens, output: 0), outcome: Attempt.ok)
-            return Reply(vectors: vectors, tokens: tokens)
+            let admission = try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate, cost: 0)
+            return (try await embedLocally(texts, kind, minion, admission), admission.headers)
         }
-        guard let provider = registry[minion.provider] else {
+        let selection = try await catalog.selection(for: minion)
+        let prices = selection.map { meter.prices.adding($0.prices) } ?? meter.prices
+        guard let provider = (selection?.registry ?? catalog.standard)[minion.provider] else {
             throw ProviderError(.unsupported, provider: minion.provider, message: "there is no provider \"\(minion.provider)\"")
         }
-        let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
+        let choice = try await ProviderEndpoint.choose(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
+        let price =
+            OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model)
+            ?? prices.price(provider: minion.provider, model: model)
+        let admission = try await meter.admit(
+            user: minion.userID, minion: minion.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)))
+        try meter.gate(admission, prices: prices)(
+            Route(provider: minion.provider, model: model, endpoint: choice.endpoint, keyID: choice.key?.id, price: price))
         let at = Date()
         do {
-            let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: endpoint)
-            let usage =
-                reply.usage
-                ?? TokenUsage(input: texts.reduce(0) { $0 + UsageEstimate.tokens(characters: $1.count) }, output: 0, isEstimate: true)
-            await record(minion, provider: minion.provider, model: model, at: at, usage: usage, outcome: Attempt.ok)
-            return Reply(vectors: reply.vectors, tokens: usage.input)
+            let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: choice.endpoint)
+            let usage = reply.usage ?? TokenUsage(input: estimate, output: 0, isEstimate: true)
+            settle(
+                admission, provider: minion.provider, model: model, at: at, usage: usage, cost: price?.cost(usage), key: choice.key?.id,
+                outcome: Attempt.ok)
+            return (Reply(vectors: reply.vectors, tokens: usage.input), admission.headers)
         } catch {
             let outcome = (error as? ProviderError)?.kind.rawValue ?? Attempt.cancelled
-            await record(minion, provider: minion.provider, model: model, at: at, usage: nil, outcome: outcome)
+            settle(admission, provider: minion.provider, model: model, at: at, usage: nil, cost: nil, key: choice.key?.id, outcome: outcome)
             throw error
         }
     }
 
-    private func record(_ minion: Minion, provider: String, model: String, at: Date, usage: TokenUsage?, outcome: String) async {
-        let record = UsageRecord(
-            minionID: minion.id, answerID: nil, purpose: "embedding", provider: provider, model: model, at: at, inputTokens: usage?.input,
-            outputTokens: usage?.output, cachedTokens: usage?.cachedInput, isEstimate: usage?.isEstimate ?? false,
-            cost: usage.flatMap { prices.cost(provider: provider, model: model, usage: $0) },
-            latencyMilliseconds: Date().timeIntervalSince(at) * 1000, firstTokenMilliseconds: nil, outcome: outcome)
-        let (store, logger) = (store, logger)
-        // Of its own: a client that left has cancelled this task.
-        await Task {
-            do { try await store.user(minion.userID).recordUsage([record]) } catch { logger.error("cannot keep the usage of an embedding: \(error)") }
-        }.value
+    private func embedLocally(
+        _ texts: [String], _ kind: EmbedRequest.Kind, _ minion: Minion, _ admission: Admission
+    ) async throws -> Reply {
+        let at = Date()
+        let engine = try await embedder.engine()
+        let batch = try await engine.embed(texts, kind: kind == .query ? .query : .passage)
+        let usage = TokenUsage(input: try await engine.tokenCounts(texts).reduce(0, +), output: 0)
+        settle(
+            admission, provider: "local", model: embedder.model, at: at, usage: usage,
+            cost: meter.prices.cost(provider: "local", model: embedder.model, usage: usage), key: nil, outcome: Attempt.ok)
+        let width = batch.dimension
+        return Reply(vectors: (0..<batch.count).map { Array(batch.values[$0 * width..<($0 + 1) * width]) }, tokens: usage.input)
+    }
+
+    private func settle(
+        _ admission: Admission, provider: String, model: String, at: Date, usage: TokenUsage?, cost: Double?, key: String?, outcome: String
+    ) {
+        meter.settle(
+            admission,
+            [
+                UsageRecord(
+                    minionID: admission.minion, answerID: nil, keyID: key, purpose: "embedding", provider: provider, model: model, at: at,
+                    inputTokens: usage?.input, outputTokens: usage?.output, cachedTokens: usage?.cachedInput,
+                    isEstimate: usage?.isEstimate ?? false, cost: cost, latencyMilliseconds: Date().timeIntervalSince(at) * 1000,
+                    firstTokenMilliseconds: nil, outcome: outcome)
+            ])
     }
 }

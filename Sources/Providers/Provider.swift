@@ -15,6 +15,15 @@ public protocol Provider: Sendable {
     /// upstream connection.
     func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error>
 
+    /// A whole reply without a stream in between: `request.stream` is taken as false. What it is made
+    /// of is the same, and so are the errors. Cancelling the calling task closes the upstream connection.
+    func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent]
+
+    /// Names, in OpenAI's words, of the fields of `request` that this provider would leave out:
+    /// sampling hints only. What decides the kind of reply (tools, a response format) is never left
+    /// out; it is carried or refused with `.unsupported`. Pure.
+    func dropped(_ request: ChatRequest) -> [String]
+
     /// Model ids the endpoint offers, as the vendor lists them.
     func models(at endpoint: Endpoint) async throws -> [ModelInfo]
 
@@ -23,6 +32,16 @@ public protocol Provider: Sendable {
 }
 
 extension Provider {
+    public func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent] {
+        var events: [ChatEvent] = []
+        for try await event in chat(request.whole, at: endpoint) { events.append(event) }
+        // A cancelled stream may end without an error.
+        try Task.checkCancellation()
+        return events
+    }
+
+    public func dropped(_ request: ChatRequest) -> [String] { [] }
+
     public func models(at endpoint: Endpoint) async throws -> [ModelInfo] {
         throw ProviderError(.unsupported, provider: info.id, message: "\(info.name) does not list models here")
     }

@@ -15,13 +15,19 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
         case serverError = "server_error"
         case unsupported
         case noKey = "no_key"
+        /// Not sent: the endpoint has failed too often in a row.
+        case circuitOpen = "circuit_open"
+        /// Not sent: the key has as many calls under way as it may have.
+        case busy = "key_busy"
+        /// Not sent: a budget is spent.
+        case budget = "budget_exceeded"
     }
 
     public var kind: Kind
     public var provider: String
     public var status: Int?
     public var message: String
-    /// Seconds the vendor asked us to wait, where it did.
+    /// Seconds to wait: what the vendor asked for, or until an open circuit is probed.
     public var retryAfter: Double?
     /// The vendor's request id, for its support desk.
     public var requestID: String?
@@ -38,8 +44,8 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
     /// Whether the same call may succeed a little later.
     public var isRetryable: Bool {
         switch kind {
-        case .rateLimited, .overloaded, .timeout, .connection, .cutStream, .malformedReply, .serverError: true
-        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey: false
+        case .rateLimited, .overloaded, .timeout, .connection, .cutStream, .malformedReply, .serverError, .circuitOpen, .busy: true
+        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey, .budget: false
         }
     }
 

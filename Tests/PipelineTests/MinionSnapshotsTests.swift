@@ -32,7 +32,10 @@ import Testing
         let clock = Clock()
         try await body(
             Setup(
-                store: store, snapshots: MinionSnapshots(store: store, registry: .standard(), now: { clock.now }), clock: clock, rows: rows,
+                store: store,
+                snapshots: MinionSnapshots(
+                    store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()), now: { clock.now }),
+                clock: clock, rows: rows,
                 minion: minion, token: try await rows.regenerateMinionToken(minion.id)))
     }
 

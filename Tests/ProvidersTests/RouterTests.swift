@@ -19,6 +19,15 @@ import Testing
         Route(provider: provider, model: "m", endpoint: Endpoint(baseURL: "http://x"), extra: extra)
     }
 
+    /// Each in a group of its own.
+    private func fallbacks(_ routes: Route...) -> [Route] {
+        routes.enumerated().map { position, route in
+            var route = route
+            route.group = position
+            return route
+        }
+    }
+
     private func failure(_ router: Router, _ routes: [Route]) async -> RouterError? {
         do {
             _ = try await router.complete(request, routes: routes)
@@ -33,7 +42,7 @@ import Testing
         let a = ScriptedProvider("a", .answers("hello"))
         var asked = request
         asked.extra = ["top_k": 1, "kept": 2]
-        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])]) { reported.add($0) }
+        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])], onAttempt: { reported.add($0) })
         #expect(reply.text == "hello" && reply.model == "answered" && reply.provider == "a" && reply.finish == .stop)
         #expect(reply.usage == TokenUsage(input: 10, output: 5))
         #expect(a.requests.first?.model == "m" && a.requests.first?.extra == ["top_k": 5, "kept": 2])
@@ -83,7 +92,7 @@ import Testing
             let waits = Box<Double>()
             let a = ScriptedProvider("a", reply)
             let answer = try await router(a, ScriptedProvider("b", .answers("from b")), waits: waits).complete(
-                request, routes: [route("a"), route("b")])
+                request, routes: fallbacks(route("a"), route("b")))
             #expect(answer.text == "from b" && answer.provider == "b")
             #expect(a.requests.count == 1 && waits.values.isEmpty)
         }
@@ -92,23 +101,28 @@ import Testing
     @Test(arguments: [ProviderError.Kind.billing, .authentication, .invalidRequest, .permission, .notFound, .unsupported, .noKey])
     func whatRetryingCannotCureFallsOverAtOnce(kind: ProviderError.Kind) async throws {
         let a = ScriptedProvider("a", .fails(kind))
-        let reply = try await router(a, ScriptedProvider("b", .answers("from b"))).complete(request, routes: [route("a"), route("b")])
+        let reply = try await router(a, ScriptedProvider("b", .answers("from b"))).complete(request, routes: fallbacks(route("a"), route("b")))
         #expect(a.requests.count == 1)
         #expect(reply.text == "from b" && reply.attempts.map(\.outcome) == [kind.rawValue, "ok"])
     }
 
-    @Test func fallsOverBeforeTheFirstTokenWithoutATrace() async throws {
+    @Test("Trap 7: before the first token every failure falls over, and the client sees nothing of it")
+    func fallsOverBeforeTheFirstTokenWithoutATrace() async throws {
         let a = ScriptedProvider("a", .fails(.overloaded, after: [.model("a's model"), .usage(TokenUsage(input: 3, output: 1)), .text("")]))
-        let reply = try await router(a, ScriptedProvider("b", .answers("from b")), retries: 0).complete(request, routes: [route("a"), route("b")])
-        #expect(reply.text == "from b" && reply.model == "answered")
-        #expect(reply.attempts[0].usage == TokenUsage(input: 3, output: 1))
+        let stream = router(a, ScriptedProvider("b", .answers("from b")), retries: 0).chat(request, routes: fallbacks(route("a"), route("b")))
+        var seen: [ChatEvent] = []
+        for try await event in stream.events { seen.append(event) }
+        #expect(seen == [.model("answered"), .text("from b"), .usage(TokenUsage(input: 10, output: 5)), .finish(.stop)])
+        #expect(stream.attempts.map(\.outcome) == ["overloaded", "ok"])
+        #expect(stream.attempts[0].usage == TokenUsage(input: 3, output: 1))
     }
 
-    @Test func neverFallsOverAfterTheFirstToken() async {
+    @Test("Trap 7: after the first token has reached the client, nothing falls over")
+    func neverFallsOverAfterTheFirstToken() async {
         let b = ScriptedProvider("b", .answers("from b"))
         let a = ScriptedProvider("a", .fails(.overloaded, after: [.text("Hel")], status: 529))
         let seen = Box<ChatEvent>()
-        let stream = router(a, b).chat(request, routes: [route("a"), route("b")])
+        let stream = router(a, b).chat(request, routes: fallbacks(route("a"), route("b")))
         await #expect { for try await event in stream.events { seen.add(event) } } throws: { ($0 as? RouterError)?.last.kind == .overloaded }
         #expect(seen.values == [.text("Hel")])
         #expect(a.requests.count == 1 && b.requests.isEmpty)
@@ -116,9 +130,19 @@ import Testing
         #expect(stream.attempts[0].usage == TokenUsage(input: 2, output: 1, isEstimate: true))
     }
 
-    @Test func aStreamWithoutAFinishIsCut() async {
-        let error = await failure(router(ScriptedProvider("a", .init(events: [.text("Hel")]))), [route("a")])
-        #expect(error?.last.kind == .cutStream && error?.attempts.map(\.outcome) == ["cut_stream"])
+    @Test("Trap 6: a stream that ends without a finish reason is an error")
+    func aStreamWithoutAFinishIsCut() async {
+        let a = ScriptedProvider("a", .init(events: [.text("Hel")]))
+        let stream = router(a).chat(request, routes: [route("a")])
+        await #expect { for try await _ in stream.events {} } throws: { ($0 as? RouterError)?.last.kind == .cutStream }
+        #expect(stream.attempts.map(\.outcome) == ["cut_stream"] && a.requests.count == 1)
+    }
+
+    @Test func aWholeReplyThatWasCutIsAskedForAgain() async throws {
+        let a = ScriptedProvider("a", .init(events: [.text("Hel")]), .answers("Hello"))
+        let reply = try await router(a).complete(request, routes: [route("a")])
+        #expect(reply.text == "Hello" && reply.attempts.map(\.outcome) == ["cut_stream", "ok"])
+        #expect(reply.attempts[0].usage?.isEstimate == true)
     }
 
     @Test func missingUsageIsEstimatedAndMarked() async throws {
@@ -134,7 +158,7 @@ import Testing
 
     @Test func theErrorIsTheFirstRoutesMostTelling() async {
         let a = ScriptedProvider("a", .fails(.connection), .fails(.rateLimited), .fails(.connection))
-        let error = await failure(router(a, ScriptedProvider("b", .fails(.authentication))), [route("a"), route("b")])
+        let error = await failure(router(a, ScriptedProvider("b", .fails(.authentication))), fallbacks(route("a"), route("b")))
         #expect(error?.last.kind == .rateLimited)
         #expect(error?.attempts.map(\.outcome) == ["connection", "rate_limited", "connection", "authentication"])
     }
@@ -145,11 +169,12 @@ import Testing
         #expect(error?.last.kind == .unsupported && error?.attempts.count == 1)
     }
 
-    @Test func cancellationIsRecordedOnceAndReachesTheProvider() async throws {
+    @Test("Trap 8: a cancelled stream cancels the upstream call and is recorded once")
+    func cancellationIsRecordedOnceAndReachesTheProvider() async throws {
         // Anthropic opens with one output token; what arrived must be counted all the same.
         let a = ScriptedProvider("a", .init(events: [.usage(TokenUsage(input: 9, output: 1)), .text("12345678")], hangs: true))
         let reported = Box<Attempt>()
-        let stream = router(a, ScriptedProvider("b", .answers("b"))).chat(request, routes: [route("a"), route("b")]) { reported.add($0) }
+        let stream = router(a, ScriptedProvider("b", .answers("b"))).chat(request, routes: fallbacks(route("a"), route("b"))) { reported.add($0) }
         let seen = Box<ChatEvent>()
         let consumer = Task {
             for try await event in stream.events { seen.add(event) }
@@ -182,6 +207,20 @@ import Testing
         #expect(a.requests.count == 1)
     }
 
+    @Test("Trap 8: a cancelled whole call cancels the upstream call and is recorded as cancelled")
+    func aCancelledWholeCallIsRecorded() async throws {
+        let a = ScriptedProvider("a", .init(events: [.usage(TokenUsage(input: 9, output: 1)), .text("12345678")], hangs: true))
+        let reported = Box<Attempt>()
+        let (router, routes) = (router(a, ScriptedProvider("b", .answers("b"))), fallbacks(route("a"), route("b")))
+        let task = Task { [request] in try await router.complete(request, routes: routes) { reported.add($0) } }
+        while a.requests.isEmpty { await Task.yield() }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        while a.cancelled == 0 { await Task.yield() }
+        #expect(reported.values.map(\.outcome) == ["cancelled"] && reported.values.first?.usage?.isEstimate == true)
+        #expect(a.requests.count == 1 && router.health.callsUnderWay == 0)
+    }
+
     @Test func givingUpFromOutsideIsACancellationToo() async throws {
         let a = ScriptedProvider("a", .init(events: [.text("x")], hangs: true))
         let stream = router(a).chat(request, routes: [route("a")])
@@ -192,7 +231,8 @@ import Testing
         while a.cancelled == 0 { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    @Test func overloadInsideARealStreamFallsOverBeforeTheFirstToken() async throws {
+    @Test("Trap 7: an overload inside the stream falls over before the first token")
+    func overloadInsideARealStreamFallsOverBeforeTheFirstToken() async throws {
         let overloaded = """
             event: message_start
             data: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":3,"output_tokens":1}}}
@@ -211,10 +251,9 @@ import Testing
         let router = Router(registry: .standard(), retry: .never)
         let reply = try await router.complete(
             request,
-            routes: [
+            routes: fallbacks(
                 Route(provider: "anthropic", model: "m", endpoint: Endpoint(baseURL: first.url, key: Secret("key-0123456789"))),
-                Route(provider: "custom", model: "m", endpoint: Endpoint(baseURL: second.url)),
-            ])
+                Route(provider: "custom", model: "m", endpoint: Endpoint(baseURL: second.url))))
         #expect(reply.text == "Hello, wörld" && reply.provider == "custom")
         #expect(reply.attempts.map(\.outcome) == ["overloaded", "ok"])
     }

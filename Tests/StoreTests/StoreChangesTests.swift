@@ -22,7 +22,7 @@ import Testing
             try await counted("a changed minion") { _ = try await ann.updateMinion(minion.id, .sample("Beacon")) }
             try await counted("a token") { _ = try await ann.regenerateMinionToken(minion.id) }
             try await counted("a key") { _ = try await ann.createProviderKey("openai", key: "sk-abcdefghijkl", baseURL: nil) }
-            try await counted("a changed key") { _ = try await ann.updateProviderKey("openai", key: nil, baseURL: nil, isActive: false) }
+            try await counted("a changed key") { _ = try await ann.updateProviderKey("openai", key: nil, settings: .init(isActive: false)) }
             try await counted("a deleted key") { try await ann.deleteProviderKey("openai") }
             try await counted("a deleted minion") { _ = try await ann.deleteMinion(minion.id) }
             #expect(zip(others, untouched).contains { changes.version(of: $0) == $1 }, "other users' copies stay good")

@@ -3,7 +3,7 @@ import Knowledge
 import Providers
 
 /// What a minion is asked, and what of its settings this one question overrides.
-public struct Question: Sendable {
+public struct Question: Sendable, Encodable {
     /// The conversation; the last message is the user's question.
     public var messages: [ChatMessage]
     public var useDraft: Bool?
@@ -46,7 +46,7 @@ public struct Question: Sendable {
 }
 
 /// A finished answer.
-public struct Answer: Sendable, Encodable {
+public struct Answer: Sendable, Codable {
     public var id: String
     public var text: String
     public var citations: [Citation]
@@ -59,6 +59,8 @@ public struct Answer: Sendable, Encodable {
     public var reasoning = ""
     public var degraded: [Degradation]
     public var trace: Trace
+    /// True where it was given before and is given again.
+    public var cached: Bool?
 }
 
 /// `[number]` in the answer's text, and the passage it stands for.

@@ -10,6 +10,8 @@ public struct Completion: Sendable {
     public var usage: TokenUsage
     /// Present in full mode: citations and what was degraded.
     public var answer: Answer?
+    /// Whether it was given before and cost nothing now.
+    public var isCached = false
 
     init(_ reply: ChatReply) {
         text = reply.text
@@ -33,6 +35,7 @@ public struct Completion: Sendable {
             sum.isEstimate = sum.isEstimate || usage.isEstimate
         }
         self.answer = answer
+        isCached = answer.cached ?? false
     }
 
     /// Some vendors end a reply of tool calls as if it were a text.
@@ -42,21 +45,25 @@ public struct Completion: Sendable {
 }
 
 extension AnswerPipeline {
+    /// Lets the question in, see ``admit(_:_:selection:)``.
+    public func admit(_ snapshot: MinionSnapshot, _ question: Question) async throws -> Admission {
+        try await admit(snapshot.minion, question, selection: snapshot.selection)
+    }
+
     /// Answers in the minion's mode.
     /// - Parameters:
+    ///   - admission: of this very question.
     ///   - question: its `stream` says whether `onEvent` is called.
     ///   - onEvent: called with each event as it arrives.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled, which closes
     ///   the upstream connection.
     public func complete(
-        _ snapshot: MinionSnapshot, _ question: Question, onEvent: @escaping @Sendable (ChatEvent) -> Void = { _ in }
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void = { _ in }
     ) async throws -> Completion {
         if snapshot.minion.pipeline.mode == .direct {
-            let request = question.request(question.messages, question.sampling)
-            return Completion(
-                question.stream ? try await direct.stream(snapshot, request, onEvent: onEvent) : try await direct.complete(snapshot, request))
+            return try await completeDirectly(snapshot, question, admission, onEvent: onEvent)
         }
-        for try await event in ask(snapshot.minion, question) {
+        for try await event in ask(snapshot.minion, question, admission) {
             switch event {
             case .stage: break
             case .text(let text): onEvent(.text(text))
@@ -67,5 +74,26 @@ extension AnswerPipeline {
             }
         }
         throw CancellationError()
+    }
+
+    private func completeDirectly(
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void
+    ) async throws -> Completion {
+        let minion = snapshot.minion
+        // Nothing is looked up where the minion does not cache.
+        let entry =
+            minion.pipeline.cache == .off
+            ? nil : await cache.entry(for: minion, question.asCacheKey, as: "reply", temperature: question.sampling.temperature)
+        if let entry, let reply = await direct.cached(snapshot, entry, question, admission, onEvent: onEvent) {
+            var completion = Completion(reply)
+            completion.isCached = true
+            return completion
+        }
+        let request = question.request(question.messages, question.sampling)
+        let reply =
+            question.stream
+            ? try await direct.stream(snapshot, request, admission, onEvent: onEvent) : try await direct.complete(snapshot, request, admission)
+        if let entry, reply.mayBeKept { await cache.keep(reply, at: entry) }
+        return Completion(reply)
     }
 }

@@ -28,14 +28,14 @@ public final class MinionSnapshots: Sendable {
     }
 
     private let store: Store
-    private let registry: ProviderRegistry
+    private let catalog: ProviderCatalog
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<State>
 
     /// - Parameter now: the clock, for tests.
-    public init(store: Store, registry: ProviderRegistry, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+    public init(store: Store, catalog: ProviderCatalog, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
         self.store = store
-        self.registry = registry
+        self.catalog = catalog
         self.now = now
         state = Mutex(State(swept: now()))
         store.changes.observe { [weak self] user in self?.drop(user) }
@@ -62,11 +62,13 @@ public final class MinionSnapshots: Sendable {
         var adapter: Adapter?
         if let id = minion.releaseID, let adapterID = try await rows.release(id).adapterID { adapter = try await rows.adapter(adapterID) }
         let providers = [minion.provider] + minion.fallbacks.map(\.provider)
+        let selection = try await catalog.selection(for: minion)
+        let registry = selection?.registry ?? catalog.standard
         let needsLease = providers.contains { registry[$0]?.info.isManaged ?? false }
         let resolved =
             needsLease
             ? RouteResolver.Resolved() : try await RouteResolver(store: store, registry: registry).resolve(minion, lease: nil, scale: 1)
-        return MinionSnapshot(minion: minion, adapter: adapter, resolved: resolved, needsLease: needsLease)
+        return MinionSnapshot(minion: minion, adapter: adapter, resolved: resolved, selection: selection, needsLease: needsLease)
     }
 
     private func usable(_ hash: String, _ now: ContinuousClock.Instant) -> MinionSnapshot? {

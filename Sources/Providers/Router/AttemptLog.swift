@@ -4,9 +4,24 @@ import Synchronization
 /// The attempts of one routed call. Each is reported exactly once, in order, whoever ends it: the
 /// routing task, or the caller by cancelling. After `close`, nothing is added any more.
 final class AttemptLog: Sendable {
+    /// What is known of an attempt before it is sent.
+    struct Plan: Sendable {
+        var route: Route
+        var index: Int
+        var retry: Int
+        var dropped: [String] = []
+
+        /// - Parameter error: why nothing was sent, where nothing was.
+        fileprivate func attempt(startedAt: Date, milliseconds: Double, unsent error: ProviderError? = nil) -> Attempt {
+            Attempt(
+                provider: route.provider, model: route.model, startedAt: startedAt, outcome: error?.kind.rawValue ?? "", status: error?.status,
+                message: error?.message, milliseconds: milliseconds, keyID: route.keyID, route: index, retry: retry, dropped: dropped,
+                wasSent: error == nil)
+        }
+    }
+
     private struct Open {
-        var provider: String
-        var model: String
+        var plan: Plan
         var startedAt: Date
         var clock: ContinuousClock.Instant
         var firstToken: Duration?
@@ -30,22 +45,28 @@ final class AttemptLog: Sendable {
 
     var attempts: [Attempt] { state.withLock { $0.attempts } }
 
+    /// Milliseconds, of the attempt that ended last.
+    var lastFirstToken: Double? { state.withLock { $0.attempts.last?.firstTokenMilliseconds } }
+
     /// False once the caller has gone; then no upstream call may begin.
-    func begin(_ route: Route, _ request: ChatRequest) -> Bool {
-        let meter = AttemptMeter(request)
-        return state.withLock { state in
+    func begin(_ plan: Plan, _ request: ChatRequest) -> Bool {
+        state.withLock { state in
             guard !state.isClosed else { return false }
-            state.open = Open(provider: route.provider, model: route.model, startedAt: Date(), clock: .now, meter: meter)
+            state.open = Open(plan: plan, startedAt: Date(), clock: .now, meter: AttemptMeter(request))
             return true
         }
     }
 
-    func add(_ event: ChatEvent) {
+    func add(_ event: ChatEvent) { add(CollectionOfOne(event)) }
+
+    func add(_ events: some Sequence<ChatEvent>) {
         state.withLock { state in
             guard var open = state.open else { return }
             state.open = nil  // The meter is held once while it is written to.
-            open.meter.add(event)
-            if open.firstToken == nil, event.isToken { open.firstToken = open.clock.duration(to: .now) }
+            for event in events {
+                open.meter.add(event)
+                if open.firstToken == nil, event.isToken { open.firstToken = open.clock.duration(to: .now) }
+            }
             state.open = open
         }
     }
@@ -61,10 +82,22 @@ final class AttemptLog: Sendable {
             attempt.outcome = error.kind.rawValue
             attempt.status = error.status
             attempt.message = error.message
+            attempt.wasSent = error.wasSent
             // A refusal costs nothing; work that broke off does.
             let worked = meter.hasEvents || error.kind == .timeout || error.kind == .cutStream
             attempt.usage = worked ? meter.unfinished : nil
         }
+    }
+
+    /// A call that was not made after all.
+    func skip(_ plan: Plan, _ error: ProviderError) {
+        let skipped: Attempt? = state.withLock { state in
+            guard !state.isClosed else { return nil }
+            let attempt = plan.attempt(startedAt: Date(), milliseconds: 0, unsent: error)
+            state.attempts.append(attempt)
+            return attempt
+        }
+        if let skipped { report?(skipped) }
     }
 
     /// The caller has gone: ends the open attempt, if there is one, and lets no other begin.
@@ -80,11 +113,12 @@ final class AttemptLog: Sendable {
             if closing { state.isClosed = true }
             guard let open = state.open else { return nil }
             state.open = nil
-            var attempt = Attempt(
-                provider: open.provider, model: open.model, startedAt: open.startedAt, outcome: "",
-                milliseconds: open.clock.duration(to: .now).milliseconds, firstTokenMilliseconds: open.firstToken?.milliseconds)
+            var attempt = open.plan.attempt(startedAt: open.startedAt, milliseconds: open.clock.duration(to: .now).milliseconds)
+            attempt.firstTokenMilliseconds = open.firstToken?.milliseconds
             fill(&attempt, open.meter)
-            attempt.cost = attempt.usage.flatMap { prices.cost(provider: open.provider, model: open.model, usage: $0) }
+            attempt.cost = attempt.usage.flatMap { usage in
+                open.plan.route.price?.cost(usage) ?? prices.cost(provider: attempt.provider, model: attempt.model, usage: usage)
+            }
             state.attempts.append(attempt)
             return attempt
         }
@@ -95,4 +129,15 @@ final class AttemptLog: Sendable {
 extension Duration {
     /// As a decimal number, with a microsecond's precision and better.
     var milliseconds: Double { Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15 }
+}
+
+extension ProviderError {
+    /// False for what was refused here, before anything was sent.
+    var wasSent: Bool {
+        switch kind {
+        case .circuitOpen, .busy, .budget, .noKey: false
+        case .unsupported, .permission, .invalidRequest: status != nil
+        default: true
+        }
+    }
 }

@@ -1,17 +1,17 @@
 /// What one attempt has used so far. Pure: fed the events, asked for the usage at the end.
 struct AttemptMeter: Sendable {
-    private let inputEstimate: Int
+    private let request: ChatRequest
     private var seen: TokenUsage?
-    private var characters = 0
+    private var bytes = 0
     private(set) var hasEvents = false
 
-    init(_ request: ChatRequest) { inputEstimate = UsageEstimate.input(request) }
+    init(_ request: ChatRequest) { self.request = request }
 
     mutating func add(_ event: ChatEvent) {
         hasEvents = true
         switch event {
-        case .text(let text), .reasoning(let text): characters += text.count
-        case .toolCall(_, _, let name, let arguments): characters += (name?.count ?? 0) + arguments.count
+        case .text(let text), .reasoning(let text): bytes += text.utf8.count
+        case .toolCall(_, _, let name, let arguments): bytes += (name?.utf8.count ?? 0) + arguments.utf8.count
         case .usage(let usage): seen = usage
         case .model, .finish: break
         }
@@ -25,7 +25,7 @@ struct AttemptMeter: Sendable {
     /// opens with 1) would otherwise let an aborted reply ride free.
     var unfinished: TokenUsage {
         guard var usage = seen else { return estimate }
-        let output = UsageEstimate.tokens(characters: characters)
+        let output = UsageEstimate.tokens(bytes: bytes)
         if usage.output < output {
             usage.output = output
             usage.isEstimate = true
@@ -34,6 +34,6 @@ struct AttemptMeter: Sendable {
     }
 
     private var estimate: TokenUsage {
-        TokenUsage(input: inputEstimate, output: UsageEstimate.tokens(characters: characters), isEstimate: true)
+        TokenUsage(input: UsageEstimate.input(request), output: UsageEstimate.tokens(bytes: bytes), isEstimate: true)
     }
 }

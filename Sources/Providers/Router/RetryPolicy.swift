@@ -1,9 +1,9 @@
 import Foundation
 
-/// When the same route is asked again, and after how long. Clock and dice are members, so that
-/// tests neither sleep nor gamble.
+/// When a route is asked again, and after how long. Clock and dice are members, so that tests neither
+/// sleep nor gamble.
 public struct RetryPolicy: Sendable {
-    /// Calls beyond the first, per route.
+    /// Waits followed by another call, per group of routes: beyond the one call each of them gets at once.
     public var retries: Int
     /// The first wait is drawn from 0 to this; each further one from twice as much.
     public var base: Duration
@@ -13,7 +13,7 @@ public struct RetryPolicy: Sendable {
     public var patience: Double
     /// Waits.
     public var sleep: @Sendable (Duration) async throws -> Void
-    /// From 0 up to but not including 1.
+    /// From 0 up to but not including 1; for waits and for the spread over routes.
     public var random: @Sendable () -> Double
 
     public init(
@@ -32,7 +32,7 @@ public struct RetryPolicy: Sendable {
     /// Two retries with exponential backoff and full jitter from 0.25 s
     /// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     public static let standard = RetryPolicy()
-    /// One call per route.
+    /// One call per route, no waits.
     public static let never = RetryPolicy(retries: 0)
 
     /// How long to wait before the next call on this route; `nil` to give the route up.
@@ -41,7 +41,7 @@ public struct RetryPolicy: Sendable {
     /// answered by our own backoff, so no wait exceeds a minute.
     /// - Parameters:
     ///   - retry: 1 for the first retry.
-    ///   - hasFallback: whether another route is left; then neither a timeout nor a long wish is
+    ///   - hasFallback: whether another group of routes is left; then neither a timeout nor a long wish is
     ///     worth the caller's time.
     public func wait(after error: ProviderError, retry: Int, hasFallback: Bool) -> Duration? {
         guard error.isRetryable, retry <= retries else { return nil }

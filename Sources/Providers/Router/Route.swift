@@ -6,12 +6,30 @@ public struct Route: Sendable {
     public var endpoint: Endpoint
     /// Fields only this endpoint understands; they go over the request's own `extra`.
     public var extra: [String: JSONValue]
+    /// The stored key the endpoint has, by id; never the key itself.
+    public var keyID: String?
+    /// Share of the requests among the routes of the same group.
+    public var weight: Double
+    /// Routes of one group are alternatives to spread over; the groups in order are fallbacks.
+    public var group: Int
+    /// Most requests under way along this route at any time.
+    public var maxConcurrent: Int?
+    /// What the route's tokens cost, in place of the price table.
+    public var price: Price?
 
-    public init(provider: String, model: String, endpoint: Endpoint, extra: [String: JSONValue] = [:]) {
+    public init(
+        provider: String, model: String, endpoint: Endpoint, extra: [String: JSONValue] = [:], keyID: String? = nil, weight: Double = 1,
+        group: Int = 0, maxConcurrent: Int? = nil, price: Price? = nil
+    ) {
         self.provider = provider
         self.model = model
         self.endpoint = endpoint
         self.extra = extra
+        self.keyID = keyID
+        self.weight = weight
+        self.group = group
+        self.maxConcurrent = maxConcurrent
+        self.price = price
     }
 
     /// `request` as it goes along this route.

@@ -1,33 +1,52 @@
 /// Sends a request along the first route that answers.
 ///
-/// A route is retried as the ``RetryPolicy`` says; then, and for every failure that retrying cannot
-/// cure, the next route is tried. All this happens only before the first token has reached the
-/// caller: after it a failure is the reply's end, since a second model cannot finish the first
-/// one's sentence.
+/// The routes of a group are alternatives: a ``Spread`` chooses their order, and when one fails another
+/// is asked at once. When all have failed they are asked again after a wait, as the ``RetryPolicy``
+/// says; then, and for every failure that retrying cannot cure, comes the next group. All this happens
+/// only before the first token has reached the caller: after it a failure is the reply's end, since a
+/// second model cannot finish the first one's sentence.
+///
+/// Routes whose circuit is open are passed over, see ``RouterHealth``.
 public struct Router: Sendable {
     public let registry: ProviderRegistry
     public let prices: PriceTable
     public let retry: RetryPolicy
+    public let timeouts: Timeouts
+    /// Shared by all routers that use the same keys and endpoints.
+    public let health: RouterHealth
 
-    public init(registry: ProviderRegistry, prices: PriceTable = .standard, retry: RetryPolicy = .standard) {
+    public init(
+        registry: ProviderRegistry, prices: PriceTable = .standard, retry: RetryPolicy = .standard, timeouts: Timeouts = .standard,
+        health: RouterHealth = RouterHealth()
+    ) {
         self.registry = registry
         self.prices = prices
         self.retry = retry
+        self.timeouts = timeouts
+        self.health = health
     }
 
     /// Starts the call at once.
     /// - Parameters:
     ///   - request: its `model` is replaced by each route's.
+    ///   - spread: the order within a group.
+    ///   - gate: may refuse each upstream call.
     ///   - onAttempt: called exactly once per upstream call when it has ended, also when it was cut
-    ///     or cancelled; before ``RoutedStream/events`` ends. Must not block.
+    ///     or cancelled, and for each that was not made after all; before ``RoutedStream/events`` ends.
+    ///     Must not block.
     public func chat(
-        _ request: ChatRequest, routes: [Route], onAttempt: (@Sendable (Attempt) -> Void)? = nil
+        _ request: ChatRequest, routes: [Route], spread: Spread = .weighted, gate: AttemptGate?,
+        onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) -> RoutedStream {
         let log = AttemptLog(prices: prices, report: onAttempt)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: ChatEvent.self)
+        let walk = RouteWalk(
+            router: self, request: request, routes: routes, spread: spread, gate: gate, log: log, isStreamed: request.stream)
         let task = Task {
             do {
-                try await run(request, routes: routes, log: log, into: continuation)
+                try await walk.run { provider, request, route, ticket in
+                    try await pump(provider.chat(request, at: route.endpoint), route, ticket, log, into: continuation)
+                }
                 continuation.finish()
             } catch {
                 log.close()
@@ -43,62 +62,57 @@ public struct Router: Sendable {
         return RoutedStream(events: events, log: log, task: task)
     }
 
-    /// The whole reply.
+    /// The whole reply, without a stream or a task of its own in between.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled.
     public func complete(
-        _ request: ChatRequest, routes: [Route], onAttempt: (@Sendable (Attempt) -> Void)? = nil
+        _ request: ChatRequest, routes: [Route], spread: Spread = .weighted, gate: AttemptGate?,
+        onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) async throws -> ChatReply {
-        let stream = chat(request, routes: routes, onAttempt: onAttempt)
-        var collector = ReplyCollector()
-        for try await event in stream.events { collector.add(event) }
-        try Task.checkCancellation()
-        return collector.reply(attempts: stream.attempts)
-    }
-
-    private typealias Client = AsyncThrowingStream<ChatEvent, any Error>.Continuation
-
-    private func run(_ request: ChatRequest, routes: [Route], log: AttemptLog, into client: Client) async throws {
-        var firstRouteErrors: [ProviderError] = []
-        for (position, route) in routes.enumerated() {
-            let hasFallback = position < routes.count - 1
-            var retries = 0
-            while true {
-                let result = try await attempt(route.apply(to: request), route, log: log, into: client)
-                guard case .failed(let error, let reachedClient) = result else { return }
-                if reachedClient { throw RouterError(attempts: log.attempts, last: error) }
-                if position == 0 { firstRouteErrors.append(error) }
-                retries += 1
-                guard let wait = retry.wait(after: error, retry: retries, hasFallback: hasFallback) else { break }
-                try await retry.sleep(wait)
+        let log = AttemptLog(prices: prices, report: onAttempt)
+        var request = request
+        request.stream = false
+        let walk = RouteWalk(router: self, request: request, routes: routes, spread: spread, gate: gate, log: log, isStreamed: false)
+        let events = try await withTaskCancellationHandler {
+            do {
+                return try await walk.run { provider, request, route, _ in
+                    let events = try await provider.reply(request, at: route.endpoint)
+                    log.add(events)
+                    try Task.checkCancellation()
+                    guard events.contains(where: \.isFinish) else { throw ProviderError.unfinished(route.provider) }
+                    log.succeed()
+                    return events
+                }
+            } catch {
+                log.close()
+                throw error
             }
+        } onCancel: {
+            // Synchronous: what the caller gave up is on record before anything else of it ends.
+            log.close()
         }
-        let none = ProviderError(.invalidRequest, provider: "router", message: "there is no model to ask: the list of routes is empty")
-        throw RouterError(attempts: log.attempts, last: RouterError.mostTelling(firstRouteErrors) ?? none)
+        try Task.checkCancellation()
+        var collector = ReplyCollector()
+        for event in events { collector.add(event) }
+        return collector.reply(attempts: log.attempts)
     }
 
-    private enum Result {
-        case answered
-        case failed(ProviderError, reachedClient: Bool)
-    }
-
-    /// One upstream call. What arrives before the first token is held back: it is the caller's only
-    /// if the attempt succeeds.
-    private func attempt(_ request: ChatRequest, _ route: Route, log: AttemptLog, into client: Client) async throws -> Result {
-        guard log.begin(route, request) else { throw CancellationError() }
+    /// What arrives before the first token is held back: it is the caller's only if the attempt succeeds.
+    private func pump(
+        _ events: AsyncThrowingStream<ChatEvent, any Error>, _ route: Route, _ ticket: RouterHealth.Ticket, _ log: AttemptLog,
+        into client: AsyncThrowingStream<ChatEvent, any Error>.Continuation
+    ) async throws {
         var held: [ChatEvent] = []
         var reachedClient = false
         var finished = false
         do {
-            guard let provider = registry[route.provider] else {
-                throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider called \(route.provider)")
-            }
-            for try await event in provider.chat(request, at: route.endpoint) {
+            for try await event in events {
                 log.add(event)
-                if case .finish = event { finished = true }
+                if event.isFinish { finished = true }
                 if !reachedClient {
                     held.append(event)
                     guard event.isToken || finished else { continue }
                     reachedClient = true
+                    health.answered(ticket)
                     if finished { break }
                     for event in held { client.yield(event) }
                     held = []
@@ -108,20 +122,23 @@ public struct Router: Sendable {
                 }
             }
             try Task.checkCancellation()
-            guard finished else {
-                throw ProviderError(.cutStream, provider: route.provider, message: "the reply ended without a finish reason")
-            }
-            // On record before the caller sees the end.
-            log.succeed()
-            for event in held { client.yield(event) }
-            return .answered
+            guard finished else { throw ProviderError.unfinished(route.provider) }
         } catch {
-            if error is CancellationError || Task.isCancelled { throw CancellationError() }
-            let error =
-                error as? ProviderError
-                ?? ProviderError(.serverError, provider: route.provider, message: Redaction.redact("\(error)", key: route.endpoint.key))
-            log.fail(error)
-            return .failed(error, reachedClient: reachedClient)
+            guard reachedClient, !(error is CancellationError), !Task.isCancelled else { throw error }
+            throw RouteWalk.Broken(error: ProviderError(error, route))
         }
+        // On record before the caller sees the end.
+        log.succeed()
+        for event in held { client.yield(event) }
+    }
+}
+
+extension ChatEvent {
+    fileprivate var isFinish: Bool { if case .finish = self { true } else { false } }
+}
+
+extension ProviderError {
+    fileprivate static func unfinished(_ provider: String) -> ProviderError {
+        ProviderError(.cutStream, provider: provider, message: "the reply ended without a finish reason")
     }
 }

@@ -3,27 +3,59 @@ import Foundation
 /// Which addresses a user's base URL may lead to. Without it, a base URL is a way into the
 /// operator's network and to the cloud's metadata service.
 ///
-/// Names are resolved at every request. A plain `http` request is then sent to the very address
-/// that was checked; an `https` one is resolved again by the client, where the certificate ties the
-/// name to its owner.
+/// Names are resolved at every request, for what a name stood for a moment ago proves nothing (DNS
+/// rebinding). A plain `http` request is then sent to the very address that was checked. An `https` one
+/// is resolved again by the HTTP client, which has no resolver of ours; there the certificate ties the
+/// name to its owner, and ``HTTPTransport`` checks the address of each new connection before anything
+/// is sent on it, so that the most a rebinding name obtains is a TLS handshake.
 public struct AddressPolicy: Sendable {
     /// Resolves a host to IPv4 (4 bytes) or IPv6 (16 bytes) addresses.
     public typealias Resolver = @Sendable (_ host: String) async throws -> [[UInt8]]
 
-    enum Reach: Sendable { case unrestricted, publicOnly, publicAndPrivate }
-    let reach: Reach
+    enum Reach: Sendable, Hashable { case unrestricted, publicOnly, publicAndPrivate }
+
+    /// The rules without the resolver.
+    struct Rules: Sendable, Hashable {
+        var reach: Reach
+        var allowed: [AddressBlock] = []
+
+        func allows(_ address: [UInt8]) -> Bool {
+            if reach == .unrestricted { return true }
+            let range = AddressRange(address)
+            if range == .global || (range == .private && reach == .publicAndPrivate) { return true }
+            let inner = AddressRange.unwrapped(address)
+            // A wide block does not open what lies in it by accident: metadata must be named.
+            let forbidden = range == .forbidden ? AddressRange.forbiddenBlock(inner) : nil
+            return allowed.contains { ($0.contains(inner) || $0.contains(address)) && (forbidden?.contains($0) ?? (range != .forbidden)) }
+        }
+    }
+
+    let rules: Rules
     let resolve: Resolver
+    private let targets: TargetCache
+
+    init(_ rules: Rules, resolve: @escaping Resolver) {
+        self.rules = rules
+        self.resolve = resolve
+        targets = TargetCache(rules)
+    }
 
     /// No check: for endpoints that only the operator sets.
-    public static let unrestricted = AddressPolicy(reach: .unrestricted, resolve: SystemResolver.addresses)
+    public static let unrestricted = AddressPolicy(Rules(reach: .unrestricted), resolve: SystemResolver.addresses)
     /// Addresses of the public internet only.
     public static let publicOnly = publicOnly(resolve: SystemResolver.addresses)
     /// Loopback and private ranges too; link-local addresses, where clouds put their metadata, never.
-    public static let publicAndPrivate = AddressPolicy(reach: .publicAndPrivate, resolve: SystemResolver.addresses)
+    public static let publicAndPrivate = AddressPolicy(Rules(reach: .publicAndPrivate), resolve: SystemResolver.addresses)
 
     /// ``publicOnly`` with another resolver, for tests.
     public static func publicOnly(resolve: @escaping Resolver) -> AddressPolicy {
-        AddressPolicy(reach: .publicOnly, resolve: resolve)
+        AddressPolicy(Rules(reach: .publicOnly), resolve: resolve)
+    }
+
+    /// This policy with further blocks. Addresses of metadata services, link-local, multicast and
+    /// reserved ones are opened only by a block that lies within their own range.
+    public func allowing(_ blocks: [AddressBlock]) -> AddressPolicy {
+        AddressPolicy(Rules(reach: rules.reach, allowed: rules.allowed + blocks), resolve: resolve)
     }
 
     /// Checks a base URL, as at its saving.
@@ -34,7 +66,7 @@ public struct AddressPolicy: Sendable {
     }
 
     /// Where a checked request goes.
-    struct Target {
+    struct Target: Sendable {
         var url: String
         /// The `Host` header, where `url` names an address in the host's place.
         var host: String?
@@ -45,36 +77,26 @@ public struct AddressPolicy: Sendable {
     }
 
     func target(of url: String, provider: String) async throws -> Target {
-        guard var parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https",
-            let host = parts.host, !host.isEmpty, parts.user == nil, parts.password == nil
-        else {
+        switch targets.entry(url) {
+        case .unusable:
             throw ProviderError(
                 .invalidRequest, provider: provider, message: "the base URL must look like https://host/path, without a user name in it")
+        case .fixed(let target): return target
+        case .forbidden(let host, let address): throw refusal(host, address, provider)
+        case .named(let parsed):
+            let addresses: [[UInt8]]
+            do { addresses = try await resolve(parsed.name) } catch is CancellationError { throw CancellationError() } catch { addresses = [] }
+            guard let first = addresses.first else {
+                throw ProviderError(.connection, provider: provider, message: "the host name \(parsed.name) does not resolve")
+            }
+            for address in addresses where !rules.allows(address) { throw refusal(parsed.name, address, provider) }
+            return parsed.target(at: first)
         }
-        let authority = host + (parts.port.map { ":\($0)" } ?? "")
-        let origin = "\(scheme)://\(authority)"
-        guard reach != .unrestricted else { return Target(url: url, host: nil, origin: origin, isPlain: scheme == "http") }
-
-        let name = host.trimmingCharacters(in: ["[", "]"])
-        let addresses: [[UInt8]]
-        do { addresses = try await resolve(name) } catch { addresses = [] }
-        guard let first = addresses.first else {
-            throw ProviderError(.connection, provider: provider, message: "the host name \(host) does not resolve")
-        }
-        for address in addresses where !allows(address) {
-            throw ProviderError(
-                .permission, provider: provider,
-                message: "\(host) is \(AddressRange.text(address)), an address this server does not let base URLs reach")
-        }
-        guard scheme == "http" else { return Target(url: url, host: nil, origin: origin, isPlain: false) }
-        parts.host = first.count == 16 ? "[\(AddressRange.text(first))]" : AddressRange.text(first)
-        return Target(url: parts.string ?? url, host: authority, origin: origin, isPlain: true)
     }
 
-    private func allows(_ address: [UInt8]) -> Bool {
-        switch (reach, AddressRange(address)) {
-        case (.unrestricted, _), (_, .global), (.publicAndPrivate, .private): true
-        default: false
-        }
+    private func refusal(_ host: String, _ address: [UInt8], _ provider: String) -> ProviderError {
+        ProviderError(
+            .permission, provider: provider,
+            message: "\(host) is \(AddressRange.text(address)), an address this server does not let base URLs reach")
     }
 }

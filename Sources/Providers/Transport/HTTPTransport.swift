@@ -12,8 +12,10 @@ public struct HTTPTransport: Sendable {
     /// The largest reply that is read, streamed or whole: 64 MiB.
     public static let maximumReply = 64 << 20
 
-    private let client: HTTPClient
-    private let plainClient: HTTPClient
+    let client: HTTPClient
+    let plainClient: HTTPClient
+    /// Whether the client was given.
+    private let isOwn: Bool
     /// Which addresses a base URL may lead to.
     public let policy: AddressPolicy
 
@@ -22,25 +24,26 @@ public struct HTTPTransport: Sendable {
     ///     two that the process shares.
     ///   - policy: checked before every request.
     public init(client: HTTPClient? = nil, policy: AddressPolicy = .unrestricted) {
-        self.client = client ?? Self.shared
+        self.client = client ?? GuardedClients.client(for: policy.rules)
         plainClient = client ?? Self.sharedPlain
+        isOwn = client != nil
         self.policy = policy
     }
 
     private init(_ other: HTTPTransport, policy: AddressPolicy) {
-        client = other.client
+        client = other.isOwn ? other.client : GuardedClients.client(for: policy.rules)
         plainClient = other.plainClient
+        isOwn = other.isOwn
         self.policy = policy
     }
 
     /// The same connections under another policy.
     public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(self, policy: policy) }
 
-    /// Both live as long as the process. Vendors' `https` connections are worth keeping for a minute.
-    /// Plain `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node)
+    /// Lives as long as the process. Vendors' `https` connections are worth keeping for a minute
+    /// (``GuardedClients``). Plain `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node)
     /// hang up after five idle seconds: giving up a second earlier keeps a request from meeting a
     /// connection that is being closed.
-    private static let shared = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(60)))
     private static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
 
     /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
@@ -63,10 +66,10 @@ public struct HTTPTransport: Sendable {
         if let host = target.host { outgoing.headers.add(name: "host", value: host) }
         outgoing.headers.add(name: "accept", value: "application/json, text/event-stream, application/x-ndjson")
         outgoing.headers.add(name: "user-agent", value: "atelier")
-        for (name, value) in request.headers.sorted(by: { $0.key < $1.key }) { outgoing.headers.add(name: name, value: value) }
+        for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
         if let body = request.body {
             outgoing.headers.add(name: "content-type", value: "application/json")
-            outgoing.body = .bytes(ByteBuffer(string: body.serialized()))
+            outgoing.body = .bytes(body.buffer())
         }
         do {
             let response = try await (target.isPlain ? plainClient : client).execute(outgoing, deadline: .now() + .init(timeout))
@@ -82,21 +85,17 @@ public struct HTTPTransport: Sendable {
     /// Sends one request and reads the whole reply, all within `timeout`.
     /// - Throws: as ``open(_:provider:timeout:)``, and what `failure` makes of a status outside 200–299.
     public func json(
-        _ request: UpstreamRequest, provider: String, timeout: Duration,
-        failure: @escaping @Sendable (VendorFailure) -> ProviderError
+        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration,
+        failure: (VendorFailure) -> ProviderError
     ) async throws -> JSONValue {
-        let late = ProviderError(.timeout, provider: provider, message: "no whole reply within \(timeout)")
-        return try await withDeadline(timeout, error: late) {
-            let reply = try await open(request, provider: provider, timeout: timeout)
-            guard (200..<300).contains(reply.status) else { throw failure(try await VendorFailure(reading: reply)) }
-            let bytes = try await reply.prefix(Self.maximumReply)
-            do {
-                return try JSONValue(parsing: bytes)
-            } catch {
-                throw ProviderError(
-                    .malformedReply, provider: provider, status: reply.status,
-                    message: "the reply is not JSON: \(Redaction.redact(String(decoding: bytes.readableBytesView.prefix(200), as: UTF8.self)))")
-            }
+        let reply = try await whole(request, provider: provider, timeout: timeout)
+        guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
+        do {
+            return try JSONValue(parsing: reply.body)
+        } catch {
+            let start = String(decoding: reply.body.readableBytesView.prefix(200), as: UTF8.self)
+            throw ProviderError(
+                .malformedReply, provider: provider, status: reply.status, message: "the reply is not JSON: \(Redaction.redact(start, key: key))")
         }
     }
 }

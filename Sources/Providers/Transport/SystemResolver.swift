@@ -1,5 +1,5 @@
-import Dispatch
-import Foundation
+import NIOPosix
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -9,16 +9,62 @@ import Musl
 import Darwin
 #endif
 
-/// The operating system's resolver (`getaddrinfo`), off the cooperative threads since it blocks.
+/// The operating system's resolver (`getaddrinfo`). It blocks for as long as name servers are silent, so
+/// it has threads of its own: on Linux the global dispatch queue shares its few with Swift's tasks.
 enum SystemResolver {
     struct Unresolved: Error {}
 
     static let addresses: AddressPolicy.Resolver = { host in
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                let found = lookUp(host)
-                if found.isEmpty { continuation.resume(throwing: Unresolved()) } else { continuation.resume(returning: found) }
+        if let literal = AddressText.bytes(host) { return [literal] }
+        let answer = Answer()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                guard answer.await(continuation) else { return }
+                threads.submit { state in
+                    guard case .active = state, !answer.isOver else { return answer.end(.failure(Unresolved())) }
+                    let found = lookUp(host)
+                    answer.end(found.isEmpty ? .failure(Unresolved()) : .success(found))
+                }
             }
+        } onCancel: {
+            answer.end(.failure(CancellationError()))
+        }
+    }
+
+    private static let threads: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 8)
+        pool.start()
+        return pool
+    }()
+
+    /// Whoever comes first ends the wait: the resolver, or the caller who leaves.
+    private final class Answer: Sendable {
+        private struct State {
+            var continuation: CheckedContinuation<[[UInt8]], any Error>?
+            var result: Result<[[UInt8]], any Error>?
+        }
+        private let state = Mutex(State())
+
+        var isOver: Bool { state.withLock { $0.result != nil } }
+
+        /// False where it is over already.
+        func await(_ continuation: CheckedContinuation<[[UInt8]], any Error>) -> Bool {
+            let result = state.withLock { state in
+                if state.result == nil { state.continuation = continuation }
+                return state.result
+            }
+            if let result { continuation.resume(with: result) }
+            return result == nil
+        }
+
+        func end(_ result: Result<[[UInt8]], any Error>) {
+            let continuation = state.withLock { state -> CheckedContinuation<[[UInt8]], any Error>? in
+                guard state.result == nil else { return nil }
+                state.result = result
+                defer { state.continuation = nil }
+                return state.continuation
+            }
+            continuation?.resume(with: result)
         }
     }
 

@@ -16,9 +16,10 @@ struct AnthropicController: Sendable {
         let snapshot = try context.minionSnapshot(request)
         let parsed = try MessagesRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
+        let admission = try await pipeline.admit(snapshot, parsed.question)
         guard parsed.question.stream else {
-            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question) }
-            return .json(bytes: MessagesReply.whole(completion, model: parsed.model))
+            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(admission.headers)
         }
         let requestID = context.vendorRequestID
         let stream = Shared(MessagesStream(model: parsed.model))
@@ -29,12 +30,12 @@ struct AnthropicController: Sendable {
             }
         ) { send in
             let completion = try await clients.whileConnected(context.channel) {
-                try await pipeline.complete(snapshot, parsed.question) { event in
+                try await pipeline.complete(snapshot, parsed.question, admission) { event in
                     if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { send(bytes) }
                 }
             }
             send(stream.state.withLock { $0.ending(completion) })
-        }
+        }.adding(admission.headers)
     }
 
     /// Events come one after the other, but from a task of the pipeline's.

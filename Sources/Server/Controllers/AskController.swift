@@ -34,9 +34,12 @@ struct AskController: Sendable {
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        if stream { return streamed(minion, question, trace: wantsTrace, context) }
         let asked = question
-        return try await clients.whileConnected(context.channel) { try await whole(minion, asked, trace: wantsTrace) }
+        // Let in, or refused, while there is still a status line to say so.
+        let admission = try await pipeline.admit(minion, asked)
+        if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
+        return try await clients.whileConnected(context.channel) { try await whole(minion, asked, admission, trace: wantsTrace) }
+            .adding(admission.headers)
     }
 
     /// A kept answer with its trace.
@@ -68,6 +71,8 @@ struct AskController: Sendable {
         var finishReason: FinishReason
         var degraded: [Degradation]
         var usage: TokenTotals
+        /// True where the answer was given before; absent otherwise.
+        var cached: Bool?
         var trace: Trace?
 
         init(_ answer: Answer, trace: Bool) {
@@ -79,6 +84,7 @@ struct AskController: Sendable {
             finishReason = answer.finishReason
             degraded = answer.degraded
             usage = answer.trace.tokens
+            cached = answer.cached
             self.trace = trace ? answer.trace : nil
         }
     }
@@ -110,18 +116,18 @@ struct AskController: Sendable {
         }
     }
 
-    private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
-        for try await event in pipeline.ask(minion, question) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
+    private func whole(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool) async throws -> Response {
+        for try await event in pipeline.ask(minion, question, admission) {
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(cached: answer.cached ?? false) }
         }
         throw CancellationError()
     }
 
-    private func streamed(_ minion: Minion, _ question: Question, trace: Bool, _ context: AppContext) -> Response {
+    private func streamed(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext) -> Response {
         ServerSentEvents.response { send in
             do {
                 try await clients.whileConnected(context.channel) {
-                    for try await event in pipeline.ask(minion, question) {
+                    for try await event in pipeline.ask(minion, question, admission) {
                         switch event {
                         case .stage(let timing): send(try Self.frame("stage", timing))
                         case .text(let text): send(try Self.frame("text", ["text": text]))

@@ -4,7 +4,6 @@ import Store
 
 /// From a request's body to the part of a minion its user writes.
 struct MinionFields {
-    let registry: ProviderRegistry
     let offered: Set<String>
 
     /// - Parameter current: what an absent field keeps; nil for a new minion.
@@ -36,6 +35,7 @@ struct MinionFields {
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
             draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
+            draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
             draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale
         }
         if let entries = fields.objects("fallbacks", max: 8) {

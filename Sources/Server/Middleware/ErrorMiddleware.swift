@@ -4,8 +4,6 @@ import Providers
 
 /// Turns what was thrown into the API's error reply.
 struct ErrorMiddleware: RouterMiddleware {
-    let metrics: ServerMetrics
-
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
         // Below `/v1` errors have the form of the vendor whose client asks, and replies its request id.
         let isVendors = request.uri.path.hasPrefix("/v1/")
@@ -13,7 +11,6 @@ struct ErrorMiddleware: RouterMiddleware {
         do {
             var response = try await next(request, context)
             if isVendors { response.headers[isAnthropics ? Self.anthropicID : Self.openAIID] = context.vendorRequestID }
-            metrics.count(method: request.method.rawValue, status: response.status.code)
             return response
         } catch is CancellationError {
             throw CancellationError()
@@ -24,7 +21,6 @@ struct ErrorMiddleware: RouterMiddleware {
                     "request failed",
                     metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(Redaction.redact("\(error)", key: nil))"])
             }
-            metrics.count(method: request.method.rawValue, status: failure.status.code)
             var response: Response
             if isVendors {
                 let id = context.vendorRequestID

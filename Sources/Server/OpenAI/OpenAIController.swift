@@ -20,9 +20,11 @@ struct OpenAIController: Sendable {
         let parsed = try ChatCompletionRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
         let reply = ChatCompletionReply(model: parsed.model)
+        // Let in, or refused, while there is still a status line to say so.
+        let admission = try await pipeline.admit(snapshot, parsed.question)
         guard parsed.question.stream else {
-            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question) }
-            return .json(bytes: reply.whole(completion))
+            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
         }
         return try await ServerSentEvents.reply(
             // No [DONE]: a cut answer must not look like a whole one.
@@ -30,7 +32,7 @@ struct OpenAIController: Sendable {
         ) { send in
             let isOpen = Once()
             let completion = try await clients.whileConnected(context.channel) {
-                try await pipeline.complete(snapshot, parsed.question) { event in
+                try await pipeline.complete(snapshot, parsed.question, admission) { event in
                     guard let chunk = reply.chunk(event) else { return }
                     if isOpen.first() { send(reply.opening()) }
                     send(chunk)
@@ -40,7 +42,7 @@ struct OpenAIController: Sendable {
             send(reply.closing(completion.finish))
             if parsed.includeUsage { send(reply.usageChunk(completion)) }
             send(ChatCompletionReply.done)
-        }
+        }.adding(admission.headers)
     }
 
     @Sendable func embeddings(_ request: Request, context: AppContext) async throws -> Response {
@@ -48,9 +50,9 @@ struct OpenAIController: Sendable {
         let parsed = try EmbeddingsRequest(try await request.gatewayObject())
         let models = embedding.models(minion)
         guard models.contains(parsed.model) else { throw OpenAIErrors.unknownEmbeddingModel(parsed.model, models) }
-        let reply = try await clients.whileConnected(context.channel) {
+        let (reply, headers) = try await clients.whileConnected(context.channel) {
             try await embedding.embed(parsed.texts, model: parsed.model, kind: parsed.kind, for: minion)
         }
-        return .json(bytes: EmbeddingsReply.bytes(reply, model: parsed.model, base64: parsed.isBase64))
+        return .json(bytes: EmbeddingsReply.bytes(reply, model: parsed.model, base64: parsed.isBase64)).adding(headers)
     }
 }

@@ -8,7 +8,7 @@ enum OpenAIErrors {
     static func response(_ error: APIError) -> Response {
         var response = Response.json(data: body(error), status: error.status)
         if let retryAfter = error.retryAfter { response.headers[.retryAfter] = String(retryAfter) }
-        return response
+        return response.adding(error.headers)
     }
 
     static func body(_ error: APIError) -> Data {
@@ -16,10 +16,12 @@ enum OpenAIErrors {
             switch error.status.code {
             case 401: "invalid_request_error"
             case 400, 404, 413, 422: "invalid_request_error"
-            case 429: "rate_limit_error"
+            case 429: error.limit?.isQuota == true ? "insufficient_quota" : "rate_limit_error"
             default: "api_error"
             }
-        let code = error.status == .unauthorized ? "invalid_api_key" : error.code
+        // What OpenAI calls a sum that is used up, and a speed that is passed.
+        let limited = error.limit.map { $0.isQuota ? "insufficient_quota" : "rate_limit_exceeded" }
+        let code = error.status == .unauthorized ? "invalid_api_key" : limited ?? error.code
         let object: JSONValue = [
             "error": [
                 "message": .string(error.message), "type": .string(type), "param": error.details.first?.field.map { .string($0) } ?? .null,

@@ -27,10 +27,23 @@ public struct Settings: Sendable {
     /// `ATELIER_ALLOW_PRIVATE_UPSTREAMS`: whether base URLs may lead to loopback and private
     /// addresses. Unset: only while the server itself listens on loopback.
     public var allowPrivateUpstreams: Bool?
+    /// `ATELIER_ALLOWED_UPSTREAM_RANGES`: blocks of addresses that base URLs may lead to all the same, in
+    /// CIDR notation with commas. Metadata, link-local and reserved addresses only by a block within them.
+    public var allowedUpstreamRanges: [AddressBlock] = []
+    /// `ATELIER_FIRST_TOKEN_TIMEOUT`: seconds until the first token of a streamed reply.
+    public var firstTokenTimeout = 60
+    /// `ATELIER_TOTAL_TIMEOUT`: seconds for a whole call to a provider.
+    public var totalTimeout = 600
     /// `ATELIER_SCRYPT_COST`: log2 of scrypt's work factor for new passwords, 10 to 20.
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_CACHE_HOURS`: how long an answer may be given again.
+    public var cacheHours = 24
+    /// `ATELIER_CACHE_MB`: MiB of cached answers of one user; 0 keeps none.
+    public var cacheMegabytes = 64
+    /// `ATELIER_OTLP_ENDPOINT`: an OpenTelemetry collector that takes traces over HTTP; unset makes none.
+    public var otlpEndpoint: String?
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -85,13 +98,37 @@ public struct Settings: Sendable {
         settings.sessionHours = try number("atelier.session.hours", 1...8760, settings.sessionHours)
         settings.maxUploadMegabytes = try number("atelier.max.upload.mb", 1...1_000_000, settings.maxUploadMegabytes)
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
+        settings.allowedUpstreamRanges = try (text("atelier.allowed.upstream.ranges") ?? "").split(separator: ",").map {
+            let block = $0.trimmingCharacters(in: .whitespaces)
+            guard let range = AddressBlock(block) else {
+                throw SettingsError(
+                    key: "atelier.allowed.upstream.ranges", message: "\"\(block)\" is not a block of addresses like 10.1.0.0/16 or fd00::/8")
+            }
+            return range
+        }
+        settings.firstTokenTimeout = try number("atelier.first.token.timeout", 1...3600, settings.firstTokenTimeout)
+        settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
+        settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
+        settings.otlpEndpoint = try text("atelier.otlp.endpoint").map(collector)
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =
             text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         return settings
+    }
+
+    /// An address with scheme and host, and with nothing secret in it: it may end up in a log.
+    private static func collector(_ text: String) throws -> String {
+        guard let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false, parts.user == nil,
+            parts.password == nil, parts.query == nil, parts.fragment == nil
+        else {
+            throw SettingsError(
+                key: "atelier.otlp.endpoint", message: "not an address like http://localhost:4318, without user, password, query and fragment")
+        }
+        return text
     }
 
     /// Whether only this machine can reach the server.

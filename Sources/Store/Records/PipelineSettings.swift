@@ -13,6 +13,15 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         case leastLatency = "least_latency"
     }
 
+    /// Which answers are taken from, and kept in, the response cache.
+    public enum Cache: String, Sendable, Codable, CaseIterable {
+        case off
+        /// Those at temperature 0.
+        case deterministic
+        /// All; then a question that is asked again is answered in the same words whatever the temperature.
+        case always
+    }
+
     public var mode: Mode
     public var spread: Spread
     /// Ask the adapter for a draft first.
@@ -28,9 +37,10 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     /// The model of the minion's provider that `/v1/embeddings` offers; absent for none. Named here,
     /// because a minion token must not spend its owner's money on just any model.
     public var embeddingModel: String?
+    public var cache: Cache
 
     enum CodingKeys: String, CodingKey {
-        case mode, spread
+        case mode, spread, cache
         case useDraft = "use_draft"
         case usePassages = "use_passages"
         case topK = "top_k"
@@ -41,7 +51,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
 
     public init(
         mode: Mode = .full, spread: Spread = .weighted, useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, draftMaxTokens: Int = 96,
-        adapterScale: Double = 1, embeddingModel: String? = nil
+        adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
         self.mode = mode
         self.spread = spread
@@ -51,6 +61,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         self.draftMaxTokens = draftMaxTokens
         self.adapterScale = adapterScale
         self.embeddingModel = embeddingModel
+        self.cache = cache
     }
 
     /// Reads settings that were written before a field was there: it has its default.
@@ -65,5 +76,6 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         draftMaxTokens = try fields.decodeIfPresent(Int.self, forKey: .draftMaxTokens) ?? draftMaxTokens
         adapterScale = try fields.decodeIfPresent(Double.self, forKey: .adapterScale) ?? adapterScale
         embeddingModel = try fields.decodeIfPresent(String.self, forKey: .embeddingModel)
+        cache = try fields.decodeIfPresent(Cache.self, forKey: .cache) ?? cache
     }
 }

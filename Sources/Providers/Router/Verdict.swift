@@ -1,0 +1,27 @@
+/// What a call's end says about the key and the endpoint it used.
+enum Verdict: Sendable, Equatable {
+    case success
+    /// Counts towards opening the circuit.
+    case failure
+    /// The key is to be spared for so many seconds, where the vendor said how many.
+    case rateLimited(Double?)
+    /// The key is refused: the endpoint works, this key does not.
+    case keyRefused
+    /// The request is refused, which says nothing about key or endpoint.
+    case requestRefused
+    /// Nothing was sent, or the caller left.
+    case abandoned
+
+    init(_ error: ProviderError) {
+        self =
+            switch error.kind {
+            case .serverError, .connection, .timeout, .cutStream, .malformedReply, .overloaded: .failure
+            case .rateLimited: .rateLimited(error.retryAfter.flatMap { $0 > 0 && $0 <= 60 ? $0 : nil })
+            case .authentication, .billing: .keyRefused
+            // Without a status it was refused here, before it was sent.
+            case .permission: error.status == nil ? .abandoned : .keyRefused
+            case .invalidRequest, .notFound: error.status == nil ? .abandoned : .requestRefused
+            case .unsupported, .noKey, .circuitOpen, .busy, .budget: .abandoned
+            }
+    }
+}
