@@ -596,6 +596,8 @@ def processor() -> str:
 def bench(arguments: argparse.Namespace, folder: pathlib.Path, servers: list) -> tuple[Table, list[str]]:
     connections = [int(value) for value in arguments.connections.split(",")]
     troubles = []
+    if (load := os.getloadavg()[0]) > 0.5:
+        troubles.append(f"this machine was busy before the run began (load {load:.1f}): compare its columns with each other, and with no other run")
     upstream = Upstream(folder)
     servers.append(upstream)
     atelier = Atelier(folder, upstream)
