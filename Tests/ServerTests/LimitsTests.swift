@@ -11,6 +11,8 @@ import Testing
     private static let spending: [String: (path: String, body: String, limit: String)] = [
         "POST /api/users/{user_id}/minions/{minion_id}/ask": ("", #"{"question":"q"}"#, "requests_per_day"),
         "POST /v1/chat/completions": ("", #"{"model":"Wick","messages":[{"role":"user","content":"q"}]}"#, "requests_per_day"),
+        "POST /v1/messages": ("", #"{"model":"Wick","max_tokens":5,"messages":[{"role":"user","content":"q"}]}"#, "requests_per_day"),
+        "POST /v1/embeddings": ("", #"{"model":"{embedder}","input":"q"}"#, "requests_per_day"),
         "POST /api/users/{user_id}/providers/{provider}/test": ("?model=gpt-4o-mini", "", "requests_per_day"),
         "POST /api/users/{user_id}/providers": (
             "", #"{"provider":"openai","api_key":"sk-abcdefgh5678","label":"second","test_model":"gpt-4o-mini"}"#, "requests_per_day"
@@ -48,6 +50,7 @@ import Testing
             #expect(try await server.send(.put, "/api/admin/users/\(ann.id)/limits", "{\(all)}", token: root.token).status == 200)
             let ids = [
                 "{user_id}": ann.id, "{minion_id}": minion, "{dataset_id}": dataset, "{job_id}": job, "{provider}": "openai",
+                "{embedder}": server.app.engine.embedder.lastPathComponent,
             ]
             func filled(_ text: String) -> String { ids.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) } }
             var walked: Set<String> = []
@@ -65,7 +68,10 @@ import Testing
                 #expect(reply.status == 429, "\(name) answered \(reply.status) \(reply.text)")
                 // Trap 9: our own refusal says when to come back.
                 #expect(Int(reply.headers[.retryAfter] ?? "") ?? 0 >= 1, "\(name) does not say when")
-                if isV1 {
+                if name == "POST /v1/messages" {
+                    // Anthropic's errors have a type and no code.
+                    #expect((reply.json["error"] as? [String: Any])?["type"] as? String == "rate_limit_error", "\(name): \(reply.text)")
+                } else if isV1 {
                     #expect(reply.code == "insufficient_quota" || reply.code == "rate_limit_exceeded", "\(name): \(reply.text)")
                 } else {
                     #expect(reply.code == "limit_exceeded", "\(name): \(reply.text)")
