@@ -97,6 +97,7 @@ public struct App: Sendable {
         let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
+            ExecutorMiddleware()
             TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
             ErrorMiddleware()
@@ -178,11 +179,11 @@ public struct App: Sendable {
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.
-            services: [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)],
+            services: ([JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]).map(BackgroundService.init),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
-            services: [.init(service: application)], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger)
+            services: [.init(service: EventLoopService(base: application, description: "server"))], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger)
         // Answers under way may finish; what takes longer is cut.
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         return ServiceGroup(configuration: configuration)

@@ -12,10 +12,12 @@ final class ClientConnections: Sendable {
     func handler() -> ClientConnectionHandler { ClientConnectionHandler(connections: self) }
 
     /// Runs `body`, and cancels it when the client leaves before it is done.
-    /// - Parameter channel: the request's connection; one that is not watched changes nothing.
-    func whileConnected<T: Sendable>(_ channel: any Channel, _ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    /// - Parameters:
+    ///   - channel: the request's connection; one that is not watched changes nothing.
+    ///   - executor: where `body` runs; the pool of threads where none is given.
+    func whileConnected<T: Sendable>(_ channel: any Channel, on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> T) async throws -> T {
         guard let client = table.withLock({ $0[ObjectIdentifier(channel)] }) else { return try await body() }
-        let task = Task { try await body() }
+        let task = Task(executorPreference: executor) { try await body() }
         client.begin { task.cancel() }
         defer { client.end() }
         return try await withTaskCancellationHandler {

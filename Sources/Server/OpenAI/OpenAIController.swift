@@ -23,7 +23,7 @@ struct OpenAIController: Sendable {
         // Let in, or refused, while there is still a status line to say so.
         let admission = try await pipeline.admit(snapshot, parsed.question)
         guard parsed.question.stream else {
-            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) { try await pipeline.complete(snapshot, parsed.question, admission) }
             return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
         }
         return try await ServerSentEvents.reply(
@@ -31,7 +31,7 @@ struct OpenAIController: Sendable {
             failure: { ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(gateway: $0)), as: UTF8.self)) }
         ) { send in
             let isOpen = Once()
-            let completion = try await clients.whileConnected(context.channel) {
+            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
                 try await pipeline.complete(snapshot, parsed.question, admission) { event in
                     guard let chunk = reply.chunk(event) else { return }
                     if isOpen.first() { send(reply.opening()) }
@@ -50,7 +50,7 @@ struct OpenAIController: Sendable {
         let parsed = try EmbeddingsRequest(try await request.gatewayObject())
         let models = embedding.models(minion)
         guard models.contains(parsed.model) else { throw OpenAIErrors.unknownEmbeddingModel(parsed.model, models) }
-        let (reply, headers) = try await clients.whileConnected(context.channel) {
+        let (reply, headers) = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
             try await embedding.embed(parsed.texts, model: parsed.model, kind: parsed.kind, for: minion)
         }
         return .json(bytes: EmbeddingsReply.bytes(reply, model: parsed.model, base64: parsed.isBase64)).adding(headers)
