@@ -702,6 +702,8 @@ def main() -> int:
     parser.add_argument("--million", action="store_true", help="also the endurance run, and a kill in the middle of one")
     parser.add_argument("--requests", type=int, default=1_000_000, help="of the endurance run")
     arguments = parser.parse_args()
+    # Told to end, it ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     servers: list = []
     with tempfile.TemporaryDirectory(prefix="atelier-bench-") as name:
         try:

@@ -86,13 +86,20 @@ public struct TextEmbedding: Sendable {
     private func settle(
         _ admission: Admission, provider: String, model: String, at: Date, usage: TokenUsage?, cost: Double?, key: String?, outcome: String
     ) {
+        let milliseconds = Date().timeIntervalSince(at) * 1000
+        if let telemetry = RequestTelemetry.current {
+            telemetry.answers()
+            telemetry.observe(
+                Attempt(provider: provider, model: model, startedAt: at, outcome: outcome, usage: usage, cost: cost, milliseconds: milliseconds),
+                purpose: "embedding")
+        }
         meter.settle(
             admission,
             [
                 UsageRecord(
                     minionID: admission.minion, answerID: nil, keyID: key, purpose: "embedding", provider: provider, model: model, at: at,
                     inputTokens: usage?.input, outputTokens: usage?.output, cachedTokens: usage?.cachedInput,
-                    isEstimate: usage?.isEstimate ?? false, cost: cost, latencyMilliseconds: Date().timeIntervalSince(at) * 1000,
+                    isEstimate: usage?.isEstimate ?? false, cost: cost, latencyMilliseconds: milliseconds,
                     firstTokenMilliseconds: nil, outcome: outcome)
             ])
     }

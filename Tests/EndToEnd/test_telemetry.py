@@ -208,6 +208,32 @@ def test_no_label_tells_who(traffic):
     }
 
 
+def test_cache_embeddings_and_circuits_are_counted(tmp_path, llama):
+    failing = Failing()
+    with running(tmp_path) as server:
+        ann = server.account("ann")
+        minion = ann.minion("Keeper", provider="custom", base_url=llama, pipeline={"use_draft": False, "use_passages": False, "cache": "always"})
+        headers = {"Authorization": f"Bearer {ann.token_of(minion)}"}
+        body = {"model": "Keeper", "messages": [{"role": "user", "content": SECRET_QUESTION}], "max_tokens": 4}
+        replies = [server.http.post(CHAT, json=body, headers=headers).json() for _ in range(3)]
+        assert len({reply["choices"][0]["message"]["content"] for reply in replies}) == 1
+        embedder = server.http.get("/v1/models", headers=headers).json()["data"][-1]["id"]
+        assert server.http.post("/v1/embeddings", json={"model": embedder, "input": ["soup"]}, headers=headers).status_code == 200
+        hurt = ann.minion("Hurt", provider="custom", base_url=failing.url)
+        assert ann.request("POST", f"minions/{hurt['id']}/ask", json={"question": "?"}).status_code == 502
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(server.http.get("/metrics").text) for sample in family.samples}
+    failing.close()
+    assert samples["atelier_cache_lookups_total", "hit"] == 2 and samples["atelier_cache_lookups_total", "miss"] == 1
+    # A hit calls nobody, and is all the gateway's own time.
+    assert samples["atelier_router_attempts_total", "custom", "ok"] == 1
+    assert samples["atelier_gateway_overhead_seconds_count", CHAT] == 3
+    assert samples["gen_ai_client_operation_duration_seconds_count", "embeddings", "local", embedder] == 1
+    circuits = {key[1:]: value for key, value in samples.items() if key[0] == "atelier_router_circuit_state"}
+    assert circuits and {provider for provider, _ in circuits} == {"custom"} and sum(circuits.values()) >= 1
+
+
 # --- traces ----------------------------------------------------------------------
 
 

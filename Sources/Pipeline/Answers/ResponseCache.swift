@@ -69,7 +69,7 @@ public struct ResponseCache: Sendable {
     public func find<Reply: Decodable>(_ entry: Entry, as type: Reply.Type = Reply.self) async -> Reply? {
         do {
             let cached = try await store.user(entry.minion.userID).cachedReply(entry.hash, minionID: entry.minion.id)
-            RequestTelemetry.current?.telemetry.count(cacheHit: cached != nil)
+            RequestTelemetry.current?.count(cacheHit: cached != nil)
             return try cached.map { try JSONDecoder().decode(type, from: Data($0.body.utf8)) }
         } catch {
             logger.warning("the response cache cannot be read: \(error)")

@@ -43,6 +43,12 @@ public final class RequestTelemetry: Sendable {
     /// is the gateway's own doing.
     public func answers() { state.withLock { $0.answers = true } }
 
+    /// The response cache was asked; a hit answers the request.
+    public func count(cacheHit: Bool) {
+        if cacheHit { answers() }
+        telemetry.count(cacheHit: cacheHit)
+    }
+
     /// An upstream call has ended, or was not made after all.
     /// - Parameter purpose: `answer`, `draft`, `embedding`.
     public func observe(_ attempt: Attempt, purpose: String) {

@@ -51,7 +51,7 @@ public final class Telemetry: Sendable {
     public func begin(traceparent: String? = nil) -> RequestTelemetry { RequestTelemetry(self, traceparent: traceparent) }
 
     /// The response cache was asked.
-    public func count(cacheHit: Bool) { (cacheHit ? cacheHits : cacheMisses).add() }
+    func count(cacheHit: Bool) { (cacheHit ? cacheHits : cacheMisses).add() }
 
     var providers: [ProviderSeries] { known.values.sorted { $0.label < $1.label } }
 
