@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e format lint bench bench-training clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e format lint bench bench-gateway bench-training clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,7 +44,11 @@ format:  ## Format the Swift sources in place.
 lint:  ## Check the format without changing anything.
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
 
-bench: bench-training  ## Every side-by-side benchmark.
+bench: bench-training bench-gateway  ## Every side-by-side benchmark.
+
+bench-gateway:  ## The gateway against LiteLLM's proxy and a direct call (MILLION=1 adds the endurance run).
+	@scripts/setup.sh
+	@.venv/bin/python bench/gateway.py $(if $(MILLION),--million)
 
 bench-training:  ## The trainer against a plain PEFT loop.
 	@SETUP_SKIP_SWIFT=1 scripts/setup.sh

@@ -4,8 +4,9 @@ import PackageDescription
 /// Swift 6 language mode; a warning in one of our own targets is an error.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-func leaf(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies + [.product(name: "Logging", package: "swift-log")], swiftSettings: strict)
+func leaf(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(
+        name: name, dependencies: dependencies + [.product(name: "Logging", package: "swift-log")], resources: resources, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -46,7 +47,9 @@ let package = Package(
         // The four leaves: none imports another.
         leaf("Store", [grdb, crypto, cryptoExtras]),
         leaf("Knowledge", [grdb, crypto]),
-        leaf("Providers", [httpClient] + nio),
+        leaf(
+            "Providers", [httpClient] + nio + [.product(name: "NIOHTTP1", package: "swift-nio")],
+            resources: [.embedInCode("Resources/vendors.json"), .embedInCode("Resources/prices.json")]),
         leaf("LocalModels", [subprocess, httpClient] + nio),
 
         .target(

@@ -18,32 +18,58 @@ public struct AnswerPipeline: Sendable {
     private let data: DataDirectory
     private let server: AdapterServer
     private let router: Router
+    private let catalog: ProviderCatalog
+    let cache: ResponseCache
+    private let meter: Meter
     private let draft: DraftStage
     private let retrieve: RetrieveStage
     private let compose: ComposeStage
+    let direct: DirectAnswer
     private let logger: Logger
 
     public init(
-        store: Store, data: DataDirectory, server: AdapterServer, router: Router, library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
+        store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, catalog: ProviderCatalog, cache: ResponseCache,
+        library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
     ) {
         self.store = store
         self.data = data
         self.server = server
         self.router = router
+        self.meter = meter
+        self.catalog = catalog
+        self.cache = cache
         self.logger = logger
         draft = DraftStage(
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
         retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
+        direct = DirectAnswer(store: store, data: data, server: server, router: router, meter: meter, cache: cache)
     }
 
-    /// Ends with `.done`, or throws ``RouterError``. Cancelling the consumer cancels every stage and
+    /// Lets the question in, before anything is spent or said: reserves what its answer may come to.
+    /// - Throws: ``LimitExceeded``.
+    /// - Parameter selection: the user's providers, where the minion names one that is data.
+    public func admit(_ minion: Minion, _ question: Question, selection: ProviderCatalog.Selection? = nil) async throws -> Admission {
+        let prices = selection.map { router.with($0).prices } ?? router.prices
+        let estimate = SpendingEstimate(question, minion: minion, prices: prices, isManaged: isManaged)
+        return try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost)
+    }
+
+    /// Answers stage by stage; a minion in direct mode without draft, passages and kept row.
+    ///
+    /// The events end with `.done`, or throw ``RouterError``. Cancelling their consumer cancels every stage and
     /// the upstream call; what was used until then is still recorded.
-    public func ask(_ minion: Minion, _ question: Question) -> AsyncThrowingStream<AnswerEvent, any Error> {
+    /// - Parameter admission: of this very question.
+    public func ask(_ minion: Minion, _ question: Question, _ admission: Admission) -> AsyncThrowingStream<AnswerEvent, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    let answer = try await run(minion, question) { continuation.yield($0) }
+                    let telemetry = RequestTelemetry.current
+                    let answer = try await run(minion, question, admission) { event in
+                        if case .stage(let timing) = event { telemetry?.observe(timing) }
+                        continuation.yield(event)
+                    }
+                    telemetry?.answered(by: answer.model)
                     continuation.yield(.done(answer))
                     continuation.finish()
                 } catch { continuation.finish(throwing: error) }
@@ -58,23 +84,53 @@ public struct AnswerPipeline: Sendable {
         var collection: Collection?
     }
 
-    private func run(_ minion: Minion, _ question: Question, _ emit: @Sendable (AnswerEvent) -> Void) async throws -> Answer {
+    private func run(
+        _ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
+    ) async throws -> Answer {
+        let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
+        if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
         let ledger = AttemptLedger()
+        // Before the reply ends, however it ends: what was used is safe by then.
+        func settle() { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }
         do {
-            let answer = try await stages(minion, question, &trace, ledger, emit)
-            await keep(answer.trace, answer: answer.text, question, minion, ledger)
+            let answer = try await stages(minion, question, &trace, ledger, admission, emit)
+            settle()
+            if !isDirect(minion, question) { await keep(answer.trace, answer: answer.text, question, minion) }
+            if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
             return answer
         } catch {
-            await keep(trace, answer: nil, question, minion, ledger)
+            settle()
             throw error
         }
     }
 
+    /// The answer this request was given before, with its use on record.
+    private func cached(
+        _ minion: Minion, _ entry: ResponseCache.Entry, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
+    ) async -> Answer? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard let kept: Answer = await cache.find(entry) else { return nil }
+        let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
+        let answer = kept.fromCache(timing)
+        meter.settle(
+            admission,
+            [.cacheHit(minion, answerID: answer.id, provider: answer.provider, model: answer.model, at: at, milliseconds: timing.milliseconds)])
+        emit(.stage(timing))
+        if !answer.reasoning.isEmpty { emit(.reasoning(answer.reasoning)) }
+        if !answer.text.isEmpty { emit(.text(answer.text)) }
+        for (index, call) in answer.toolCalls.enumerated() {
+            emit(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+        }
+        return answer
+    }
+
     private func stages(
-        _ minion: Minion, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ emit: @Sendable (AnswerEvent) -> Void
+        _ minion: Minion, _ question: Question, _ trace: inout Trace, _ ledger: AttemptLedger, _ admission: Admission,
+        _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
+        let isDirect = self.isDirect(minion, question)
         let materials = try await materials(minion)
         trace.releaseID = materials.release?.id
         trace.releaseNumber = materials.release?.number
@@ -83,13 +139,14 @@ public struct AnswerPipeline: Sendable {
         // The trained voice is already in a local answer: a draft is made for it only where the question
         // asks for one, to be shown.
         let answersLocally = isManaged(minion.provider)
-        let wantsDraft = question.useDraft ?? (minion.pipeline.useDraft && !answersLocally)
+        // After a tool's result the model goes on with what it began; there is nothing to draft.
+        let wantsDraft = !isDirect && question.messages.last?.role != .tool && (question.useDraft ?? (minion.pipeline.useDraft && !answersLocally))
         async let drafted = timed("draft", if: wantsDraft && materials.adapter != nil) {
             try await draft.run(
                 question, adapter: materials.adapter!, scale: scale, maxTokens: minion.pipeline.draftMaxTokens,
                 onAttempt: { ledger.add($0, purpose: "draft") })
         }
-        async let found = timed("retrieve", if: (question.usePassages ?? minion.pipeline.usePassages) && materials.collection != nil) {
+        async let found = timed("retrieve", if: !isDirect && (question.usePassages ?? minion.pipeline.usePassages) && materials.collection != nil) {
             try await retrieve.run(
                 question.text, collection: materials.collection!, version: materials.release?.collectionVersion ?? materials.collection!.version,
                 user: minion.userID, topK: question.topK ?? minion.pipeline.topK)
@@ -111,21 +168,27 @@ public struct AnswerPipeline: Sendable {
         let local = answersLocally || minion.fallbacks.contains { isManaged($0.provider) }
         let lease = local ? try await localLease(materials.adapter, &trace) : nil
         defer { if let lease { Task { [server] in await server.release(lease) } } }
-        return try await finish(minion, question, lease: lease, scale: scale, &trace, ledger, emit)
+        return try await finish(minion, question, lease: lease, scale: scale, &trace, ledger, admission, emit)
     }
 
     private func finish(
         _ minion: Minion, _ question: Question, lease: AdapterServer.Lease?, scale: Double, _ trace: inout Trace, _ ledger: AttemptLedger,
-        _ emit: @Sendable (AnswerEvent) -> Void
+        _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
         let clock = ContinuousClock()
         var start = clock.now
-        let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
-        let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
-        let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)
-        trace.prompt = composed.prompt
-        if let degraded = composed.degraded { trace.degraded.append(degraded) }
-        trace.stage("compose", since: start, emit)
+        let router = try await catalog.router(for: minion, from: router)
+        let isDirect = self.isDirect(minion, question)
+        if isDirect {
+            trace.prompt = direct.prepared(minion, question.request(question.messages, question.sampling)).messages
+        } else {
+            let short = router.registry[minion.provider]?.info.prefersShortPrompts ?? false
+            let draft = trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
+            let composed = await compose.run(question, minion: minion, draft: draft, passages: trace.passages, short: short)
+            trace.prompt = composed.prompt
+            if let degraded = composed.degraded { trace.degraded.append(degraded) }
+            trace.stage("compose", since: start, emit)
+        }
 
         start = clock.now
         let resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: lease, scale: scale)
@@ -139,13 +202,22 @@ public struct AnswerPipeline: Sendable {
         var sampling = question.sampling
         sampling.temperature = sampling.temperature ?? minion.sampling.temperature
         sampling.topP = sampling.topP ?? minion.sampling.topP
-        sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? 512
+        sampling.maxTokens = sampling.maxTokens ?? minion.sampling.maxTokens ?? (isDirect ? nil : 512)
         sampling.seed = sampling.seed ?? minion.sampling.seed
-        let request = ChatRequest(model: minion.modelID, messages: trace.prompt, sampling: sampling, stream: question.stream)
-        let stream = router.chat(request, routes: resolved.routes) { ledger.add($0, purpose: "answer") }
+        let stream = router.chat(
+            question.request(trace.prompt, sampling), routes: resolved.routes, spread: minion.spread,
+            gate: meter.gate(admission, prices: router.prices)
+        ) {
+            ledger.add($0, purpose: "answer")
+        }
         var collector = ReplyCollector()
         for try await event in stream.events {
-            if case .text(let text) = event { emit(.text(text)) }
+            switch event {
+            case .text(let text): emit(.text(text))
+            case .reasoning(let text): emit(.reasoning(text))
+            case .toolCall(let index, let id, let name, let arguments): emit(.toolCall(index: index, id: id, name: name, arguments: arguments))
+            case .model, .usage, .finish: break
+            }
             collector.add(event)
         }
         try Task.checkCancellation()
@@ -167,7 +239,10 @@ public struct AnswerPipeline: Sendable {
     {
         var text = reply.text
         var citations = Citations.citations(Citations.marks(in: text, passages: trace.passages.count), by: "model", trace.passages)
-        if citations.isEmpty, let number = Citations.supporting(text, question: question.text, passages: trace.passages) {
+        // A call of a tool is not an answer yet, and JSON with a mark behind it is no JSON.
+        if citations.isEmpty, reply.toolCalls.isEmpty, !question.wantsJSON,
+            let number = Citations.supporting(text, question: question.text, passages: trace.passages)
+        {
             citations = Citations.citations([number], by: "overlap", trace.passages)
             text += " [\(number)]"
             emit(.text(" [\(number)]"))
@@ -176,7 +251,7 @@ public struct AnswerPipeline: Sendable {
         trace.tokens = TokenTotals(trace.attempts)
         return Answer(
             id: trace.answerID, text: text, citations: citations, provider: reply.provider, model: reply.model, finishReason: reply.finish,
-            degraded: trace.degraded, trace: trace)
+            toolCalls: reply.toolCalls, reasoning: reply.reasoning, degraded: trace.degraded, trace: trace)
     }
 
     private func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
@@ -191,19 +266,16 @@ public struct AnswerPipeline: Sendable {
         return materials
     }
 
-    /// The local server with the adapter, or with the base alone where the adapter cannot be loaded.
     private func localLease(_ adapter: Adapter?, _ trace: inout Trace) async throws -> AdapterServer.Lease? {
-        if let adapter {
-            do { return try await server.lease(adapter: data.url(adapter.path).appending(path: "adapter.gguf")) } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                trace.degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "answered by the base model without the voice"))
-            }
-        }
-        do { return try await server.lease() } catch is CancellationError { throw CancellationError() } catch {
-            trace.degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "the local model cannot be asked"))
-            return nil
-        }
+        let (lease, degraded) = try await LocalLease.take(server, data, adapter: adapter)
+        trace.degraded += degraded
+        return lease
+    }
+
+    /// Whether the question goes straight to the model. One that asks for a draft or for passages by
+    /// name gets them.
+    private func isDirect(_ minion: Minion, _ question: Question) -> Bool {
+        minion.pipeline.mode == .direct && question.useDraft != true && question.usePassages != true
     }
 
     private func timed<T: Sendable>(_ stage: String, if applies: Bool, _ body: @Sendable () async throws -> T) async throws -> StageOutcome<T> {
@@ -218,15 +290,12 @@ public struct AnswerPipeline: Sendable {
         }
     }
 
-    /// Keeps usage always, the trace where there is an answer. In a task of its own: a client that
-    /// left has cancelled this one, and what it used must be counted all the same.
-    private func keep(_ trace: Trace, answer: String?, _ question: Question, _ minion: Minion, _ ledger: AttemptLedger) async {
+    /// Keeps the answer and its trace. In a task of its own: a client that left has cancelled this one.
+    private func keep(_ trace: Trace, answer: String, _ question: Question, _ minion: Minion) async {
         let (store, logger) = (store, logger)
         await Task {
             do {
                 let rows = store.user(minion.userID)
-                try await rows.recordUsage(ledger.records(minionID: minion.id, answerID: trace.answerID))
-                guard let answer else { return }
                 try await rows.saveAnswer(
                     id: trace.answerID, minionID: minion.id, releaseID: trace.releaseID, question: question.text, answer: answer,
                     trace: String(decoding: try JSONEncoder.api.encode(trace), as: UTF8.self), at: Date())

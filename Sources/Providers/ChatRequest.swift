@@ -26,6 +26,14 @@ public struct ChatRequest: Sendable, Equatable, Codable {
         self.stream = stream
         self.extra = extra
     }
+
+    /// The same request, to be answered in one piece.
+    var whole: ChatRequest {
+        guard stream else { return self }
+        var request = self
+        request.stream = false
+        return request
+    }
 }
 
 /// One message. `content` is plain text; tool results carry `toolCallID`.
@@ -66,10 +74,14 @@ public struct ToolDefinition: Sendable, Equatable, Codable {
     public var name: String
     public var description: String?
     public var parameters: JSONValue
-    public init(name: String, description: String? = nil, parameters: JSONValue) {
+    /// Whether the arguments must keep to the schema exactly; absent for the vendor's default.
+    public var strict: Bool?
+
+    public init(name: String, description: String? = nil, parameters: JSONValue, strict: Bool? = nil) {
         self.name = name
         self.description = description
         self.parameters = parameters
+        self.strict = strict
     }
 }
 

@@ -12,6 +12,8 @@ public struct ConnectionTest: Sendable {
         /// What the endpoint offers, where it lists its models.
         public var models: [ModelInfo]
         public var milliseconds: Double
+        /// What asking the model took, where it was asked; an estimate where the vendor did not say.
+        public var usage: TokenUsage?
 
         public init(
             ok: Bool, message: String, kind: ProviderError.Kind? = nil, keyChecked: Bool = false, models: [ModelInfo] = [], milliseconds: Double
@@ -74,9 +76,12 @@ public struct ConnectionTest: Sendable {
         }
         do {
             let request = ChatRequest(model: model, messages: [ChatMessage(.user, "Hi")], sampling: Sampling(maxTokens: 1), stream: false)
-            for try await _ in provider.chat(request, at: endpoint) {}
+            var meter = AttemptMeter(request)
+            for try await event in provider.chat(request, at: endpoint) { meter.add(event) }
             try Task.checkCancellation()
-            return Result(ok: true, message: "\(name) answers with \(model).", keyChecked: endpoint.key != nil, models: models, milliseconds: 0)
+            var result = Result(ok: true, message: "\(name) answers with \(model).", keyChecked: endpoint.key != nil, models: models, milliseconds: 0)
+            result.usage = meter.finished
+            return result
         } catch {
             return failed(error, name: name, models: models)
         }
@@ -100,8 +105,9 @@ public struct ConnectionTest: Sendable {
             case .timeout: "No answer came in time; check the base URL."
             case .connection: "Nothing could be reached; check the base URL and that the server is running."
             case .cutStream, .malformedReply: "The address answers, but not as this provider does; check the base URL."
+            case .budget: "A limit on the key is reached; see GET /api/users/{user_id}/limits."
             case .invalidRequest, .unsupported: "The request is refused; check the base URL and the model's name."
-            case .circuitOpen, .busy, .budget: "It was not asked; try again later."
+            case .circuitOpen, .busy: "It was not asked; try again later."
             }
         let status = error.status.map { " (HTTP \($0))" } ?? ""
         return Result(

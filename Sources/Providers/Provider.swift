@@ -15,11 +15,13 @@ public protocol Provider: Sendable {
     /// upstream connection.
     func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error>
 
-    /// A whole reply without a stream in between: the lean path. `request.stream` is ignored and treated
-    /// as false. The default collects ``chat(_:at:)``.
+    /// A whole reply without a stream in between: `request.stream` is taken as false. What it is made
+    /// of is the same, and so are the errors. Cancelling the calling task closes the upstream connection.
     func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent]
 
-    /// Names of request fields that this provider will not receive. Pure. None by default.
+    /// Names, in OpenAI's words, of the fields of `request` that this provider would leave out:
+    /// sampling hints only. What decides the kind of reply (tools, a response format) is never left
+    /// out; it is carried or refused with `.unsupported`. Pure.
     func dropped(_ request: ChatRequest) -> [String]
 
     /// Model ids the endpoint offers, as the vendor lists them.
@@ -31,10 +33,9 @@ public protocol Provider: Sendable {
 
 extension Provider {
     public func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent] {
-        var request = request
-        request.stream = false
         var events: [ChatEvent] = []
-        for try await event in chat(request, at: endpoint) { events.append(event) }
+        for try await event in chat(request.whole, at: endpoint) { events.append(event) }
+        // A cancelled stream may end without an error.
         try Task.checkCancellation()
         return events
     }

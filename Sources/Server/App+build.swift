@@ -21,11 +21,18 @@ public struct App: Sendable {
     let lock: DataDirectoryLock
     let library: CollectionLibrary
     let embedder: QueryEmbedder
-    let registry: ProviderRegistry
     let addresses: AddressPolicy
+    let catalog: ProviderCatalog
+    public let journal: UsageJournal
+    public let meter: Meter
+    let health: RouterHealth
     let answers: AnswerPipeline
+    let snapshots: MinionSnapshots
+    let clients = ClientConnections()
     let importer: DatasetImporter
-    let metrics = ServerMetrics()
+    let telemetry: Telemetry
+    /// Nil where no traces are wanted.
+    let exporter: SpanExporter?
     let logger: Logger
 
     /// Opens the data directory, brings the database up to date, and joins the parts. Nothing listens
@@ -50,22 +57,34 @@ public struct App: Sendable {
             }
         }
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
-        let registry = ProviderRegistry.standard(transport: HTTPTransport(policy: addresses))
+        let transport = HTTPTransport(policy: addresses)
+        let registry = ProviderRegistry.standard(transport: transport)
         for provider in settings.defaultProviders where registry[provider] == nil {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
+        let catalog = ProviderCatalog(store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport)
+        let cache = ResponseCache(
+            store: store, catalog: catalog,
+            bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
+        let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
+        let meter = Meter(store: store, journal: journal)
+        let router = Router(
+            registry: registry, prices: meter.prices,
+            timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
+        let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, registry: registry, addresses: addresses,
+            embedder: embedder, addresses: addresses, catalog: catalog, journal: journal, meter: meter, health: router.health,
             answers: AnswerPipeline(
-                store: store, data: data, server: server,
-                router: Router(
-                    registry: registry, timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout))),
-                library: library, embedder: embedder, logger: logger),
-            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20), logger: logger)
+                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, library: library,
+                embedder: embedder, logger: logger),
+            snapshots: MinionSnapshots(store: store, catalog: catalog),
+            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20),
+            telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
+            logger: logger)
     }
 
     /// The database alone, for commands that run beside a server.
@@ -76,14 +95,14 @@ public struct App: Sendable {
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
     public func router() throws -> Hummingbird.Router<AppContext> {
         let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
-        let offered = Set(settings.defaultProviders.isEmpty ? registry.all.map(\.id) : settings.defaultProviders)
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
+            TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
-            ErrorMiddleware(metrics: metrics)
-            AuthMiddleware(store: store, accounts: accounts)
+            ErrorMiddleware()
+            AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
-        MetaController(store: store, engine: engine, metrics: metrics, specification: try OpenAPI.json()).routes(router)
+        MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
 
         let api = router.group("api")
         AuthController(
@@ -91,23 +110,45 @@ public struct App: Sendable {
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
-        AdminController(store: store, accounts: accounts).routes(
-            api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self))
-        AskController(store: store, pipeline: answers).routes(api.group("users"))
+        let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
+        AdminController(store: store, accounts: accounts).routes(admin)
+        AdminLimitsController(store: store, meter: meter).routes(admin)
+        AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
-            store: store, data: data, registry: registry, offered: offered, addresses: addresses, server: server, library: library
+            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library
         ).routes(user.group("minions"))
-        ProvidersController(store: store, registry: registry, offered: offered, addresses: addresses).routes(user.group("providers"))
-        DatasetsController(store: store, importer: importer).routes(user.group("training-datasets"))
-        JobsController(store: store, worker: worker, trainingEnabled: settings.trainingEnabled).routes(user.group("external-training/jobs"))
+        ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
+        let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
+        definitions.routes(user.group("provider-definitions"))
+        definitions.routes(admin.group("provider-definitions"))
+        DatasetsController(store: store, importer: importer, meter: meter).routes(user.group("training-datasets"))
+        JobsController(store: store, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled).routes(
+            user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
-        UsageController(store: store).routes(user.group("usage"))
+        UsageController(store: store, journal: journal).routes(user.group("usage"))
+        UsageController(store: store, journal: journal).routes(admin.group("usage"))
+        LimitsController(store: store, meter: meter).routes(user.group("limits"))
 
-        OpenAIController(pipeline: answers).routes(router.group("v1"))
+        let v1 = router.group("v1")
+        let embedding = TextEmbedding(catalog: catalog, store: store, meter: meter, embedder: embedder)
+        ModelsController(embedding: embedding, meter: meter).routes(v1)
+        OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
+        AnthropicController(pipeline: answers, clients: clients).routes(v1)
         try router.validate()
         return router
+    }
+
+    /// What `/metrics` asks the other parts.
+    private var sources: TelemetrySources {
+        var sources = TelemetrySources()
+        sources.jobs = { [queue = store.queue] in try await queue.counts() }
+        sources.circuits = { [health] in health.snapshot() }
+        sources.refusals = { [meter] in meter.refusals }
+        sources.journalBacklogBytes = { [journal] in journal.backlogBytes }
+        if let exporter { sources.spans = { exporter.counts } }
+        return sources
     }
 
     /// Clears up after an earlier run that was killed, then serves until the process is told to stop;
@@ -133,8 +174,11 @@ public struct App: Sendable {
         try await Housekeeping(store: store, data: data, logger: logger).sweep()
         let application = Application(
             router: try router(),
+            server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
-            services: [WorkerService(app: self)],
+            // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
+            // sends what the others still had to tell.
+            services: [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)],
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(

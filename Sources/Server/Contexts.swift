@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import NIOCore
+import Pipeline
 import Store
 
 /// Who is asking.
@@ -8,7 +9,7 @@ public enum Identity: Sendable {
     /// A person, by a session token.
     case person(User, token: String)
     /// A program, by a minion token: may ask that minion and nothing else.
-    case minion(Minion)
+    case minion(MinionSnapshot)
 }
 
 /// Every request's context.
@@ -17,10 +18,24 @@ public struct AppContext: RequestContext {
     /// The client's address, for throttling and the session list.
     public let remoteAddress: String?
     public var identity: Identity?
+    /// The connection, to see whether the client is still there.
+    let channel: any Channel
 
     public init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
         remoteAddress = source.channel.remoteAddress?.ipAddress
+    }
+
+    /// What the vendors' clients show as the request's id.
+    var vendorRequestID: String { GatewayID.request(number) }
+    private let number = GatewayID.nextRequest()
+
+    /// The minion whose token the request carries.
+    /// - Throws: ``APIError``, the vendor endpoints' 401.
+    func minionSnapshot(_ request: Request) throws -> MinionSnapshot {
+        guard case .minion(let snapshot) = identity else { throw OpenAIErrors.wrongKey(AuthMiddleware.token(request)) }
+        return snapshot
     }
 
     /// The largest conversation a request may carry, in bytes. Uploads stream to disk and have their own limit.

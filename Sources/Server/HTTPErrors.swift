@@ -14,6 +14,10 @@ struct APIError: Error {
     var message: String
     var details: [Detail] = []
     var retryAfter: Int?
+    /// Of the reply, beside those above.
+    var headers: [(String, String)] = []
+    /// The limit that was reached.
+    var limit: LimitName?
 
     struct Detail: Encodable {
         var field: String?
@@ -21,6 +25,11 @@ struct APIError: Error {
         var code: String?
         var message: String?
         var hint: String?
+        /// Of a limit: whose it is, how much it is, how much of it is used, and when it begins anew.
+        var scope: LimitExceeded.Scope?
+        var limit: Double?
+        var used: Double?
+        var resetsAt: Date?
     }
 
     static let unauthenticated = APIError(
@@ -57,6 +66,7 @@ struct APIError: Error {
             self.init(
                 status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
                 details: [Detail(hint: "split it, or ask the operator to raise ATELIER_MAX_UPLOAD_MB")])
+        case let error as LimitExceeded: self.init(error)
         case let error as RouterError: self.init(error.last, attempts: error.attempts)
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
@@ -71,6 +81,14 @@ struct APIError: Error {
         }
     }
 
+    /// As the two vendors' endpoints tell it: there the request is the caller's own, so a vendor that
+    /// refuses it has found the caller's mistake, and asking again will not help.
+    init(gateway error: any Error) {
+        self.init(error)
+        let kind = (error as? RouterError)?.last.kind ?? (error as? ProviderError)?.kind
+        if kind == .invalidRequest || kind == .unsupported { status = .badRequest }
+    }
+
     init(_ error: ProviderError, attempts: [Attempt]) {
         let status: HTTPResponse.Status
         let hint: String?
@@ -83,6 +101,8 @@ struct APIError: Error {
         case .billing, .permission: (status, hint) = (.badGateway, "look at the account with \(error.provider)")
         case .invalidRequest: (status, hint) = (.badGateway, "\(error.provider) refused the request: check the minion's model and settings")
         case .notFound: (status, hint) = (.badGateway, "\(error.provider) does not know the model: check the minion's model_id")
+        case .budget:
+            (status, hint) = (.tooManyRequests, "wait, raise the limit, or add a fallback to the minion: see GET /api/users/{user_id}/limits")
         case .rateLimited: (status, hint) = (.tooManyRequests, "wait, or add a fallback to the minion")
         case .overloaded, .connection, .serverError, .cutStream, .malformedReply:
             (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
@@ -91,7 +111,6 @@ struct APIError: Error {
         case .circuitOpen:
             (status, hint) = (.serviceUnavailable, "\(error.provider) has failed again and again: wait, or add a fallback to the minion")
         case .busy: (status, hint) = (.tooManyRequests, "wait, add a key for \(error.provider), or raise the key's max_concurrent")
-        case .budget: (status, hint) = (.tooManyRequests, "wait until the budget's period ends, or ask for a larger one")
         }
         let wait: Double? =
             switch error.kind {
@@ -105,6 +124,27 @@ struct APIError: Error {
                 + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
             retryAfter: wait.map { Int(max(1, min($0, 86400)).rounded(.up)) })
     }
+
+    /// Trap 9: our own refusal always says when to come back, even where waiting alone will not help.
+    init(_ error: LimitExceeded) {
+        let hint: String? =
+            switch error.what {
+            case .storageBytes: "delete datasets, collections or minions that are no longer needed, or ask the operator for more"
+            case .concurrentRequests, .requestsPerMinute, .tokensPerMinute: nil
+            default: "GET /api/users/{user_id}/limits shows what is used and when it begins anew"
+            }
+        self.init(
+            status: .tooManyRequests, code: "limit_exceeded", message: error.description,
+            details: [
+                Detail(
+                    field: error.what.rawValue, code: error.isUnpriced ? "price_unknown" : "limit_exceeded", hint: hint, scope: error.scope,
+                    limit: error.limit, used: error.used, resetsAt: error.resetsAt)
+            ], retryAfter: Self.seconds(error.retryAfter ?? 60))
+        headers = error.headers
+        limit = error.what
+    }
+
+    private static func seconds(_ wait: Double?) -> Int { max(1, Int(min(wait ?? 1, 1e9).rounded(.up))) }
 
     init(status: HTTPResponse.Status, code: String, message: String, details: [Detail] = [], retryAfter: Int? = nil) {
         self.status = status
@@ -130,7 +170,7 @@ struct APIError: Error {
         var response = Response.json(data: body, status: status)
         if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
-        return response
+        return response.adding(headers)
     }
 }
 
@@ -140,10 +180,24 @@ extension Response {
         do { return json(data: try JSONEncoder.api.encode(value), status: status) } catch { return Response(status: .internalServerError) }
     }
 
+    /// A reply that is JSON already.
+    static func json(bytes: ByteBuffer) -> Response { Response(status: .ok, headers: jsonHeaders, body: ResponseBody(byteBuffer: bytes)) }
+
+    static func json(_ value: JSONValue) -> Response { json(bytes: ByteBuffer(string: value.serialized())) }
+
+    private static let jsonHeaders: HTTPFields = [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"]
+
     static func json(data: Data, status: HTTPResponse.Status = .ok) -> Response {
         Response(
-            status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            status: status, headers: jsonHeaders,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+    }
+
+    func adding(_ headers: [(String, String)]) -> Response {
+        guard !headers.isEmpty else { return self }
+        var response = self
+        for (name, value) in headers { response.headers[HTTPField.Name(name)!] = value }
+        return response
     }
 
     static var noContent: Response { Response(status: .noContent) }

@@ -12,15 +12,71 @@ enum ServerSentEvents {
         return ByteBuffer(string: text + "\n")
     }
 
+    /// As ``response(_:)``, but not begun before the first frame, or a comment after 2 s: what fails until
+    /// then is thrown, and gets a status of its own.
+    /// - Parameters:
+    ///   - failure: the stream's last frame where it fails later.
+    ///   - produce: throws what it cannot do, and sends no frame about it.
+    static func reply(
+        failure: @escaping @Sendable (any Error) -> ByteBuffer,
+        _ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void
+    ) async throws -> Response {
+        let (frames, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
+        let producer = Task {
+            do {
+                try await produce { continuation.yield($0) }
+                continuation.finish()
+            } catch { continuation.finish(throwing: error) }
+        }
+        let ticker = Task {
+            while true {
+                try await Task.sleep(for: .seconds(2))
+                if case .terminated = continuation.yield(comment) { return }
+            }
+        }
+        // Also where nobody ever reads the body, because the client left before it.
+        continuation.onTermination = { _ in producer.cancel() }
+        let first: ByteBuffer
+        do {
+            var iterator = frames.makeAsyncIterator()
+            guard let frame = try await iterator.next() else { throw CancellationError() }
+            first = frame
+        } catch {
+            ticker.cancel()
+            throw error
+        }
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody { writer in
+                defer {
+                    producer.cancel()
+                    ticker.cancel()
+                }
+                do {
+                    try await writer.write(first)
+                    for try await frame in frames { try await writer.write(frame) }
+                } catch let error where !(error is CancellationError) && !Task.isCancelled {
+                    try await writer.write(failure(error))
+                }
+                // A reply that is cut must not end like a whole one.
+                try Task.checkCancellation()
+                try await writer.finish(nil)
+            })
+    }
+
+    private static let headers: HTTPFields = [
+        .contentType: "text/event-stream", .cacheControl: "no-store", .init("X-Accel-Buffering")!: "no",
+    ]
+
     private static let comment = ByteBuffer(string: ": still here\n\n")
 
     /// Streams what `produce` sends. A comment goes out every 2 s: it keeps proxies from giving up on
     /// a quiet stream, and it is how a client that left is noticed while nothing else is sent. Then
     /// `produce` is cancelled.
-    static func response(_ produce: @Sendable @escaping (_ send: @Sendable (ByteBuffer) -> Void) async throws -> Void) -> Response {
+    static func response(_ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void) -> Response {
         Response(
             status: .ok,
-            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .init("X-Accel-Buffering")!: "no"],
+            headers: headers,
             body: ResponseBody { writer in
                 let (frames, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
                 let producer = Task {

@@ -3,18 +3,23 @@ import Foundation
 /// Everything that is kept. Rows of a user are reached only through ``user(_:)``: there is no
 /// function that takes a bare row id from a request.
 public struct Store: Sendable {
-    let database: any Database
+    private let observed: ObservedDatabase
     let vault: KeyVault
+    /// What was written in this process, for whoever keeps copies of rows.
+    public let changes = StoreChanges()
+
+    /// Everybody's rows.
+    var database: any Database { observed }
 
     /// Migrates the database to the newest schema.
     public init(database: any Database, vault: KeyVault) async throws {
-        self.database = database
+        observed = ObservedDatabase(base: database, changes: changes)
         self.vault = vault
         try await Migrator.migrate(database)
     }
 
     /// A handle that sees and changes the rows of this user and of nobody else.
-    public func user(_ id: String) -> UserStore { UserStore(userID: id, database: database, vault: vault) }
+    public func user(_ id: String) -> UserStore { UserStore(userID: id, database: observed.scoped(to: id), vault: vault) }
 
     /// People, their passwords and their sessions.
     public func accounts(hasher: PasswordHasher = .init()) -> Accounts { Accounts(database: database, hasher: hasher) }

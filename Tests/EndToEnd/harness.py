@@ -270,6 +270,8 @@ class Account:
         return ok(self.request("GET", path, **options))
 
     def post(self, path: str, body: dict | None = None, **options):
+        if path == "providers":  # No vendor is called by a test that does not mean to.
+            body = {"test": False} | body
         return ok(self.request("POST", path, json=body if body is not None else {}, **options))
 
     def put(self, path: str, body: dict):

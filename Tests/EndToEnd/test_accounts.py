@@ -90,27 +90,31 @@ def belongings(owner: Account) -> list[str]:
     minion = owner.minion("Mine")
     dataset = owner.dataset(voice(4), "jsonl", "voice.jsonl")
     job = owner.post("external-training/jobs", {"minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]]})
-    owner.post("providers", {"provider": "openai", "api_key": "sk-" + "a" * 20})
-    return [f"minions/{minion['id']}", f"training-datasets/{dataset['id']}", f"external-training/jobs/{job['id']}"]
+    key = owner.post("providers", {"provider": "openai", "api_key": "sk-" + "a" * 20})["key"]
+    definition = owner.post("provider-definitions", {"id": "acme", "name": "Acme", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"})
+    return [
+        f"minions/{minion['id']}", f"training-datasets/{dataset['id']}", f"external-training/jobs/{job['id']}", f"providers/{key['id']}",
+        f"provider-definitions/{definition['id']}",
+    ]
 
 
 def test_nobody_learns_of_anothers_things(house):
     owner, other = house.account("owner"), house.account("other")
     things = belongings(owner)
-    lists = ["minions", "training-datasets", "external-training/jobs", "collections", "providers", "usage"]
+    lists = ["minions", "training-datasets", "external-training/jobs", "collections", "provider-definitions", "providers", "usage"]
     for path in things + lists:
         refused(other.request("GET", f"{owner.base}/{path}"), 404, "not_found")
     for path in things:  # an id is not enough either
         refused(other.request("GET", path), 404, "not_found")
         refused(other.request("DELETE", path), 404, "not_found")
         refused(other.request("PUT", path, json={}), 404, "not_found")
-    minion, _, job = things
+    minion, _, job, key, _ = things
     for method, path in (("POST", f"{minion}/token"), ("POST", f"{job}/start"), ("POST", f"{job}/stop"), ("GET", f"{job}/events"),
-                         ("GET", f"{minion}/releases"), ("GET", f"{minion}/training-history")):
+                         ("GET", f"{minion}/releases"), ("GET", f"{minion}/training-history"), ("POST", f"{key}/test")):
         refused(other.request(method, path), 404, "not_found")
     refused(other.request("POST", f"{minion}/ask", json={"question": "Who are you?"}), 404, "not_found")
     refused(other.request("POST", f"{owner.base}/{minion}/ask", json={"question": "Who are you?"}), 404, "not_found")
-    for path in lists[:4]:
+    for path in lists[:5]:
         assert other.get(path)["items"] == []
     # A job that names what is another's
     error = refused(other.request("POST", "external-training/jobs", json={

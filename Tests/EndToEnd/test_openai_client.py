@@ -1,8 +1,14 @@
 """A minion through OpenAI's own client."""
 
+import base64
+import json
+import math
+import struct
+
 import openai
 import pytest
-from harness import FRESH, refused
+from harness import FRESH, ok, refused
+from upstream import chunks, delta, message, minion_at, upstream, usage, whole
 
 MESSAGES = [{"role": "user", "content": "What do I pay for a bowl of soup?"}]
 
@@ -35,13 +41,17 @@ def chat(client, **options):
     return client.chat.completions.create(**{"model": "Wick the Keeper", "messages": MESSAGES, "temperature": 0, "max_tokens": 24} | options)
 
 
-def test_the_token_sees_its_one_model(client):
+EMBEDDER = "bge-small-en-v1.5"
+
+
+def test_the_token_sees_its_minion_and_the_embedder(client):
     models = client.models.list().data
-    assert [(model.id, model.object, model.owned_by) for model in models] == [("Wick the Keeper", "model", "atelier")]
+    assert [(model.id, model.object, model.owned_by) for model in models] == [
+        ("Wick the Keeper", "model", "atelier"), (EMBEDDER, "model", "atelier")]
 
 
 def test_a_model_is_found_by_a_name_with_spaces_and_by_its_id(client, trained):
-    model, = client.models.list().data
+    model, _ = client.models.list().data
     assert client.models.retrieve(trained.minion["id"]) == model
     assert client.models.retrieve("Wick the Keeper") == model
 
@@ -121,18 +131,29 @@ def test_an_unknown_model_is_not_found(client):
 
 
 def test_a_field_that_cannot_be_honoured_is_refused_by_name(client):
-    with pytest.raises(openai.BadRequestError) as caught:
-        chat(client, logprobs=True)
-    assert caught.value.param == "logprobs"
-    with pytest.raises(openai.BadRequestError) as caught:
-        chat(client, messages=[{"role": "wizard", "content": "Hello."}])
-    assert caught.value.param == "messages[0].role"
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    for param, options in {
+        "logprobs": {"logprobs": True}, "n": {"n": 2}, "audio": {"extra_body": {"audio": {"voice": "alloy", "format": "mp3"}}},
+        "functions": {"extra_body": {"functions": []}}, "modalities": {"extra_body": {"modalities": ["text", "audio"]}},
+        "temperature": {"temperature": 3}, "service_tier": {"service_tier": "flex"}, "tool_choice": {"extra_body": {"tool_choice": "auto"}},
+        "colour": {"extra_body": {"colour": "red"}}, "response_format": {"response_format": {"type": "xml"}},
+        "tools[0]": {"tools": [{"type": "custom", "custom": {"name": "x"}}]},
+        "messages[0].role": {"messages": [{"role": "wizard", "content": "Hello."}]},
+        "messages[0].content[1]": {"messages": [{"role": "user", "content": [{"type": "text", "text": "See:"}, image]}]},
+        "messages[1].tool_call_id": {"messages": [*MESSAGES, {"role": "tool", "content": "1"}]},
+        "messages[0].name": {"messages": [{"role": "user", "content": "Hello.", "name": "ann"}]},
+        "messages": {"messages": [*MESSAGES, {"role": "assistant", "content": "It is"}]},
+    }.items():
+        with pytest.raises(openai.BadRequestError) as caught:
+            chat(client, **options)
+        assert caught.value.param == param, caught.value
+        assert caught.value.code in ("invalid_value", "unsupported_parameter") and param in caught.value.body["message"]
 
 
 def test_a_new_token_ends_the_old_one(somebody, connect):
     minion = somebody.minion("Rotated")
     old = somebody.token_of(minion)
-    assert [model.id for model in connect(old).models.list()] == ["Rotated"]
+    assert [model.id for model in connect(old).models.list()] == ["Rotated", EMBEDDER]
     new = somebody.token_of(minion)
     assert new != old and somebody.get(f"minions/{minion['id']}")["token_hint"] == new[-4:]
     with pytest.raises(openai.AuthenticationError):
@@ -161,3 +182,167 @@ def test_a_minion_token_does_not_ask_another_minion(trained, token, somebody):
         reply = account.server.http.post(f"{account.base}/minions/{minion['id']}/ask", headers=headers, json={"question": "Who are you?"})
         refused(reply, 404, "not_found")
     trained.account.delete(f"minions/{other['id']}")
+
+
+# --- tools ---------------------------------------------------------------------
+
+TOOLS = [{"type": "function", "function": {
+    "name": "weather", "description": "Tells the weather.", "strict": True,
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"], "additionalProperties": False}}}]
+CALLS = [
+    {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"place":"Oslo \\u00e9"}'}},
+    {"id": "call_2", "type": "function", "function": {"name": "weather", "arguments": '{"place":"Rome"}'}},
+]
+USAGE = {
+    "prompt_tokens": 40, "completion_tokens": 30, "total_tokens": 70, "prompt_tokens_details": {"cached_tokens": 16},
+    "completion_tokens_details": {"reasoning_tokens": 9}}
+
+
+@pytest.fixture(params=["direct", "full"])
+def mode(request) -> str:
+    return request.param
+
+
+def test_tools_go_there_and_back(somebody, connect, mode):
+    """The round trip: call, result, answer."""
+    with upstream(whole(message(None, "tool_calls", USAGE, tool_calls=CALLS)), whole(message("Rain in Oslo."))) as vendor:
+        minion, token = minion_at(somebody, vendor, pipeline={"mode": mode})
+        client = connect(token)
+        options = {"model": "Recorded", "tools": TOOLS, "parallel_tool_calls": True}
+        reply = chat(client, tool_choice={"type": "function", "function": {"name": "weather"}}, **options)
+        choice = reply.choices[0]
+        assert choice.finish_reason == "tool_calls" and choice.message.content is None
+        assert [call.model_dump() for call in choice.message.tool_calls] == CALLS
+        assert (reply.usage.prompt_tokens_details.cached_tokens, reply.usage.completion_tokens_details.reasoning_tokens) == (16, 9)
+        # As client code does it: the reply's own message goes back.
+        results = [{"role": "tool", "tool_call_id": call.id, "content": f"rain {call.id}"} for call in choice.message.tool_calls]
+        answer = chat(client, messages=[*MESSAGES, choice.message, *results], **options)
+        assert answer.choices[0].message.content == "Rain in Oslo." and answer.choices[0].finish_reason == "stop"
+    first, second = vendor.requests
+    assert first["tools"] == TOOLS and first["tool_choice"]["function"] == {"name": "weather"} and first["parallel_tool_calls"] is True
+    assert [sent["role"] for sent in second["messages"][-4:]] == ["user", "assistant", "tool", "tool"]
+    assert second["messages"][-3]["tool_calls"] == CALLS
+    assert [(sent["tool_call_id"], sent["content"]) for sent in second["messages"][-2:]] == [("call_1", "rain call_1"), ("call_2", "rain call_2")]
+
+
+def test_tool_calls_stream_in_pieces(somebody, connect, mode):
+    def piece(index: int, arguments: str, **fields) -> dict:
+        return delta(tool_calls=[{"index": index, "function": fields.pop("function", {}) | {"arguments": arguments}} | fields])
+
+    recorded = chunks(
+        delta(role="assistant", content=None), delta(reasoning_content="Let me see."),
+        piece(0, "", id="call_1", type="function", function={"name": "weather"}), piece(0, '{"pla'), piece(0, 'ce":"Oslo"}'),
+        piece(1, "", id="call_2", type="function", function={"name": "weather"}), piece(1, '{"place":"Rome"}'),
+        delta("tool_calls"), usage(**USAGE))
+    with upstream(recorded) as vendor:
+        minion, token = minion_at(somebody, vendor, pipeline={"mode": mode})
+        received = list(chat(connect(token), model="Recorded", tools=TOOLS, stream=True, stream_options={"include_usage": True}))
+    calls: dict[int, dict] = {}
+    for chunk in received:
+        for call in chunk.choices[0].delta.tool_calls or [] if chunk.choices else []:
+            known = calls.setdefault(call.index, {"id": call.id, "name": call.function.name, "arguments": ""})
+            assert call.id in (None, known["id"]), "an id is told once"
+            known["arguments"] += call.function.arguments
+    assert calls == {
+        0: {"id": "call_1", "name": "weather", "arguments": '{"place":"Oslo"}'},
+        1: {"id": "call_2", "name": "weather", "arguments": '{"place":"Rome"}'}}
+    assert [chunk.choices[0].finish_reason for chunk in received if chunk.choices and chunk.choices[0].finish_reason] == ["tool_calls"]
+    assert "".join(getattr(chunk.choices[0].delta, "reasoning_content", None) or "" for chunk in received if chunk.choices) == "Let me see."
+    assert received[-1].usage.prompt_tokens_details.cached_tokens == 16 and received[-1].usage.total_tokens == 70
+
+
+def test_every_field_a_vendor_knows_reaches_it(somebody, connect, mode):
+    schema = {"name": "answer", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+    sent = {
+        "temperature": 0.5, "top_p": 0.9, "stop": ["END", "FIN"], "seed": 7, "presence_penalty": 0.25, "frequency_penalty": -0.5,
+        "logit_bias": {"50256": -100}, "reasoning_effort": "low", "response_format": {"type": "json_schema", "json_schema": schema}}
+    with upstream(whole(message('{"n": 1}'))) as vendor:
+        minion, token = minion_at(somebody, vendor, pipeline={"mode": mode})
+        reply = chat(connect(token), model="Recorded", max_tokens=33, **sent)
+        assert json.loads(reply.choices[0].message.content) == {"n": 1}, "nothing is added to what a program reads"
+    request, = vendor.requests
+    assert {field: request.get(field) for field in sent} == sent and request["max_tokens"] == 33
+
+
+def test_a_local_model_is_asked_with_tools(somebody, connect):
+    """Whether a small model calls one is its own affair; the request is understood and the answer well formed."""
+    minion = somebody.minion("Local", pipeline={"mode": "direct"})
+    reply = chat(connect(somebody.token_of(minion)), model="Local", tools=TOOLS, max_tokens=24)
+    message = reply.choices[0].message
+    assert message.content or message.tool_calls[0].function.name == "weather"
+    assert reply.choices[0].finish_reason in ("stop", "length", "tool_calls") and reply.usage.completion_tokens > 0
+
+
+def test_a_vendors_refusal_is_a_bad_request_and_its_limit_a_rate_limit(somebody, connect):
+    with upstream(
+        whole({"error": {"message": "Unknown model.", "type": "invalid_request_error", "param": None, "code": None}}, 400),
+        whole({"error": {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}, 429),
+    ) as vendor:
+        minion, token = minion_at(somebody, vendor)
+        with pytest.raises(openai.BadRequestError) as caught:
+            chat(connect(token), model="Recorded")
+        assert "Unknown model." in caught.value.body["message"] and caught.value.request_id.startswith("req_")
+        with pytest.raises(openai.RateLimitError) as caught:
+            chat(connect(token), model="Recorded", stream=True)
+        assert caught.value.response.headers["retry-after"] == "1"
+
+
+# --- embeddings ----------------------------------------------------------------
+
+
+def test_embeddings_of_the_local_model(somebody, connect):
+    minion = somebody.minion("Embedder")
+    client = connect(somebody.token_of(minion))
+    texts = ["The cat sleeps.", "A cat is asleep.", "Interest rates rose by a quarter point."]
+    reply = client.embeddings.create(model=EMBEDDER, input=texts)  # the client asks for base64
+    vectors = [entry.embedding for entry in reply.data]
+    assert [entry.index for entry in reply.data] == [0, 1, 2] and {len(vector) for vector in vectors} == {384}
+    assert all(math.isclose(sum(value * value for value in vector), 1, rel_tol=1e-3) for vector in vectors)
+
+    def alike(a, b):
+        return sum(x * y for x, y in zip(vectors[a], vectors[b]))
+
+    assert alike(0, 1) > alike(0, 2)
+    floats = client.embeddings.create(model=EMBEDDER, input=texts[0], encoding_format="float").data
+    assert len(floats) == 1 and struct.pack("<384f", *floats[0].embedding) == struct.pack("<384f", *vectors[0]), "both forms are the same floats"
+    assert reply.usage.prompt_tokens == reply.usage.total_tokens > 10
+    record = somebody.get("usage")["items"][0]
+    assert (record["purpose"], record["provider"], record["model"], record["cost"]) == ("embedding", "local", EMBEDDER, 0)
+
+
+def test_embeddings_of_the_minions_provider(somebody, connect):
+    vectors = {"object": "list", "model": "embed-large", "usage": {"prompt_tokens": 5, "total_tokens": 5}, "data": [
+        {"object": "embedding", "index": 1, "embedding": [0.5, -1.5]}, {"object": "embedding", "index": 0, "embedding": [1.0, 2.0]}]}
+    with upstream(whole(vectors)) as vendor:
+        minion, token = minion_at(somebody, vendor)
+        client = connect(token)
+        with pytest.raises(openai.NotFoundError) as caught:
+            client.embeddings.create(model="embed-large", input="a")
+        assert caught.value.param == "model" and vendor.requests == [], "a token does not spend on what its owner did not name"
+        somebody.put(f"minions/{minion['id']}", {"pipeline": {"embedding_model": "embed-large"}})
+        assert [model.id for model in client.models.list()] == ["Recorded", EMBEDDER, "embed-large"]
+        reply = client.embeddings.create(model="embed-large", input=["a", "b"])
+        assert [entry.embedding for entry in reply.data] == [[1.0, 2.0], [0.5, -1.5]] and reply.usage.prompt_tokens == 5
+        raw = ok(somebody.server.http.post(
+            "/v1/embeddings", headers={"Authorization": f"Bearer {token}"},
+            json={"model": "embed-large", "input": ["a", "b"], "encoding_format": "base64"}))
+        assert base64.b64decode(raw["data"][1]["embedding"]) == struct.pack("<2f", 0.5, -1.5)
+    assert vendor.requests[-1]["input"] == ["a", "b"] and vendor.requests[-1]["model"] == "embed-large"
+    record = somebody.get("usage")["items"][0]
+    assert (record["purpose"], record["model"], record["input_tokens"], record["minion_id"]) == ("embedding", "embed-large", 5, minion["id"])
+    assert "cost" not in record or record["cost"] is None, "no price is known"
+
+
+def test_an_embedding_request_is_checked_by_field(client):
+    for param, options in {
+        "input": {"input": []}, "input[1]": {"input": ["a", ""]}, "dimensions": {"input": "a", "dimensions": 64},
+        "encoding_format": {"input": "a", "encoding_format": "hex"},
+    }.items():
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.embeddings.create(model=EMBEDDER, **options)
+        assert caught.value.param == param
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model=EMBEDDER, input=[1, 2, 3])
+    assert caught.value.param == "input"
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model="Wick the Keeper", input="a")

@@ -5,9 +5,16 @@ import Testing
 
 /// What every provider must do, run over every registered one: a new provider passes by being registered.
 @Suite struct ContractTests {
-    static let ids = ProviderRegistry.standard().all.map(\.id)
-    private let registry = ProviderRegistry.standard()
+    /// The vendors of this server and the one that `docs/adding-a-provider.md` adds.
+    static let registry = ProviderRegistry.standard().adding([Document.vendor], transport: HTTPTransport())
+    static let ids = registry.all.map(\.id)
+    private let registry = Self.registry
     private let question = ChatRequest(model: "m-1", messages: [ChatMessage(.system, "Be brief."), ChatMessage(.user, "Hi")])
+
+    /// The lean path's events, and the error in their place.
+    private func reply(_ id: String, _ request: ChatRequest, _ upstream: FakeUpstream) async -> ([ChatEvent], ProviderError?) {
+        do { return (try await registry[id]!.reply(request, at: endpoint(upstream)), nil) } catch { return ([], error as? ProviderError) }
+    }
 
     private func endpoint(_ upstream: FakeUpstream) -> Endpoint { Endpoint(baseURL: upstream.url, key: Secret("key-0123456789")) }
 
@@ -105,6 +112,73 @@ import Testing
     }
 
     @Test(arguments: ids)
+    func aStatusIsEnough(id: String) async {
+        for (status, kind) in DialectFixture.statuses {
+            for body in [DialectFixture.of(id).plainRefusal, "", "<html>\(status)</html>", "{\"error\":null}", "[]"] {
+                let script: [FakeUpstream.Step] = [.head(status), .send(body)]
+                let upstream = FakeUpstream(script, script)
+                defer { upstream.stop() }
+                let (_, _, error) = await run(id, question, upstream)
+                #expect(error?.kind == kind && error?.status == status && error?.retryAfter == nil, "\(status) \(body) \(String(describing: error))")
+                #expect(await reply(id, question, upstream).1 == error)
+            }
+        }
+    }
+
+    @Test("Trap 11: no error repeats the key", arguments: ids)
+    func noErrorRepeatsTheKey(id: String) async {
+        for (status, type) in [(401, "application/json"), (200, "application/json"), (200, "text/event-stream")] {
+            let script: [FakeUpstream.Step] = [
+                .head(status, type), .send("{\"error\":{\"message\":\"your key-0123456789 is bad\",\"type\":\"x\"}}\n"),
+                .send("data: key-0123456789\n\n"),
+            ]
+            let upstream = FakeUpstream(script, script)
+            defer { upstream.stop() }
+            for error in [await run(id, question, upstream).2, await reply(id, question, upstream).1] {
+                #expect(error != nil && !"\(String(describing: error))".contains("key-0123456789"), "\(String(describing: error))")
+            }
+        }
+    }
+
+    /// The lean path says the same as the stream of one piece, of whatever comes.
+    @Test(arguments: ids)
+    func aWholeReplyIsTheSameWithoutAStream(id: String) async throws {
+        let fixture = DialectFixture.of(id)
+        let json = "application/json"
+        var scripts: [[FakeUpstream.Step]] = [
+            [.head(200, json), .send(fixture.whole)], [.head(200, json), .send(fixture.toolWhole)], [.head(200, json)],
+            [.head(200, json), .send("<html>hello</html>\n")], [.head(200, json), .send("{}")],
+            [.head(200, json), .send(#"{"error":{"message":"x"}}"#)],
+            // A server may answer as a stream nevertheless.
+            [.head(200, fixture.streamType), .send(fixture.stream)], [.head(200, fixture.streamType), .send(fixture.brokenStream)],
+            [.head(200, fixture.streamType), .send(fixture.cutStream)],
+            // Cut in the body, by the announced length and by the chunks.
+            [.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n"), .send(fixture.whole)],
+            [.chunkedHead(json), .chunk(String(fixture.whole.prefix(40)))], [.chunkedHead(json)],
+        ]
+        scripts += fixture.refusals.map { [.head($0.status, json, $0.headers), .send($0.body)] }
+        for script in scripts {
+            let upstream = FakeUpstream(script, script)
+            defer { upstream.stop() }
+            var request = question
+            request.stream = false
+            let (_, events, error) = await run(id, request, upstream)
+            let (lean, leanError) = await reply(id, question, upstream)
+            #expect(leanError?.kind == error?.kind && leanError?.status == error?.status, "\(script): \(String(describing: leanError))")
+            #expect(leanError?.retryAfter == error?.retryAfter && leanError?.requestID == error?.requestID && leanError?.provider == error?.provider)
+            if error == nil { #expect(lean.map(Self.withoutCallID) == events.map(Self.withoutCallID)) }
+            #expect((error == nil) == lean.contains { if case .finish = $0 { true } else { false } })
+            #expect(upstream.requests.map(\.body).count == 2 && upstream.requests[0].body == upstream.requests[1].body, "both ask for one piece")
+        }
+    }
+
+    /// Ollama gives no ids; ours are made anew for each reply.
+    private static func withoutCallID(_ event: ChatEvent) -> ChatEvent {
+        guard case .toolCall(let index, _, let name, let arguments) = event else { return event }
+        return .toolCall(index: index, id: nil, name: name, arguments: arguments)
+    }
+
+    @Test(arguments: ids)
     func throwsWhatTheStreamReports(id: String) async {
         let fixture = DialectFixture.of(id)
         let upstream = FakeUpstream([.head(200, fixture.streamType), .send(fixture.brokenStream)])
@@ -115,7 +189,7 @@ import Testing
         #expect(!events.contains(.finish(.stop)))
     }
 
-    @Test(arguments: ids)
+    @Test("Trap 6: a cut stream is an error, not a short answer", arguments: ids)
     func noticesACutStream(id: String) async {
         let fixture = DialectFixture.of(id)
         let orderly = FakeUpstream([.head(200, fixture.streamType), .send(fixture.cutStream)])
@@ -183,8 +257,8 @@ import Testing
             let bytes = Array(text.replacing("\"function\":{", with: "\"id\":\"call_1\",\"function\":{").utf8)
             let (whole, wholeError) = decode(id, [bytes[...]])
             #expect(!whole.isEmpty)
-            // In two pieces, cut at every byte, where that is quick; then byte by byte.
-            for cut in bytes.indices where text == fixture.brokenStream {
+            // In two pieces, cut at every byte; then byte by byte.
+            for cut in bytes.indices {
                 let (events, error) = decode(id, [bytes[..<cut], bytes[cut...]])
                 #expect(events == whole && error == wholeError, "cut at \(cut)")
             }

@@ -45,6 +45,26 @@ struct LiveTests {
         #expect(one.text == other.text)
     }
 
+    @Test(arguments: ["custom", "anthropic"])
+    func theLeanPathSaysTheSame(provider: String) async throws {
+        let streamed = try await Router(registry: registry).complete(question(stream: true), routes: [route(provider)])
+        var lean = ReplyCollector()
+        for event in try await registry[provider]!.reply(question(stream: true), at: route(provider).endpoint) { lean.add(event) }
+        #expect(lean.text == streamed.text && lean.finish == streamed.finish)
+        #expect(lean.usage?.output == streamed.usage.output)
+    }
+
+    @Test func keepsToASchema() async throws {
+        let schema: JSONValue = [
+            "type": "object", "properties": ["capital": ["type": "string", "maxLength": 12]], "required": ["capital"], "additionalProperties": false,
+        ]
+        var request = question(stream: false)
+        request.responseFormat = ["type": "json_schema", "json_schema": ["name": "answer", "schema": schema]]
+        request.sampling.maxTokens = 64
+        let reply = try await Router(registry: registry).complete(request, routes: [route("custom")])
+        #expect(try JSONValue(parsing: reply.text)["capital"]?.stringValue?.isEmpty == false, "\(reply.text)")
+    }
+
     @Test(arguments: ["custom", "local"])
     func listsModels(provider: String) async throws {
         #expect(try await registry[provider]!.models(at: route(provider).endpoint).isEmpty == false)

@@ -42,7 +42,7 @@ import Testing
         let a = ScriptedProvider("a", .answers("hello"))
         var asked = request
         asked.extra = ["top_k": 1, "kept": 2]
-        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])]) { reported.add($0) }
+        let reply = try await router(a).complete(asked, routes: [route("a", extra: ["top_k": 5])], onAttempt: { reported.add($0) })
         #expect(reply.text == "hello" && reply.model == "answered" && reply.provider == "a" && reply.finish == .stop)
         #expect(reply.usage == TokenUsage(input: 10, output: 5))
         #expect(a.requests.first?.model == "m" && a.requests.first?.extra == ["top_k": 5, "kept": 2])

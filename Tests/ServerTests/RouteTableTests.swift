@@ -24,10 +24,17 @@ import Testing
         "GET /": "public", "GET /health": "public", "GET /ready": "public", "GET /metrics": "public, without users", "GET /openapi.json": "public",
         "POST /api/auth/register": "public", "POST /api/auth/login": "public", "POST /api/auth/logout": "ends the caller's own session",
         "GET /api/me": "the caller's own", "GET /v1/models": "the token's own minion", "GET /v1/models/{model}": "the token's own minion",
-        "POST /v1/chat/completions": "the token's own minion",
+        "POST /v1/chat/completions": "the token's own minion", "POST /v1/embeddings": "the token's own minion",
+        "POST /v1/messages": "the token's own minion",
     ]
     /// Routes for superusers: 404 for everybody else.
-    private static let admin: Set<String> = ["GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log"]
+    private static let admin: Set<String> = [
+        "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
+        "GET /api/admin/usage", "GET /api/admin/provider-definitions", "POST /api/admin/provider-definitions",
+        "GET /api/admin/provider-definitions/{definition_id}", "PUT /api/admin/provider-definitions/{definition_id}",
+        "DELETE /api/admin/provider-definitions/{definition_id}",
+        "GET /api/admin/limits", "PUT /api/admin/limits", "GET /api/admin/users/{user_id}/limits", "PUT /api/admin/users/{user_id}/limits",
+    ]
 
     /// Trap 14: an id that is known is not enough. Every route is tried by a second user with the first
     /// one's ids; a route without an entry here fails the test.
@@ -51,15 +58,24 @@ import Testing
                     collection: .init(id: "col_x", name: "c", embedder: "e", dimension: 1, version: 1, documentCount: 1, chunkCount: 1, bytes: 1),
                     evaluation: .init()))
             try await rows.saveAnswer(id: "ans_x", minionID: minion, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
-            _ = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234"}"#, token: ann.token)
+            _ = try await server.send(
+                .post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234","test":false}"#, token: ann.token)
+            let definition = try #require(
+                try await server.send(
+                    .post, "\(ann.base)/provider-definitions", #"{"id":"acme","name":"Acme","base_url":"https://93.184.216.34/v1"}"#,
+                    token: ann.token
+                ).json["id"] as? String)
 
+            let key = try await rows.providerKey("openai").id
             let ids = [
                 "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "answer_id": "ans_x",
-                "provider": "openai",
+                "provider": key, "key_id": key, "definition_id": definition,
             ]
             // The ids are real: their owner finds them.
             for path in [
                 "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x",
+                "provider-definitions/\(definition)",
+                "limits/minions/\(minion)", "limits/keys/\(key)",
             ] {
                 #expect(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token).status == 200, "\(path)")
             }
@@ -81,8 +97,7 @@ import Testing
                 #expect(nobody.status == 401, "\(name) without a token answered \(nobody.status)")
                 // The same ids below the second user's own name.
                 guard !Self.admin.contains(name), "\(route.path)".contains("_id}/"), path.contains(ann.id),
-                    "\(route.path)".split(separator: "{").count > 2,
-                    !"\(route.path)".contains("{provider}")
+                    "\(route.path)".split(separator: "{").count > 2
                 else { continue }
                 let own = try await server.send(
                     route.method, path.replacingOccurrences(of: ann.id, with: bob.id), #"{"question":"q","query":"q"}"#, token: bob.token)

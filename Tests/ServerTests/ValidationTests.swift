@@ -47,7 +47,7 @@ import struct Providers.Secret
     }
 
     @Test func aPrivateUpstreamIsRefusedUnlessTheServerIsPrivateItself() async throws {
-        let body = #"{"provider":"custom","base_url":"http://127.0.0.1:9/v1"}"#
+        let body = #"{"provider":"custom","base_url":"http://127.0.0.1:9/v1","test":false}"#
         try await TestServer.run { server in
             let ann = try await server.person("ann")
             #expect(try await server.send(.post, "\(ann.base)/providers", body, token: ann.token).status == 201)
@@ -78,13 +78,13 @@ import struct Providers.Secret
     @Test func aBaseURLIsTakenAwayWithNull() async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")
-            let body = #"{"provider":"openai","api_key":"sk-abcdefgh1234","base_url":"https://93.184.216.34/v1"}"#
+            let body = #"{"provider":"openai","api_key":"sk-abcdefgh1234","base_url":"https://93.184.216.34/v1","test":false}"#
             _ = try await server.send(.post, "\(ann.base)/providers", body, token: ann.token)
             func key(_ body: String) async throws -> [String: Any] {
                 try await server.send(.put, "\(ann.base)/providers/openai", body, token: ann.token).json["key"] as? [String: Any] ?? [:]
             }
             #expect(try await key(#"{"is_active":false}"#)["base_url"] as? String == "https://93.184.216.34/v1")
-            let cleared = try await key(#"{"base_url":null}"#)
+            let cleared = try await key(#"{"base_url":null,"test":false}"#)
             #expect(cleared["base_url"] == nil && cleared["is_active"] as? Bool == false)
         }
     }
@@ -141,7 +141,8 @@ import struct Providers.Secret
         try await TestServer.run { server in
             let ann = try await server.person("ann")
             let secret = "sk-verysecret-0123456789abcd"
-            let made = try await server.send(.post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"\#(secret)"}"#, token: ann.token)
+            let made = try await server.send(
+                .post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"\#(secret)","test":false}"#, token: ann.token)
             #expect(made.status == 201 && (made.json["key"] as? [String: Any])?["key_hint"] as? String == "…abcd")
             for path in ["providers", "providers/openai"] {
                 #expect(!(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token)).text.contains("verysecret"))

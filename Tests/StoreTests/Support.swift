@@ -6,12 +6,18 @@ struct TemporaryStore {
     let store: Store
     let folder: URL
 
-    static func make() async throws -> TemporaryStore {
+    /// - Parameter keys: as in `API_KEY_ENCRYPTION_KEY`; nil makes one.
+    static func make(keys: String? = nil) async throws -> TemporaryStore {
         let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-store-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let store = try await Store(
-            database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: Fernet.generateKey()))
+            database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: keys ?? Fernet.generateKey()))
         return TemporaryStore(store: store, folder: folder)
+    }
+
+    /// The same file with other encryption keys, as a second process has it.
+    func reopened(keys: String) async throws -> Store {
+        try await Store(database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: keys))
     }
 
     func close() {
@@ -27,8 +33,8 @@ struct TemporaryStore {
     }
 }
 
-func withStore(_ body: (TemporaryStore) async throws -> Void) async throws {
-    let store = try await TemporaryStore.make()
+func withStore(keys: String? = nil, _ body: (TemporaryStore) async throws -> Void) async throws {
+    let store = try await TemporaryStore.make(keys: keys)
     do { try await body(store) } catch {
         store.close()
         throw error

@@ -58,7 +58,16 @@ import Testing
             await #expect(throws: StoreError.self) {
                 try await bob.createJob(TrainingJobDraft(jobName: "j", minionID: own.id, trainingType: .loraOnly, datasetIDs: [dataset.id]))
             }
-            #expect(try await bob.openProviderKey("openai") == nil)
+            let key = try await ann.providerKey("openai")
+            #expect(try await bob.openProviderKeys("openai").isEmpty)
+            for reference in ["openai", key.id] {
+                await #expect(throws: StoreError.self) { try await bob.providerKey(reference) }
+                await #expect(throws: StoreError.self) { try await bob.openProviderKey(reference) }
+                await #expect(throws: StoreError.self) { try await bob.updateProviderKey(reference, key: "x", settings: .init()) }
+                await #expect(throws: StoreError.self) { try await bob.deleteProviderKey(reference) }
+            }
+            try await bob.recordKeyTest(key.id, KeyTest(outcome: "ok", message: ""))
+            #expect(try await ann.providerKey(key.id) == key)
             #expect(try await bob.providerKeys().isEmpty)
             #expect(try await bob.datasets().items.isEmpty)
             #expect(try await bob.jobs().items.isEmpty)
@@ -72,10 +81,10 @@ import Testing
             let stored = try await rows.createProviderKey("openai", key: "sk-secret-1234567890wxyz", baseURL: nil)
             #expect(stored.keyHint == "…wxyz")
             #expect(!String(decoding: try JSONEncoder.api.encode(stored), as: UTF8.self).contains("secret"))
-            #expect(try await rows.openProviderKey("openai")?.key == "sk-secret-1234567890wxyz")
+            #expect(try await rows.openProviderKeys("openai").map(\.key) == ["sk-secret-1234567890wxyz"])
             await #expect(throws: StoreError.self) { try await rows.createProviderKey("openai", key: "other", baseURL: nil) }
-            _ = try await rows.updateProviderKey("openai", key: nil, baseURL: nil, isActive: false)
-            #expect(try await rows.openProviderKey("openai") == nil)
+            _ = try await rows.updateProviderKey("openai", key: nil, settings: .init(isActive: false))
+            #expect(try await rows.openProviderKeys("openai").isEmpty)
             #expect(try await rows.createProviderKey("custom", key: "short", baseURL: "http://x").keyHint == "…")
         }
     }

@@ -3,7 +3,7 @@ import Knowledge
 import Providers
 
 /// What a minion is asked, and what of its settings this one question overrides.
-public struct Question: Sendable {
+public struct Question: Sendable, Encodable {
     /// The conversation; the last message is the user's question.
     public var messages: [ChatMessage]
     public var useDraft: Bool?
@@ -12,6 +12,12 @@ public struct Question: Sendable {
     public var topK: Int?
     public var sampling: Sampling
     public var stream: Bool
+    /// Functions of the caller's that the answering model may call.
+    public var tools: [ToolDefinition] = []
+    public var toolChoice: JSONValue?
+    public var responseFormat: JSONValue?
+    /// Hints that some vendors take; a vendor that does not take one is not sent it.
+    public var extra: [String: JSONValue] = [:]
 
     public init(
         messages: [ChatMessage], useDraft: Bool? = nil, usePassages: Bool? = nil, adapterScale: Double? = nil, topK: Int? = nil,
@@ -27,10 +33,20 @@ public struct Question: Sendable {
     }
 
     public var text: String { messages.last { $0.role == .user }?.content ?? "" }
+
+    /// As a request of these messages; the model is each route's.
+    func request(_ messages: [ChatMessage], _ sampling: Sampling) -> ChatRequest {
+        ChatRequest(
+            model: "", messages: messages, sampling: sampling, tools: tools, toolChoice: toolChoice, responseFormat: responseFormat,
+            stream: stream, extra: extra)
+    }
+
+    /// Whether the answer is for a program to parse: then nothing may be added to it.
+    var wantsJSON: Bool { responseFormat?["type"]?.stringValue.map { $0 != "text" } ?? false }
 }
 
 /// A finished answer.
-public struct Answer: Sendable, Encodable {
+public struct Answer: Sendable, Codable {
     public var id: String
     public var text: String
     public var citations: [Citation]
@@ -38,8 +54,13 @@ public struct Answer: Sendable, Encodable {
     public var provider: String
     public var model: String
     public var finishReason: FinishReason
+    /// Calls of the caller's functions; then the text is what the model said beside them, mostly nothing.
+    public var toolCalls: [ToolCall] = []
+    public var reasoning = ""
     public var degraded: [Degradation]
     public var trace: Trace
+    /// True where it was given before and is given again.
+    public var cached: Bool?
 }
 
 /// `[number]` in the answer's text, and the passage it stands for.
@@ -68,5 +89,8 @@ public enum AnswerEvent: Sendable {
     /// A stage ended.
     case stage(StageTiming)
     case text(String)
+    case reasoning(String)
+    /// A piece of a tool call; `id` and `name` come with the first piece of an index.
+    case toolCall(index: Int, id: String?, name: String?, arguments: String)
     case done(Answer)
 }

@@ -3,22 +3,30 @@ import Providers
 import Store
 import Synchronization
 
-/// Collects every upstream call of one answer, from whichever stage made it.
+/// Collects every upstream call of one answer, from whichever stage made it, and counts it.
 final class AttemptLedger: Sendable {
     private let entries = Mutex<[(attempt: Attempt, purpose: String)]>([])
 
-    func add(_ attempt: Attempt, purpose: String) { entries.withLock { $0.append((attempt, purpose)) } }
+    private let telemetry = RequestTelemetry.current
+
+    init() { telemetry?.answers() }
+
+    func add(_ attempt: Attempt, purpose: String) {
+        entries.withLock { $0.append((attempt, purpose)) }
+        telemetry?.observe(attempt, purpose: purpose)
+    }
 
     var attempts: [Attempt] { entries.withLock { $0.map(\.attempt) } }
 
-    func records(minionID: String, answerID: String) -> [UsageRecord] {
+    func records(minionID: String, answerID: String?) -> [UsageRecord] {
         entries.withLock { entries in
             // What was not sent used nothing.
             entries.filter(\.attempt.wasSent).map { attempt, purpose in
                 UsageRecord(
-                    minionID: minionID, answerID: answerID, purpose: purpose, provider: attempt.provider, model: attempt.model,
+                    minionID: minionID, answerID: answerID, keyID: attempt.keyID, purpose: purpose, provider: attempt.provider, model: attempt.model,
                     at: attempt.startedAt, inputTokens: attempt.usage?.input, outputTokens: attempt.usage?.output,
-                    cachedTokens: attempt.usage?.cachedInput, isEstimate: attempt.usage?.isEstimate ?? false, cost: attempt.cost,
+                    cachedTokens: attempt.usage?.cachedInput, cacheWriteTokens: attempt.usage?.cacheWrite, reasoningTokens: attempt.usage?.reasoning,
+                    isEstimate: attempt.usage?.isEstimate ?? false, cost: attempt.cost,
                     latencyMilliseconds: attempt.milliseconds, firstTokenMilliseconds: attempt.firstTokenMilliseconds, outcome: attempt.outcome)
             }
         }

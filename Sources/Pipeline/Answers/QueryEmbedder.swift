@@ -36,6 +36,9 @@ public actor QueryEmbedder {
         self.logger = logger
     }
 
+    /// The model's name, known before it is started.
+    public nonisolated var model: String { paths.embedder.lastPathComponent }
+
     public func search(_ index: CollectionIndex, _ query: String, options: SearchOptions) async throws -> SearchReply {
         let embedder: any Embedder
         do { embedder = try await engine() } catch {

@@ -3,7 +3,8 @@ import LocalModels
 import Providers
 import Store
 
-/// From a minion's provider and fallbacks to routes with addresses and keys.
+/// From a minion's provider and fallbacks to routes with addresses and keys: one for each active key,
+/// those of one provider and model in one group.
 struct RouteResolver: Sendable {
     let store: Store
     let registry: ProviderRegistry
@@ -20,24 +21,38 @@ struct RouteResolver: Sendable {
         let wanted = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
         for (position, route) in wanted.enumerated() {
             do {
-                var resolvedRoute = try await self.route(
+                var routes = try await self.routes(
                     route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale)
-                resolvedRoute.group = position
-                resolved.routes.append(resolvedRoute)
+                for index in routes.indices { routes[index].group = position }
+                resolved.routes += routes
             } catch let error as ProviderError { resolved.left.append(error) }
         }
         return resolved
     }
 
-    private func route(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> Route {
+    private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> [Route] {
         guard let provider = registry[route.provider] else {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
         }
         if provider.info.isManaged {
             guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
-            return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))
+            return [LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))]
         }
-        let endpoint = try await ProviderEndpoint.resolve(provider.info, rows: store.user(minion.userID), baseURL: baseURL)
-        return Route(provider: route.provider, model: route.model, endpoint: endpoint)
+        return try await ProviderEndpoint.choices(provider.info, rows: store.user(minion.userID), baseURL: baseURL).map { choice in
+            Route(
+                provider: route.provider, model: route.model, endpoint: choice.endpoint, keyID: choice.key?.id, weight: choice.key?.weight ?? 1,
+                maxConcurrent: choice.key?.maxConcurrent,
+                price: OwnPrices.price(choice.key?.prices ?? [], provider: route.provider, model: route.model))
+        }
+    }
+}
+
+extension Minion {
+    /// How calls are spread over the keys of one provider.
+    var spread: Spread {
+        switch pipeline.spread {
+        case .weighted: .weighted
+        case .leastLatency: .leastLatency
+        }
     }
 }

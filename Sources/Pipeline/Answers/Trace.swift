@@ -21,9 +21,11 @@ public struct Trace: Sendable, Codable {
     /// What went worse than asked, in the order it happened.
     public var degraded: [Degradation] = []
     public var tokens = TokenTotals()
+    /// True where the answer came from the response cache; then nobody was called, and all else tells how it was first made.
+    public var cached: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case draft, search, passages, prompt, attempts, stages, degraded, tokens
+        case draft, search, passages, prompt, attempts, stages, degraded, tokens, cached
         case answerID = "answer_id"
         case minionID = "minion_id"
         case releaseID = "release_id"
@@ -71,11 +73,17 @@ public struct SearchTrace: Sendable, Codable, Equatable {
 
 /// How long a stage took.
 public struct StageTiming: Sendable, Codable, Equatable {
-    /// `draft`, `retrieve`, `compose`, `answer`.
+    /// `cache`, `draft`, `retrieve`, `compose`, `answer`.
     public var stage: String
     public var milliseconds: Double
     /// `ok`, `skipped` or `failed`.
     public var status: String
+
+    public init(stage: String, milliseconds: Double, status: String) {
+        self.stage = stage
+        self.milliseconds = milliseconds
+        self.status = status
+    }
 }
 
 /// A stage that did less than asked, why, and what that means for the answer.

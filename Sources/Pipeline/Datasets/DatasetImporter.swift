@@ -33,13 +33,14 @@ public struct DatasetImporter: Sendable {
         }
     }
 
-    /// - Throws: ``DatasetInvalid``, ``UploadTooLarge``; nothing is left behind then.
-    public func importDataset<Bytes: AsyncSequence>(_ description: Description, bytes: Bytes, user: String) async throws -> Dataset
+    /// - Throws: ``DatasetInvalid``, ``UploadTooLarge``, ``LimitExceeded``; nothing is left behind then.
+    public func importDataset<Bytes: AsyncSequence>(_ description: Description, bytes: Bytes, user: String, room: StorageReservation) async throws
+        -> Dataset
     where Bytes.Element: Sequence<UInt8> {
         let uploads = try data.folder("\(DataPaths.user(user))/uploads")
         let staging = uploads.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: staging) }
-        let (size, sha256) = try await receive(bytes, into: staging)
+        let (size, sha256) = try await receive(bytes, into: staging, room: room)
         guard size > 0 else {
             throw DatasetInvalid(
                 message: "the file is empty",
@@ -50,11 +51,13 @@ public struct DatasetImporter: Sendable {
         // The row last: a row without its file must not exist. The same content twice is one file.
         if !FileManager.default.fileExists(atPath: data.url(path).path) { try data.publish(staging, as: path) }
         do {
-            return try await store.user(user).createDataset(
+            let dataset = try await store.user(user).createDataset(
                 DatasetDraft(
                     datasetName: description.name, datasetType: description.kind, filePath: path, fileName: description.fileName,
                     sampleCount: samples,
                     metadata: metadata, sha256: sha256, bytes: size))
+            room.keep()
+            return dataset
         } catch {
             if try await !store.user(user).refersToFile(path) { try? data.remove(path) }
             throw error
@@ -65,7 +68,7 @@ public struct DatasetImporter: Sendable {
         if let path = try await store.user(user).deleteDataset(id) { try data.remove(path) }
     }
 
-    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL) async throws -> (Int, String)
+    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> (Int, String)
     where Bytes.Element: Sequence<UInt8> {
         _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
         let handle = try FileHandle(forWritingTo: file)
@@ -76,6 +79,7 @@ public struct DatasetImporter: Sendable {
             let data = Data(chunk)
             size += data.count
             if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
+            try room.take(data.count)
             hash.update(data: data)
             try handle.write(contentsOf: data)
         }

@@ -16,9 +16,10 @@ struct DraftStage: Sendable {
     func run(_ question: Question, adapter: Adapter, scale: Double, maxTokens: Int, onAttempt: @Sendable @escaping (Attempt) -> Void) async throws
         -> String
     {
-        // The adapter saw conversations without the minion's system prompt.
+        // The adapter saw conversations of words alone: no system prompt, no tools.
         let request = ChatRequest(
-            model: EnginePaths.baseModelName, messages: question.messages.filter { $0.role != .system },
+            model: EnginePaths.baseModelName,
+            messages: question.messages.filter { ($0.role == .user || $0.role == .assistant) && !$0.content.isEmpty },
             sampling: Sampling(
                 temperature: question.sampling.temperature ?? 0, topP: question.sampling.topP, maxTokens: maxTokens, seed: question.sampling.seed),
             stream: true)

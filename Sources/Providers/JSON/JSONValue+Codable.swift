@@ -1,7 +1,3 @@
-import Foundation
-import NIOCore
-import NIOFoundationCompat
-
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -34,21 +30,5 @@ extension JSONValue: Codable {
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)
         }
-    }
-
-    /// Parses one JSON text (RFC 8259; a bare scalar is a text too).
-    /// - Throws: `DecodingError` where the bytes are not JSON.
-    public init(parsing data: Data) throws {
-        self = try JSONDecoder().decode(JSONValue.self, from: data)
-    }
-
-    /// Parses the readable bytes. - Throws: `DecodingError`.
-    public init(parsing buffer: ByteBuffer) throws {
-        try self.init(parsing: Data(buffer.readableBytesView))
-    }
-
-    /// - Throws: `DecodingError`.
-    public init(parsing text: String) throws {
-        try self.init(parsing: Data(text.utf8))
     }
 }

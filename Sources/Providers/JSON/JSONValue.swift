@@ -20,6 +20,7 @@ extension JSONValue {
         get { if case .object(let members) = self { members[key] } else { nil } }
         set {
             guard case .object(var members) = self else { return }
+            self = .null  // The members are held once while they are written to.
             members[key] = newValue
             self = .object(members)
         }

@@ -40,13 +40,4 @@ public struct Price: Sendable, Codable, Equatable {
             + Double(max(0, usage.output)) * output
         return dollars / 1_000_000
     }
-
-    /// Whether this is the price of `model`.
-    func covers(_ name: String) -> Bool {
-        guard let model else { return true }
-        if name == model { return true }
-        guard name.hasPrefix(model + "-20") else { return false }
-        let date = name.dropFirst(model.count + 1).filter { $0 != "-" }
-        return date.count == 8 && date.allSatisfy { ("0"..."9").contains($0) }
-    }
 }

@@ -69,7 +69,7 @@ public struct HTTPTransport: Sendable {
         for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
         if let body = request.body {
             outgoing.headers.add(name: "content-type", value: "application/json")
-            outgoing.body = .bytes(ByteBuffer(string: body.serialized()))
+            outgoing.body = .bytes(body.buffer())
         }
         do {
             let response = try await (target.isPlain ? plainClient : client).execute(outgoing, deadline: .now() + .init(timeout))
@@ -85,21 +85,17 @@ public struct HTTPTransport: Sendable {
     /// Sends one request and reads the whole reply, all within `timeout`.
     /// - Throws: as ``open(_:provider:timeout:)``, and what `failure` makes of a status outside 200–299.
     public func json(
-        _ request: UpstreamRequest, provider: String, timeout: Duration,
-        failure: @escaping @Sendable (VendorFailure) -> ProviderError
+        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration,
+        failure: (VendorFailure) -> ProviderError
     ) async throws -> JSONValue {
-        let late = ProviderError(.timeout, provider: provider, message: "no whole reply within \(timeout)")
-        return try await withDeadline(timeout, error: late) {
-            let reply = try await open(request, provider: provider, timeout: timeout)
-            guard (200..<300).contains(reply.status) else { throw failure(try await VendorFailure(reading: reply)) }
-            let bytes = try await reply.prefix(Self.maximumReply)
-            do {
-                return try JSONValue(parsing: bytes)
-            } catch {
-                throw ProviderError(
-                    .malformedReply, provider: provider, status: reply.status,
-                    message: "the reply is not JSON: \(Redaction.redact(String(decoding: bytes.readableBytesView.prefix(200), as: UTF8.self)))")
-            }
+        let reply = try await whole(request, provider: provider, timeout: timeout)
+        guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
+        do {
+            return try JSONValue(parsing: reply.body)
+        } catch {
+            let start = String(decoding: reply.body.readableBytesView.prefix(200), as: UTF8.self)
+            throw ProviderError(
+                .malformedReply, provider: provider, status: reply.status, message: "the reply is not JSON: \(Redaction.redact(start, key: key))")
         }
     }
 }

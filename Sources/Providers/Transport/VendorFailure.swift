@@ -25,6 +25,13 @@ public struct VendorFailure: Sendable {
         text = json.serialized()
     }
 
+    init(reading reply: WholeReply) {
+        let bytes = reply.body.readableBytesView.prefix(HTTPTransport.maximumErrorBody)
+        self.init(
+            status: reply.status, headers: HTTPFields(reply.headers.fields.lazy.map { ($0.name, $0.value) }),
+            text: String(decoding: bytes, as: UTF8.self))
+    }
+
     init(reading reply: UpstreamReply) async throws {
         let bytes = try await reply.prefix(HTTPTransport.maximumErrorBody)
         self.init(status: reply.status, headers: reply.headers, text: String(decoding: bytes.readableBytesView, as: UTF8.self))

@@ -34,6 +34,18 @@ struct ChatCall: Sendable {
         }
     }
 
+    /// The whole reply's events, without a stream in between: one call of the transport and one pass
+    /// over its bytes. Errors are those of ``events()``.
+    func whole() async throws -> [ChatEvent] {
+        let reply = try await transport.whole(request(), provider: provider, timeout: endpoint.totalTimeout)
+        guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
+        var decoder = decoder(reply.headers.mediaType)
+        var events: [ChatEvent] = []
+        try decoder.push(reply.body, into: &events)
+        if !decoder.isComplete { try decoder.finish(into: &events) }
+        return events
+    }
+
     private func run(into continuation: AsyncThrowingStream<ChatEvent, any Error>.Continuation) async throws {
         let firstToken = Flag()
         let (done, markDone) = AsyncStream.makeStream(of: Void.self)

@@ -1,25 +1,38 @@
 /// Ollama's own API (https://docs.ollama.com/api). A key is sent where one is given, as for Ollama's
 /// cloud or a proxy in front of it.
 public struct Ollama: Provider {
-    public let info = ProviderInfo(
-        id: "ollama", name: "Ollama", defaultBaseURL: "http://localhost:11434", needsKey: false, modelListChecksKey: true)
+    public let vendor: VendorDefinition
+    public let info: ProviderInfo
     private let transport: HTTPTransport
 
-    public init(transport: HTTPTransport) { self.transport = transport }
+    public init(_ vendor: VendorDefinition, transport: HTTPTransport) {
+        self.vendor = vendor
+        self.transport = transport
+        info = vendor.info
+    }
 
     public func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error> {
+        call(request, at: endpoint).events()
+    }
+
+    public func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent] {
+        try await call(request.whole, at: endpoint).whole()
+    }
+
+    public func dropped(_ request: ChatRequest) -> [String] { RequestCarriage.dropped(request, vendor: vendor) }
+
+    private func call(_ request: ChatRequest, at endpoint: Endpoint) -> ChatCall {
         let provider = info.id
         let key = endpoint.key
         return ChatCall(
             transport: transport, provider: provider, endpoint: endpoint, streamed: request.stream,
-            request: { [self] in
+            request: { [vendor] in
                 UpstreamRequest(
-                    .post, UpstreamRequest.join(endpoint.baseURL, "/api/chat"), headers: try headers(for: endpoint),
-                    body: OllamaRequestBuilder.body(request))
+                    .post, UpstreamRequest.join(endpoint.baseURL, "/api/chat"), headers: try vendor.headers(for: endpoint),
+                    body: try OllamaRequestBuilder.body(request, vendor: vendor))
             },
             decoder: { _ in OllamaStreamDecoder(provider: provider, key: key) },
-            failure: { OllamaErrors.error($0, provider: provider, key: key) }
-        ).events()
+            failure: { OllamaErrors.error($0, provider: provider, key: key) })
     }
 
     public func models(at endpoint: Endpoint) async throws -> [ModelInfo] {
@@ -31,6 +44,9 @@ public struct Ollama: Provider {
     }
 
     public func embed(_ request: EmbedRequest, at endpoint: Endpoint) async throws -> EmbedReply {
+        guard vendor.embeddings == .ollama else {
+            throw ProviderError(.unsupported, provider: info.id, message: "\(info.name) offers no embeddings here")
+        }
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
         let json = try await json(
             .post, "/api/embed", at: endpoint,
@@ -41,13 +57,13 @@ public struct Ollama: Provider {
 
     private func json(_ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, body: JSONValue? = nil) async throws -> JSONValue {
         let provider = info.id
-        let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try headers(for: endpoint), body: body)
-        return try await transport.json(request, provider: provider, timeout: endpoint.totalTimeout) {
+        let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try vendor.headers(for: endpoint), body: body)
+        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
             OllamaErrors.error($0, provider: provider, key: endpoint.key)
         }
     }
+}
 
-    private func headers(for endpoint: Endpoint) throws -> [String: String] {
-        try endpoint.usableKey(for: info).map { ["authorization": "Bearer \($0)"] } ?? [:]
-    }
+extension Dialect {
+    static let ollama = Dialect("ollama", extraFields: OllamaRequestBuilder.extra, embeddings: [.ollama, .unavailable]) { Ollama($0, transport: $1) }
 }

@@ -9,6 +9,7 @@ import Store
 struct AskController: Sendable {
     let store: Store
     let pipeline: AnswerPipeline
+    let clients: ClientConnections
 
     func routes(_ group: RouterGroup<AppContext>) {
         group.post("{user_id}/minions/{minion_id}/ask", use: ask)
@@ -33,7 +34,12 @@ struct AskController: Sendable {
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        return stream ? streamed(minion, question, trace: wantsTrace) : try await whole(minion, question, trace: wantsTrace)
+        let asked = question
+        // Let in, or refused, while there is still a status line to say so.
+        let admission = try await pipeline.admit(minion, asked)
+        if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
+        return try await clients.whileConnected(context.channel) { try await whole(minion, asked, admission, trace: wantsTrace) }
+            .adding(admission.headers)
     }
 
     /// A kept answer with its trace.
@@ -65,6 +71,8 @@ struct AskController: Sendable {
         var finishReason: FinishReason
         var degraded: [Degradation]
         var usage: TokenTotals
+        /// True where the answer was given before; absent otherwise.
+        var cached: Bool?
         var trace: Trace?
 
         init(_ answer: Answer, trace: Bool) {
@@ -76,6 +84,7 @@ struct AskController: Sendable {
             finishReason = answer.finishReason
             degraded = answer.degraded
             usage = answer.trace.tokens
+            cached = answer.cached
             self.trace = trace ? answer.trace : nil
         }
     }
@@ -84,9 +93,9 @@ struct AskController: Sendable {
         let owner = try context.parameters.require("user_id")
         let id = try context.parameters.require("minion_id")
         switch context.identity {
-        case .minion(let minion):
-            guard minion.id == id, minion.userID == owner else { throw APIError.notFound("minion") }
-            return minion
+        case .minion(let snapshot):
+            guard snapshot.minion.id == id, snapshot.minion.userID == owner else { throw APIError.notFound("minion") }
+            return snapshot.minion
         case .person(let user, _):
             guard owner == user.id || user.role == .superuser else { throw APIError.notFound("user") }
             return try await store.user(owner).minion(id)
@@ -107,21 +116,25 @@ struct AskController: Sendable {
         }
     }
 
-    private func whole(_ minion: Minion, _ question: Question, trace: Bool) async throws -> Response {
-        for try await event in pipeline.ask(minion, question) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)) }
+    private func whole(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool) async throws -> Response {
+        for try await event in pipeline.ask(minion, question, admission) {
+            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(cached: answer.cached ?? false) }
         }
         throw CancellationError()
     }
 
-    private func streamed(_ minion: Minion, _ question: Question, trace: Bool) -> Response {
+    private func streamed(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext) -> Response {
         ServerSentEvents.response { send in
             do {
-                for try await event in pipeline.ask(minion, question) {
-                    switch event {
-                    case .stage(let timing): send(try Self.frame("stage", timing))
-                    case .text(let text): send(try Self.frame("text", ["text": text]))
-                    case .done(let answer): send(try Self.frame("done", AnswerBody(answer, trace: trace)))
+                try await clients.whileConnected(context.channel) {
+                    for try await event in pipeline.ask(minion, question, admission) {
+                        switch event {
+                        case .stage(let timing): send(try Self.frame("stage", timing))
+                        case .text(let text): send(try Self.frame("text", ["text": text]))
+                        // A question of this kind brings no tools; what a model thinks is not its answer.
+                        case .reasoning, .toolCall: break
+                        case .done(let answer): send(try Self.frame("done", AnswerBody(answer, trace: trace)))
+                        }
                     }
                 }
             } catch is CancellationError {

@@ -7,6 +7,7 @@ import Store
 struct DatasetsController: Sendable {
     let store: Store
     let importer: DatasetImporter
+    let meter: Meter
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -54,7 +55,8 @@ struct DatasetsController: Sendable {
             name: name, kind: kind, fileName: fileName.isEmpty ? name : fileName, text: query["description"].map(String.init))
         let rows = store.user(context.owner)
         return try await Idempotent.create(request, fingerprint: "\(description) \(request.headers[.contentLength] ?? "")", rows: rows) {
-            try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner)
+            let room = try await meter.storage(user: context.owner)
+            return try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
         }
     }
 

@@ -9,6 +9,7 @@ import Store
 struct JobsController: Sendable {
     let store: Store
     let worker: JobWorker
+    let meter: Meter
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -40,9 +41,10 @@ struct JobsController: Sendable {
         try fields.finish()
         if start { try requireTraining() }
         return try await Idempotent.create(request, fingerprint: "\(draft) \(start)", rows: rows) {
-            let job = try await rows.createJob(draft)
-            guard start else { return job }
-            let started = try await rows.startJob(job.id)
+            guard start else { return try await rows.createJob(draft) }
+            let started = try await meter.startingJob(user: context.owner, minion: draft.minionID) {
+                try await rows.startJob(rows.createJob(draft).id)
+            }
             worker.nudge()
             return started
         }
@@ -65,7 +67,9 @@ struct JobsController: Sendable {
 
     @Sendable func start(_ request: Request, context: OwnerContext) async throws -> Response {
         try requireTraining()
-        let job = try await store.user(context.owner).startJob(context.parameters.require("job_id"))
+        let rows = store.user(context.owner)
+        let pending = try await rows.job(context.parameters.require("job_id"))
+        let job = try await meter.startingJob(user: context.owner, minion: pending.minionID) { try await rows.startJob(pending.id) }
         worker.nudge()
         return .json(job)
     }

@@ -1,13 +1,15 @@
 import Foundation
 import Hummingbird
 import LocalModels
+import Pipeline
 import Store
 
 /// What the server says of itself.
 struct MetaController: Sendable {
     let store: Store
     let engine: EnginePaths
-    let metrics: ServerMetrics
+    let telemetry: Telemetry
+    let sources: TelemetrySources
     let specification: Data
 
     private struct Readiness: Encodable {
@@ -20,10 +22,11 @@ struct MetaController: Sendable {
         router.get("/", use: welcome)
         router.get("/health") { _, _ in Response.json(["status": "ok", "version": AtelierVersion.current]) }
         router.get("/ready", use: ready)
-        router.get("/metrics") { [metrics] _, _ in
-            Response(
+        router.get("/metrics") { [telemetry, sources] _, _ in
+            let text = await telemetry.text(sources)
+            return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text(version: AtelierVersion.current))))
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         }
         router.get("/openapi.json") { [specification] _, _ in Response.json(data: specification) }
     }

@@ -4,7 +4,6 @@ import Store
 
 /// From a request's body to the part of a minion its user writes.
 struct MinionFields {
-    let registry: ProviderRegistry
     let offered: Set<String>
 
     /// - Parameter current: what an absent field keeps; nil for a new minion.
@@ -28,10 +27,15 @@ struct MinionFields {
                 seed: inner.integer("seed", 0...Int(Int32.max)))
         }
         fields.nested("pipeline") { inner in
+            draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
+            draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
+            // Empty takes it away; absent keeps it.
+            if let model = inner.string("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
             draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
+            draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
             draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale
         }
         if let entries = fields.objects("fallbacks", max: 8) {

@@ -9,8 +9,7 @@ import Store
 struct MinionsController: Sendable {
     let store: Store
     let data: DataDirectory
-    let registry: ProviderRegistry
-    let offered: Set<String>
+    let catalog: ProviderCatalog
     let addresses: AddressPolicy
     let server: AdapterServer
     let library: CollectionLibrary
@@ -36,7 +35,7 @@ struct MinionsController: Sendable {
 
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
         var fields = try await RequestFields(request, context: context)
-        let draft = MinionFields(registry: registry, offered: offered).read(&fields, current: nil)
+        let draft = try await fieldReader(context).read(&fields, current: nil)
         try fields.finish()
         try await check(draft)
         let rows = store.user(context.owner)
@@ -47,7 +46,7 @@ struct MinionsController: Sendable {
         let rows = store.user(context.owner)
         let current = try await rows.minion(context.parameters.require("minion_id"))
         var fields = try await RequestFields(request, context: context)
-        let draft = MinionFields(registry: registry, offered: offered).read(&fields, current: current)
+        let draft = try await fieldReader(context).read(&fields, current: current)
         try fields.finish()
         try await check(draft)
         return .json(try await rows.updateMinion(current.id, draft))
@@ -83,10 +82,14 @@ struct MinionsController: Sendable {
         return .json(try await rows.jobs(.from(request), minionID: minion.id))
     }
 
+    private func fieldReader(_ context: OwnerContext) async throws -> MinionFields {
+        MinionFields(offered: try await catalog.selection(for: context.owner).offered)
+    }
+
     /// A base URL must not lead into the operator's network; checked here and again at each call.
     private func check(_ draft: MinionDraft) async throws {
         guard let url = draft.baseURL else { return }
-        if registry[draft.provider]?.info.isManaged == true {
+        if catalog.standard[draft.provider]?.info.isManaged == true {
             throw APIError.invalid([.init(field: "base_url", code: "invalid", message: "\(draft.provider) is run by this server and has no base_url")]
             )
         }

@@ -4,12 +4,13 @@ import Pipeline
 import Providers
 import Store
 
-/// `/api/users/{user_id}/providers`: the providers on offer and the user's keys for them.
+/// `/api/users/{user_id}/providers`: the providers on offer and the user's keys for them. `{provider}`
+/// is a provider's id, or a key's where the provider has several.
 struct ProvidersController: Sendable {
     let store: Store
-    let registry: ProviderRegistry
-    let offered: Set<String>
+    let catalog: ProviderCatalog
     let addresses: AddressPolicy
+    let meter: Meter
 
     /// A provider, with what the user has stored for it.
     private struct Entry: Encodable {
@@ -17,7 +18,11 @@ struct ProvidersController: Sendable {
         var name: String
         var needsKey: Bool
         var defaultBaseURL: String?
+        /// The key the request was about, else the oldest.
         var key: ProviderKey?
+        var keys: [ProviderKey]
+        /// What trying the key found, in the reply to the request that tried it.
+        var test: ConnectionTest.Result?
     }
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -30,79 +35,119 @@ struct ProvidersController: Sendable {
     }
 
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
-        let keys = Dictionary(uniqueKeysWithValues: try await store.user(context.owner).providerKeys().map { ($0.provider, $0) })
-        let entries = registry.all.filter { offered.contains($0.id) }.map { entry($0, keys[$0.id]) }
+        let keys = Dictionary(grouping: try await store.user(context.owner).providerKeys(), by: \.provider)
+        let entries = try await catalog.selection(for: context.owner).infos.map { entry($0, nil, keys[$0.id] ?? []) }
         return .json(Page(items: entries, nextCursor: nil))
     }
 
     @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
-        let info = try info(context)
-        let keys = try await store.user(context.owner).providerKeys()
-        return .json(entry(info, keys.first { $0.provider == info.id }))
+        let (_, info, key) = try await target(context)
+        return .json(entry(info, key, try await store.user(context.owner).providerKeys(info.id)))
     }
 
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
         var fields = try await RequestFields(request, context: context)
         let provider = fields.required("provider", length: 1...60)
-        let info = registry.all.first { $0.id == provider && offered.contains($0.id) }
+        let selection = try await catalog.selection(for: context.owner)
+        let info = selection.info(provider)
         if !provider.isEmpty, info == nil {
-            fields.fail("provider", "\"\(provider)\" is not a provider here", hint: "known: \(offered.sorted().joined(separator: ", "))")
+            fields.fail("provider", "\"\(provider)\" is not a provider here", hint: "known: \(selection.offered.sorted().joined(separator: ", "))")
         }
         let key = info?.needsKey == true ? fields.required("api_key", length: 1...4096) : fields.string("api_key", length: 0...4096) ?? ""
-        let baseURL = fields.string("base_url", length: 1...500)
+        let read = ProviderKeyFields(&fields, current: nil)
         if info?.isManaged == true { fields.fail("provider", "\(provider) is run by this server: it has neither a key nor a base_url") }
-        if let info, !info.isManaged, info.defaultBaseURL == nil, baseURL == nil { fields.fail("base_url", "is required for \(provider)") }
+        if let info, !info.isManaged, info.defaultBaseURL == nil, read.settings.baseURL == nil {
+            fields.fail("base_url", "is required for \(provider)")
+        }
         Self.check(key, &fields)
         try fields.finish()
-        try await check(baseURL, provider)
-        let stored = try await store.user(context.owner).createProviderKey(provider, key: key, baseURL: baseURL)
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.create", target: provider)
-        return .json(entry(info!, stored), status: .created)
+        guard let info else { throw APIError.notFound("provider") }
+        try await check(read.settings.baseURL, provider)
+        let rows = store.user(context.owner)
+        // Before the vendor is asked: a key that cannot be saved need not be tried.
+        if try await rows.providerKeys(provider).contains(where: { $0.label == read.settings.label }) {
+            throw UserStore.labelTaken(read.settings.label, provider)
+        }
+        let result = try await KeyTrial(tests: tests(selection, context)).run(info, key: key, id: nil, read.settings, read.options)
+        let stored = try await rows.createProviderKey(provider, key: key, settings: read.settings, test: result.map(KeyTest.init))
+        try await store.audit.record(actor: context.caller.id, action: "provider_key.create", target: provider, detail: ["key": stored.id])
+        return .json(entry(info, stored, try await rows.providerKeys(provider), result), status: .created)
     }
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
-        let info = try info(context)
         let rows = store.user(context.owner)
-        let current = try await rows.providerKey(info.id)
+        let (selection, info, current) = try await oneKey(context)
         var fields = try await RequestFields(request, context: context)
         let key = fields.string("api_key", length: 1...4096)
-        let given = fields.string("base_url", length: 0...500)
-        let baseURL = given ?? (fields.mentions("base_url") ? nil : current.baseURL)
-        let isActive = fields.bool("is_active") ?? current.isActive
+        let read = ProviderKeyFields(&fields, current: current.settings)
         if let key { Self.check(key, &fields) }
+        if info.defaultBaseURL == nil, read.settings.baseURL == nil { fields.fail("base_url", "is required for \(info.id)") }
         try fields.finish()
-        let url = baseURL == "" ? nil : baseURL
-        try await check(url, info.id)
-        let stored = try await rows.updateProviderKey(info.id, key: key, baseURL: url, isActive: isActive)
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.update", target: info.id)
-        return .json(entry(info, stored))
+        try await check(read.settings.baseURL, info.id)
+        var result: ConnectionTest.Result?
+        // A change of label, weight or price says nothing new about the key.
+        if key != nil || read.settings.baseURL != current.baseURL {
+            let secret = if let key { key } else { try await opened(current, info, rows).key }
+            result = try await KeyTrial(tests: tests(selection, context)).run(info, key: secret, id: current.id, read.settings, read.options)
+        }
+        let stored = try await rows.updateProviderKey(current.id, key: key, settings: read.settings, test: result.map(KeyTest.init))
+        try await store.audit.record(actor: context.caller.id, action: "provider_key.update", target: info.id, detail: ["key": stored.id])
+        return .json(entry(info, stored, try await rows.providerKeys(info.id), result))
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        let info = try info(context)
-        try await store.user(context.owner).deleteProviderKey(info.id)
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.delete", target: info.id)
+        let (_, info, key) = try await oneKey(context)
+        try await store.user(context.owner).deleteProviderKey(key.id)
+        try await store.audit.record(actor: context.caller.id, action: "provider_key.delete", target: info.id, detail: ["key": key.id])
         return .noContent
     }
 
-    /// Tries the stored key against the provider. A key that is refused is an answer, not an error.
+    /// Tries the stored key against the provider and keeps what was found. A key that is refused is an
+    /// answer, not an error.
     @Sendable func test(_ request: Request, context: OwnerContext) async throws -> Response {
-        let info = try info(context)
+        let rows = store.user(context.owner)
+        let (selection, info, named) = try await target(context)
         guard !info.isManaged else { throw APIError.badRequest("\(info.id) is run by this server: see GET /ready") }
-        let endpoint = try await ProviderEndpoint.resolve(info, rows: store.user(context.owner))
-        return .json(
-            await ConnectionTest(registry: registry).test(
-                provider: info.id, endpoint: endpoint, model: request.uri.queryParameters["model"].map(String.init)))
+        let keys = try await rows.providerKeys(info.id)
+        let key = keys.isEmpty ? nil : try await rows.providerKey(named?.id ?? info.id)
+        var opened: OpenedKey?
+        if let key { opened = try await self.opened(key, info, rows) }
+        let (result, headers) = try await tests(selection, context).run(
+            info, try ProviderEndpoint.endpoint(info, key: opened), model: request.uri.queryParameters["model"].map(String.init), key: key?.id,
+            own: key?.prices ?? [])
+        if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
+        return .json(result).adding(headers)
     }
 
-    private func info(_ context: OwnerContext) throws -> ProviderInfo {
+    private func tests(_ selection: ProviderCatalog.Selection, _ context: OwnerContext) -> MeteredTest {
+        MeteredTest(selection: selection, meter: meter, user: context.owner)
+    }
+
+    /// What `{provider}` names: a provider on offer, or one of the user's keys with its provider.
+    private func target(_ context: OwnerContext) async throws -> (ProviderCatalog.Selection, ProviderInfo, ProviderKey?) {
         let id = try context.parameters.require("provider")
-        guard let info = registry.all.first(where: { $0.id == id && offered.contains(id) }) else { throw APIError.notFound("provider") }
-        return info
+        let key = id.hasPrefix("key_") ? try await store.user(context.owner).providerKey(id) : nil
+        let provider = key?.provider ?? id
+        let selection = try await catalog.selection(for: context.owner)
+        guard let info = selection.info(provider) else { throw APIError.notFound("provider") }
+        return (selection, info, key)
     }
 
-    private func entry(_ info: ProviderInfo, _ key: ProviderKey?) -> Entry {
-        Entry(provider: info.id, name: info.name, needsKey: info.needsKey, defaultBaseURL: info.defaultBaseURL, key: key)
+    /// The one stored key that `{provider}` names.
+    private func oneKey(_ context: OwnerContext) async throws -> (ProviderCatalog.Selection, ProviderInfo, ProviderKey) {
+        let (selection, info, key) = try await target(context)
+        if let key { return (selection, info, key) }
+        return (selection, info, try await store.user(context.owner).providerKey(info.id))
+    }
+
+    private func opened(_ key: ProviderKey, _ info: ProviderInfo, _ rows: UserStore) async throws -> OpenedKey {
+        do { return try await rows.openProviderKey(key.id) } catch let error as KeyVault.Failure { throw ProviderEndpoint.unusable(error, info) }
+    }
+
+    private func entry(_ info: ProviderInfo, _ key: ProviderKey?, _ keys: [ProviderKey], _ test: ConnectionTest.Result? = nil) -> Entry {
+        Entry(
+            provider: info.id, name: info.name, needsKey: info.needsKey, defaultBaseURL: info.defaultBaseURL, key: key ?? keys.first, keys: keys,
+            test: test)
     }
 
     /// A pasted key with a line break in it would fail later, as a broken header.

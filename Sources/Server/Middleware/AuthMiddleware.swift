@@ -1,16 +1,18 @@
+import HTTPTypes
 import Hummingbird
+import Pipeline
 import Store
 
 /// Finds out who is asking. What they may do is decided by the contexts.
 struct AuthMiddleware: RouterMiddleware {
-    let store: Store
     let accounts: Accounts
+    let snapshots: MinionSnapshots
 
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
         var context = context
-        if let token = Self.bearer(request) {
+        if let token = Self.token(request) {
             if token.hasPrefix("minion_") {
-                context.identity = try await store.minion(forToken: token).map(Identity.minion)
+                context.identity = try await snapshots.snapshot(forToken: token).map(Identity.minion)
             } else if let user = try await accounts.user(session: token) {
                 context.identity = .person(user, token: token)
             }
@@ -18,7 +20,14 @@ struct AuthMiddleware: RouterMiddleware {
         return try await next(request, context)
     }
 
-    static func bearer(_ request: Request) -> String? {
+    /// The bearer's token, or below `/v1` the `x-api-key` that Anthropic's clients send.
+    static func token(_ request: Request) -> String? {
+        bearer(request) ?? (request.uri.path.hasPrefix("/v1/") ? request.headers[apiKey] : nil)
+    }
+
+    private static let apiKey = HTTPField.Name("x-api-key")!
+
+    private static func bearer(_ request: Request) -> String? {
         guard let header = request.headers[.authorization] else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }

@@ -1,28 +1,42 @@
+import HTTPTypes
 import Hummingbird
 import Providers
 
-/// Turns what was thrown into the API's error reply; `/v1` gets OpenAI's form.
+/// Turns what was thrown into the API's error reply.
 struct ErrorMiddleware: RouterMiddleware {
-    let metrics: ServerMetrics
-
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
+        // Below `/v1` errors have the form of the vendor whose client asks, and replies its request id.
+        let isVendors = request.uri.path.hasPrefix("/v1/")
+        let isAnthropics = isVendors && AnthropicErrors.speaks(request)
         do {
-            let response = try await next(request, context)
-            metrics.count(method: request.method.rawValue, status: response.status.code)
+            var response = try await next(request, context)
+            if isVendors { response.headers[isAnthropics ? Self.anthropicID : Self.openAIID] = context.vendorRequestID }
             return response
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            let failure = APIError(error)
+            let failure = isVendors ? APIError(gateway: error) : APIError(error)
             if failure.status.code >= 500, failure.code == "internal" {
                 context.logger.error(
                     "request failed",
                     metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "error": "\(Redaction.redact("\(error)", key: nil))"])
             }
-            metrics.count(method: request.method.rawValue, status: failure.status.code)
-            return request.uri.path.hasPrefix("/v1/") ? OpenAIErrors.response(failure) : failure.response()
+            var response: Response
+            if isVendors {
+                let id = context.vendorRequestID
+                response = isAnthropics ? AnthropicErrors.response(failure, requestID: id) : OpenAIErrors.response(failure)
+                response.headers[isAnthropics ? Self.anthropicID : Self.openAIID] = id
+            } else {
+                response = failure.response()
+            }
+            // A body after HEAD would be read as the connection's next reply.
+            if request.method == .head { response.body = ResponseBody() }
+            return response
         }
     }
+
+    private static let anthropicID = HTTPField.Name("request-id")!
+    private static let openAIID = HTTPField.Name("x-request-id")!
 }
 
 /// Headers every reply carries.
@@ -31,7 +45,9 @@ struct SecurityHeaders: RouterMiddleware {
         var response = try await next(request, context)
         response.headers[.xContentTypeOptions] = "nosniff"
         response.headers[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
-        response.headers[.init("Referrer-Policy")!] = "no-referrer"
+        response.headers[Self.referrerPolicy] = "no-referrer"
         return response
     }
+
+    private static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }

@@ -1,92 +1,64 @@
 import Pipeline
 import Providers
 
-/// A chat-completions body, as far as a minion can honour it. A field it cannot honour is refused by
-/// name rather than passed over, but for those that change nothing in the answer.
+/// A chat-completions body. Every field of OpenAI's is honoured, passed on to vendors that take it
+/// (`Question.extra`), or refused by its name, but for labels that change nothing in the answer.
 struct ChatCompletionRequest {
-    var model: String
-    var question: Question
-    var includeUsage: Bool
+    private(set) var model = ""
+    private(set) var question: Question
+    private(set) var includeUsage = false
 
-    /// Accepted because they only label the request or repeat a default.
-    private static let harmless: Set<String> = [
-        "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls",
-    ]
-
-    init(_ object: [String: JSONValue]) throws {
-        var fields = RequestFields(object)
-        model = fields.required("model", length: 1...200)
-        let stream = fields.bool("stream") ?? false
-        var sampling = Sampling(temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1))
-        let formerName = fields.integer("max_tokens", 1...200_000)
-        sampling.maxTokens = fields.integer("max_completion_tokens", 1...200_000) ?? formerName
-        sampling.seed = fields.integer("seed", 0...Int(Int32.max))
-        if let stop = object["stop"]?.stringValue {
-            fields.ignore(["stop"])
-            sampling.stop = [stop]
-        } else {
-            sampling.stop = fields.strings("stop", max: 4)
-        }
-        fields.ignore(Self.harmless)
+    /// - Parameter direct: whether the messages go to the model as they are; else the last one must be a
+    ///   question or a tool's result.
+    /// - Throws: ``APIError`` naming the first field that is wrong.
+    init(_ object: [String: JSONValue], direct: Bool) throws {
+        var fields = GatewayFields()
+        question = Question(messages: [], stream: false)
         // A client that fills in every field it knows means nothing by a null.
-        fields.ignore(object.filter(\.value.isNull).keys)
-        var usage = false
-        fields.nested("stream_options") { inner in
-            usage = inner.bool("include_usage") ?? false
-            _ = inner.bool("include_obfuscation")
+        for (field, value) in object where !value.isNull { read(field, value, &fields) }
+        if let newer = object["max_completion_tokens"], !newer.isNull { question.sampling.maxTokens = newer.intValue }
+        if model.isEmpty, object["model"] == nil { fields.missing("model") }
+        if object["messages"] == nil { fields.missing("messages") }
+        if question.tools.isEmpty, question.toolChoice != nil, question.toolChoice != "none" {
+            fields.invalid("tool_choice", "is only allowed with tools")
         }
-        includeUsage = usage
-        if let n = fields.integer("n", 1...128), n != 1 { fields.fail("n", "only one choice is made") }
-        // What a client sends by habit, with its default; another value would be passed over in silence.
-        for field in ["presence_penalty", "frequency_penalty"] where (fields.number(field, -2...2) ?? 0) != 0 {
-            fields.fail(field, "is not supported by a minion")
+        if !direct, let last = question.messages.last, last.role != .user, last.role != .tool {
+            fields.invalid("messages", "the last message must be the user's or a tool's")
         }
-        if fields.bool("logprobs") == true { fields.fail("logprobs", "is not supported by a minion") }
-        let messages = Self.messages(&fields)
-        if messages.last?.role != .user { fields.fail("messages", "the last message must be the user's") }
-        question = Question(messages: messages, sampling: sampling, stream: stream)
-        if let first = fields.remaining().first {
-            let message =
-                first.code == "unknown_field"
-                ? "Unsupported parameter: '\(first.field ?? "")' is not supported by a minion."
-                : "Invalid '\(first.field ?? "")': \(first.message ?? "")"
-            throw APIError(
-                status: .badRequest, code: first.code == "unknown_field" ? "unsupported_parameter" : "invalid_value", message: message,
-                details: [first])
-        }
+        try fields.finish()
     }
 
-    private static func messages(_ fields: inout RequestFields) -> [ChatMessage] {
-        guard fields.has("messages") else {
-            fields.fail("messages", "is required")
-            _ = fields.objects("messages", max: 0)
-            return []
+    private mutating func read(_ field: String, _ value: JSONValue, _ fields: inout GatewayFields) {
+        switch field {
+        case "model": model = fields.text(field, value, 1...200) ?? ""
+        case "messages": question.messages = OpenAIMessages.read(value, &fields)
+        case "stream": question.stream = fields.bool(field, value) ?? false
+        case "stream_options":
+            guard let options = fields.object(field, value) else { return }
+            fields.only(["include_usage", "include_obfuscation"], in: options, prefix: "stream_options.")
+            includeUsage = options["include_usage"]?.boolValue ?? false
+        case "temperature": question.sampling.temperature = fields.number(field, value, 0...2)
+        case "top_p": question.sampling.topP = fields.number(field, value, 0...1)
+        case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, 1...200_000)
+        case "seed": question.sampling.seed = fields.integer(field, value, 0...Int(Int32.max))
+        case "stop": question.sampling.stop = value.stringValue.map { [$0] } ?? fields.strings(field, value, max: 4)
+        case "tools": question.tools = OpenAITools.tools(value, &fields)
+        case "tool_choice": question.toolChoice = OpenAITools.choice(value, &fields)
+        case "response_format": question.responseFormat = OpenAITools.format(value, &fields)
+        case "parallel_tool_calls": question.extra[field] = fields.bool(field, value).map { .bool($0) }
+        case "presence_penalty", "frequency_penalty":
+            // 0 is every vendor's default and what many clients send by habit.
+            if let penalty = fields.number(field, value, -2...2), penalty != 0 { question.extra[field] = .double(penalty) }
+        case "logit_bias": question.extra[field] = fields.object(field, value).flatMap { $0.isEmpty ? nil : .object($0) }
+        case "reasoning_effort", "verbosity": question.extra[field] = fields.text(field, value).map { .string($0) }
+        case "n": if fields.integer(field, value, 1...128) ?? 1 != 1 { fields.unsupported(field, "must be 1: a minion gives one answer") }
+        case "logprobs": if fields.bool(field, value) ?? false { fields.unsupported(field) }
+        case "top_logprobs": if value != 0 { fields.unsupported(field) }
+        case "modalities": if value != ["text"] { fields.unsupported(field, "must be [\"text\"]") }
+        case "service_tier": if value != "auto", value != "default" { fields.unsupported(field, "must be auto or default") }
+        // Labels for OpenAI's own books.
+        case "user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention": break
+        default: fields.unsupported(field)
         }
-        return (fields.objects("messages", max: 1000) ?? []).enumerated().compactMap { index, entry in
-            let field = "messages[\(index)]"
-            let role: ChatMessage.Role? =
-                switch entry["role"]?.stringValue {
-                case "system", "developer": .system
-                case "user": .user
-                case "assistant": .assistant
-                default: nil
-                }
-            guard let role else {
-                fields.fail("\(field).role", "must be system, developer, user or assistant")
-                return nil
-            }
-            guard let content = entry["content"].flatMap(text) else {
-                fields.fail("\(field).content", "must be text or a list of text parts")
-                return nil
-            }
-            return ChatMessage(role, content)
-        }
-    }
-
-    private static func text(_ content: JSONValue) -> String? {
-        if let text = content.stringValue { return text }
-        guard let parts = content.arrayValue else { return nil }
-        let texts = parts.map { $0["type"]?.stringValue == "text" ? $0["text"]?.stringValue : nil }
-        return texts.contains(nil) ? nil : texts.compactMap { $0 }.joined(separator: "\n")
     }
 }

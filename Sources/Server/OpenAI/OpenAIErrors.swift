@@ -1,13 +1,14 @@
 import Foundation
 import Hummingbird
 import Providers
+import Store
 
 /// OpenAI's error object (https://platform.openai.com/docs/guides/error-codes).
 enum OpenAIErrors {
     static func response(_ error: APIError) -> Response {
         var response = Response.json(data: body(error), status: error.status)
         if let retryAfter = error.retryAfter { response.headers[.retryAfter] = String(retryAfter) }
-        return response
+        return response.adding(error.headers)
     }
 
     static func body(_ error: APIError) -> Data {
@@ -15,10 +16,12 @@ enum OpenAIErrors {
             switch error.status.code {
             case 401: "invalid_request_error"
             case 400, 404, 413, 422: "invalid_request_error"
-            case 429: "rate_limit_error"
+            case 429: error.limit?.isQuota == true ? "insufficient_quota" : "rate_limit_error"
             default: "api_error"
             }
-        let code = error.status == .unauthorized ? "invalid_api_key" : error.code
+        // What OpenAI calls a sum that is used up, and a speed that is passed.
+        let limited = error.limit.map { $0.isQuota ? "insufficient_quota" : "rate_limit_exceeded" }
+        let code = error.status == .unauthorized ? "invalid_api_key" : limited ?? error.code
         let object: JSONValue = [
             "error": [
                 "message": .string(error.message), "type": .string(type), "param": error.details.first?.field.map { .string($0) } ?? .null,
@@ -26,6 +29,22 @@ enum OpenAIErrors {
             ]
         ]
         return Data(object.serialized().utf8)
+    }
+
+    static func unknownModel(_ name: String, _ minion: Minion) -> APIError {
+        APIError(
+            status: .notFound, code: "model_not_found",
+            message: "The model `\(name.prefix(100))` does not exist or this token does not speak for it; it speaks for `\(minion.displayName)`.",
+            details: [.init(field: "model")])
+    }
+
+    static func unknownEmbeddingModel(_ name: String, _ models: [String]) -> APIError {
+        let known = models.map { "`\($0)`" }.joined(separator: ", ")
+        return APIError(
+            status: .notFound, code: "model_not_found",
+            message:
+                "The model `\(name.prefix(100))` does not embed here; known: \(known). A minion's `pipeline.embedding_model` adds one of its provider's.",
+            details: [.init(field: "model")])
     }
 
     /// OpenAI's 401, with all of the key but its ends hidden.

@@ -38,6 +38,12 @@ public struct Settings: Sendable {
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_CACHE_HOURS`: how long an answer may be given again.
+    public var cacheHours = 24
+    /// `ATELIER_CACHE_MB`: MiB of cached answers of one user; 0 keeps none.
+    public var cacheMegabytes = 64
+    /// `ATELIER_OTLP_ENDPOINT`: an OpenTelemetry collector that takes traces over HTTP; unset makes none.
+    public var otlpEndpoint: String?
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -104,11 +110,25 @@ public struct Settings: Sendable {
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
+        settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
+        settings.otlpEndpoint = try text("atelier.otlp.endpoint").map(collector)
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =
             text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         return settings
+    }
+
+    /// An address with scheme and host, and with nothing secret in it: it may end up in a log.
+    private static func collector(_ text: String) throws -> String {
+        guard let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false, parts.user == nil,
+            parts.password == nil, parts.query == nil, parts.fragment == nil
+        else {
+            throw SettingsError(
+                key: "atelier.otlp.endpoint", message: "not an address like http://localhost:4318, without user, password, query and fragment")
+        }
+        return text
     }
 
     /// Whether only this machine can reach the server.

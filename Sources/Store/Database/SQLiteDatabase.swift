@@ -53,7 +53,9 @@ private struct SQLiteConnection: Connection {
 
     func query(_ sql: String, _ parameters: [SQLValue]) throws -> [Row] {
         // `$1` is a name to SQLite and a number to PostgreSQL; `?1` is SQLite's number.
-        let statement = try db.cachedStatement(sql: sql.replacingOccurrences(of: "$", with: "?"))
+        // Byte by byte: Foundation's replacement took longer than many a statement.
+        let text = String(decoding: sql.utf8.map { $0 == UInt8(ascii: "$") ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+        let statement = try db.cachedStatement(sql: text)
         let rows = try GRDB.Row.fetchAll(statement, arguments: StatementArguments(parameters.map(\.databaseValue)))
         return rows.map { row in
             Row(Dictionary(row.map { ($0.0, SQLValue($0.1)) }, uniquingKeysWith: { first, _ in first }))

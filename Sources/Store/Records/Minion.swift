@@ -98,33 +98,3 @@ public struct SamplingSettings: Sendable, Codable, Equatable {
         self.seed = seed
     }
 }
-
-/// How an answer is made.
-public struct PipelineSettings: Sendable, Codable, Equatable {
-    /// Ask the adapter for a draft first.
-    public var useDraft: Bool
-    /// Look passages up in the collection.
-    public var usePassages: Bool
-    /// How many passages go into the prompt, 1…20.
-    public var topK: Int
-    /// Upper bound of the draft, in tokens.
-    public var draftMaxTokens: Int
-    /// 0 is the base model, 1 the adapter as trained.
-    public var adapterScale: Double
-
-    enum CodingKeys: String, CodingKey {
-        case useDraft = "use_draft"
-        case usePassages = "use_passages"
-        case topK = "top_k"
-        case draftMaxTokens = "draft_max_tokens"
-        case adapterScale = "adapter_scale"
-    }
-
-    public init(useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, draftMaxTokens: Int = 96, adapterScale: Double = 1) {
-        self.useDraft = useDraft
-        self.usePassages = usePassages
-        self.topK = topK
-        self.draftMaxTokens = draftMaxTokens
-        self.adapterScale = adapterScale
-    }
-}

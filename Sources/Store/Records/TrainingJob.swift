@@ -11,7 +11,7 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         public var buildsCollection: Bool { self != .loraOnly }
     }
 
-    public enum Status: String, Sendable, Codable {
+    public enum Status: String, Sendable, Codable, CaseIterable {
         case pending = "PENDING"
         case queued = "QUEUED"
         case running = "RUNNING"

@@ -5,6 +5,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public var id: String
     public var minionID: String?
     public var answerID: String?
+    /// The stored provider key that was used.
+    public var keyID: String?
     /// `draft`, `answer`, …
     public var purpose: String
     public var provider: String
@@ -12,7 +14,11 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public var at: Date
     public var inputTokens: Int?
     public var outputTokens: Int?
+    /// Of the input: read from the vendor's cache, and written to it.
     public var cachedTokens: Int?
+    public var cacheWriteTokens: Int?
+    /// Of the output.
+    public var reasoningTokens: Int?
     public var isEstimate: Bool
     /// US dollars; absent when the price is unknown, which is not 0.
     public var cost: Double?
@@ -20,13 +26,16 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public var firstTokenMilliseconds: Double?
     public var outcome: String
 
+    /// - Parameter id: nil makes a new one.
     public init(
-        minionID: String?, answerID: String?, purpose: String, provider: String, model: String, at: Date, inputTokens: Int?, outputTokens: Int?,
-        cachedTokens: Int?, isEstimate: Bool, cost: Double?, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
+        id: String? = nil, minionID: String?, answerID: String?, keyID: String? = nil, purpose: String, provider: String, model: String, at: Date,
+        inputTokens: Int?, outputTokens: Int?, cachedTokens: Int?, cacheWriteTokens: Int? = nil, reasoningTokens: Int? = nil, isEstimate: Bool,
+        cost: Double?, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
     ) {
-        self.id = RowID.make("use", at: at)
+        self.id = id ?? RowID.make("use", at: at)
         self.minionID = minionID
         self.answerID = answerID
+        self.keyID = keyID
         self.purpose = purpose
         self.provider = provider
         self.model = model
@@ -34,6 +43,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         self.inputTokens = inputTokens
         self.outputTokens = outputTokens
         self.cachedTokens = cachedTokens
+        self.cacheWriteTokens = cacheWriteTokens
+        self.reasoningTokens = reasoningTokens
         self.isEstimate = isEstimate
         self.cost = cost
         self.latencyMilliseconds = latencyMilliseconds
@@ -45,6 +56,7 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         id = try row.text("id")
         minionID = try row.optionalText("minion_id")
         answerID = try row.optionalText("answer_id")
+        keyID = try row.optionalText("key_id")
         purpose = try row.text("purpose")
         provider = try row.text("provider")
         model = try row.text("model")
@@ -52,6 +64,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         inputTokens = try row.optionalInt("input_tokens")
         outputTokens = try row.optionalInt("output_tokens")
         cachedTokens = try row.optionalInt("cached_tokens")
+        cacheWriteTokens = try row.optionalInt("cache_write_tokens")
+        reasoningTokens = try row.optionalInt("reasoning_tokens")
         isEstimate = try row.bool("is_estimate")
         cost = try row.optionalDouble("cost")
         latencyMilliseconds = try row.double("latency_ms")

@@ -1,73 +1,151 @@
 import Foundation
 
 extension UserStore {
-    public func providerKeys() async throws -> [ProviderKey] {
-        try await database.read { connection in
-            try connection.query("SELECT * FROM user_api_keys WHERE user_id = $1 ORDER BY provider", user).map(ProviderKey.init)
-        }
+    /// All keys, by provider, the oldest of a provider first.
+    /// - Parameter provider: only the keys for this provider.
+    public func providerKeys(_ provider: String? = nil) async throws -> [ProviderKey] {
+        try await database.read { try keyRows($0, provider: provider).map(ProviderKey.init) }
     }
 
-    public func providerKey(_ provider: String) async throws -> ProviderKey {
-        try await database.read { connection in
-            guard let row = try connection.query("SELECT * FROM user_api_keys WHERE user_id = $1 AND provider = $2", user, .text(provider)).first
-            else { throw StoreError.notFound("provider key") }
-            return try ProviderKey(row: row)
-        }
+    /// - Parameter reference: a key's id, or a provider's where exactly one key is stored for it.
+    /// - Throws: ``StoreError/conflict(field:message:)`` naming the ids where there are several.
+    public func providerKey(_ reference: String) async throws -> ProviderKey {
+        try await database.read { try ProviderKey(row: keyRow($0, reference)) }
     }
 
-    /// Stores the first key for a provider.
-    public func createProviderKey(_ provider: String, key: String, baseURL: String?) async throws -> ProviderKey {
+    /// Stores a key.
+    /// - Parameter test: what trying it has found, where it was tried.
+    /// - Throws: ``StoreError/conflict(field:message:)`` where the provider has a key with this label.
+    public func createProviderKey(_ provider: String, key: String, settings: ProviderKeySettings, test: KeyTest? = nil) async throws -> ProviderKey {
         let sealed = try vault.seal(key, user: userID, provider: provider)
-        do {
-            return try await database.write { connection in
+        return try await uniqueLabel(settings.label, provider) {
+            try await database.write { connection in
                 let now = SQLValue(Date())
                 let rows = try connection.query(
                     """
-                    INSERT INTO user_api_keys (id, user_id, provider, encrypted_key, key_hint, base_url, created_at, updated_at)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *
-                    """, .text(RowID.make("key")), user, .text(provider), .text(sealed), .text(Self.hint(key)), SQLValue(baseURL), now, now)
+                    INSERT INTO user_api_keys (id, user_id, provider, encrypted_key, key_hint, label, base_url, is_active, weight, max_concurrent,
+                        prices, test_outcome, test_message, tested_at, created_at, updated_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING *
+                    """,
+                    [.text(RowID.make("key")), user, .text(provider), .text(sealed), .text(Self.hint(key))] + values(settings)
+                        + [SQLValue(test?.outcome), SQLValue(test?.message), SQLValue(test?.at), now])
                 return try ProviderKey(row: rows[0])
             }
-        } catch DatabaseError.uniqueViolation {
-            throw StoreError.conflict(field: "provider", message: "a key for \(provider) is already stored: replace it with PUT")
         }
     }
 
-    /// Changes what is given; `key == nil` keeps the stored key.
-    public func updateProviderKey(_ provider: String, key: String?, baseURL: String?, isActive: Bool) async throws -> ProviderKey {
-        let sealed = try key.map { try vault.seal($0, user: userID, provider: provider) }
-        return try await database.write { connection in
-            let rows = try connection.query(
-                """
-                UPDATE user_api_keys SET encrypted_key = COALESCE($3, encrypted_key), key_hint = COALESCE($4, key_hint),
-                    base_url = $5, is_active = $6, updated_at = $7
-                WHERE user_id = $1 AND provider = $2 RETURNING *
-                """, user, .text(provider), SQLValue(sealed), SQLValue(key.map(Self.hint)), SQLValue(baseURL), SQLValue(isActive), SQLValue(Date()))
-            guard let row = rows.first else { throw StoreError.notFound("provider key") }
-            return try ProviderKey(row: row)
+    /// A key with nothing but an address.
+    public func createProviderKey(_ provider: String, key: String, baseURL: String?) async throws -> ProviderKey {
+        try await createProviderKey(provider, key: key, settings: .init(baseURL: baseURL))
+    }
+
+    /// Replaces the settings, and the key where one is given. What an earlier test found is forgotten
+    /// where key or address change.
+    public func updateProviderKey(_ reference: String, key: String?, settings: ProviderKeySettings, test: KeyTest? = nil) async throws -> ProviderKey
+    {
+        try await uniqueLabel(settings.label, nil) {
+            try await database.write { connection in
+                let current = try ProviderKey(row: keyRow(connection, reference))
+                let sealed = try key.map { try vault.seal($0, user: userID, provider: current.provider) }
+                var known = test
+                if test == nil, key == nil, settings.baseURL == current.baseURL, let outcome = current.testOutcome, let at = current.testedAt {
+                    known = KeyTest(outcome: outcome, message: current.testMessage ?? "", at: at)
+                }
+                let rows = try connection.query(
+                    """
+                    UPDATE user_api_keys SET encrypted_key = COALESCE($3, encrypted_key), key_hint = COALESCE($4, key_hint), label = $5, base_url = $6,
+                        is_active = $7, weight = $8, max_concurrent = $9, prices = $10, test_outcome = $11, test_message = $12, tested_at = $13,
+                        updated_at = $14
+                    WHERE user_id = $1 AND id = $2 RETURNING *
+                    """,
+                    [user, .text(current.id), SQLValue(sealed), SQLValue(key.map(Self.hint))] + values(settings)
+                        + [SQLValue(known?.outcome), SQLValue(known?.message), SQLValue(known?.at), SQLValue(Date())])
+                return try ProviderKey(row: rows[0])
+            }
         }
     }
 
-    public func deleteProviderKey(_ provider: String) async throws {
+    /// Keeps what trying a key has found.
+    public func recordKeyTest(_ id: String, _ test: KeyTest) async throws {
         try await database.write { connection in
-            let rows = try connection.query(
-                "DELETE FROM user_api_keys WHERE user_id = $1 AND provider = $2 RETURNING id", user, .text(provider))
-            guard !rows.isEmpty else { throw StoreError.notFound("provider key") }
+            try connection.query(
+                "UPDATE user_api_keys SET test_outcome = $3, test_message = $4, tested_at = $5 WHERE user_id = $1 AND id = $2",
+                user, .text(id), .text(test.outcome), .text(test.message), SQLValue(test.at))
         }
     }
 
-    /// The plaintext of an active key, for one call.
-    /// - Throws: ``KeyVault/Failure`` when the row was copied from another user or its key is gone.
-    public func openProviderKey(_ provider: String) async throws -> OpenedKey? {
-        let row = try await database.read { connection in
-            try connection.query(
-                "SELECT encrypted_key, base_url FROM user_api_keys WHERE user_id = $1 AND provider = $2 AND is_active = 1", user, .text(provider)
-            ).first
+    /// - Returns: what was deleted.
+    @discardableResult
+    public func deleteProviderKey(_ reference: String) async throws -> ProviderKey {
+        try await database.write { connection in
+            let key = try ProviderKey(row: keyRow(connection, reference))
+            try connection.query("DELETE FROM user_api_keys WHERE user_id = $1 AND id = $2", user, .text(key.id))
+            return key
         }
-        guard let row else { return nil }
-        return OpenedKey(key: try vault.open(row.text("encrypted_key"), user: userID, provider: provider), baseURL: try row.optionalText("base_url"))
+    }
+
+    /// The plaintexts of the active keys for a provider, for one call, the oldest first.
+    /// - Throws: ``KeyVault/Failure`` where there are keys and none of them can be opened: the row was
+    ///   copied from another user, or its encryption key is gone. One that opens is enough.
+    public func openProviderKeys(_ provider: String) async throws -> [OpenedKey] {
+        let rows = try await database.read { try keyRows($0, provider: provider) }
+        var opened: [OpenedKey] = []
+        var failure: KeyVault.Failure?
+        for row in rows where try row.bool("is_active") {
+            do { opened.append(try open(row)) } catch let error as KeyVault.Failure { failure = failure ?? error }
+        }
+        if opened.isEmpty, let failure { throw failure }
+        return opened
+    }
+
+    /// One key, active or not, for trying it.
+    public func openProviderKey(_ reference: String) async throws -> OpenedKey {
+        try open(try await database.read { try keyRow($0, reference) })
     }
 
     /// The last four characters; of a key too short to hide the rest, none.
     static func hint(_ key: String) -> String { key.count >= 12 ? "…" + key.suffix(4) : "…" }
+
+    /// What is said where a label is taken.
+    public static func labelTaken(_ label: String, _ provider: String?) -> StoreError {
+        let which = provider.map { " for \($0)" } ?? " for this provider"
+        return .conflict(
+            field: "label",
+            message: "you already have a key\(which) with the label \"\(label)\": give this one a label of its own, or replace the other with PUT")
+    }
+
+    private func open(_ row: Row) throws -> OpenedKey {
+        let key = try vault.open(row.text("encrypted_key"), user: userID, provider: row.text("provider"))
+        return OpenedKey(
+            id: try row.text("id"), key: key, baseURL: try row.optionalText("base_url"), weight: try row.double("weight"),
+            maxConcurrent: try row.optionalInt("max_concurrent"), prices: try row.json("prices"))
+    }
+
+    private func keyRows(_ connection: any Connection, provider: String?) throws -> [Row] {
+        guard let provider else { return try connection.query("SELECT * FROM user_api_keys WHERE user_id = $1 ORDER BY provider, id", user) }
+        return try connection.query("SELECT * FROM user_api_keys WHERE user_id = $1 AND provider = $2 ORDER BY id", user, .text(provider))
+    }
+
+    private func keyRow(_ connection: any Connection, _ reference: String) throws -> Row {
+        // No provider's id begins so.
+        if reference.hasPrefix("key_") { return try row(connection, "user_api_keys", reference, what: "provider key") }
+        let rows = try keyRows(connection, provider: reference)
+        guard let first = rows.first else { throw StoreError.notFound("provider key") }
+        guard rows.count == 1 else {
+            let ids = try rows.map { "\(try $0.text("id")) (\(try $0.text("label")))" }.joined(separator: ", ")
+            throw StoreError.conflict(field: "provider", message: "you have \(rows.count) keys for \(reference); say which by its id: \(ids)")
+        }
+        return first
+    }
+
+    private func values(_ settings: ProviderKeySettings) throws -> [SQLValue] {
+        [
+            .text(settings.label), SQLValue(settings.baseURL), SQLValue(settings.isActive), .real(settings.weight),
+            SQLValue(settings.maxConcurrent), try SQLValue(json: settings.prices),
+        ]
+    }
+
+    private func uniqueLabel<T>(_ label: String, _ provider: String?, _ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch DatabaseError.uniqueViolation { throw Self.labelTaken(label, provider) }
+    }
 }

@@ -38,7 +38,7 @@ extension UserStore {
         }
     }
 
-    /// Deletes the row and the kept answers that quote its passages; releases that used it answer
+    /// Deletes the row and the kept and cached answers that quote its passages; releases that used it answer
     /// without passages from now on.
     public func deleteCollection(_ id: String) async throws {
         try await database.write { connection in
@@ -53,6 +53,8 @@ extension UserStore {
             }
             try connection.query(
                 "DELETE FROM answers WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
+            try connection.query(
+                "DELETE FROM response_cache WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
         }
     }
@@ -75,38 +77,32 @@ extension UserStore {
         try await database.read { try AnswerRecord(row: row($0, "answers", id, what: "answer")) }
     }
 
+    /// Writes records past the journal.
     public func recordUsage(_ records: [UsageRecord]) async throws {
-        guard !records.isEmpty else { return }
-        try await database.write { connection in
-            for record in records {
-                try connection.query(
-                    """
-                    INSERT INTO usage_records (id, user_id, minion_id, answer_id, purpose, provider, model, at, input_tokens, output_tokens,
-                        cached_tokens, is_estimate, cost, latency_ms, first_token_ms, outcome)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-                    """,
-                    .text(record.id), user, SQLValue(record.minionID), SQLValue(record.answerID), .text(record.purpose), .text(record.provider),
-                    .text(record.model), SQLValue(record.at), SQLValue(record.inputTokens), SQLValue(record.outputTokens),
-                    SQLValue(record.cachedTokens), SQLValue(record.isEstimate), SQLValue(record.cost), .real(record.latencyMilliseconds),
-                    SQLValue(record.firstTokenMilliseconds), .text(record.outcome))
-            }
+        try await UsageWriter(database: database).insert(records.map { UsageEntry(user: userID, record: $0) })
+    }
+
+    /// Attempts, newest first.
+    /// - Parameter query: its times; its dimensions play no part.
+    public func usage(_ page: PageRequest = .first, _ query: UsageQuery = .init()) async throws -> Page<UsageRecord> {
+        try await database.read {
+            try page.page(
+                $0, from: "usage_records", where: "user_id = $1 AND at >= $2 AND at < $3", [user, query.bounds.from, query.bounds.to],
+                decode: UsageRecord.init)
         }
     }
 
-    public func usage(_ page: PageRequest = .first) async throws -> Page<UsageRecord> {
-        try await database.read { try page.page($0, from: "usage_records", where: "user_id = $1", [user], decode: UsageRecord.init) }
-    }
-
     /// Sums by provider and model. Unknown costs are counted, never taken for 0.
-    public func usageSummary() async throws -> [UsageSummary] {
+    public func usageSummary(_ query: UsageQuery = .init()) async throws -> [UsageSummary] {
         try await database.read { connection in
             try connection.query(
                 """
-                SELECT provider, model, COUNT(*) AS requests, SUM(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) AS failures,
+                SELECT provider, model, SUM(CASE WHEN outcome = 'cache_hit' THEN 0 ELSE 1 END) AS requests,
+                    SUM(CASE WHEN outcome IN ('ok', 'cancelled', 'cache_hit') THEN 0 ELSE 1 END) AS failures,
                     COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
                     COALESCE(SUM(cost), 0) AS cost, SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced
-                FROM usage_records WHERE user_id = $1 GROUP BY provider, model ORDER BY provider, model
-                """, user
+                FROM usage_records WHERE user_id = $1 AND at >= $2 AND at < $3 GROUP BY provider, model ORDER BY provider, model
+                """, user, query.bounds.from, query.bounds.to
             ).map { row in
                 UsageSummary(
                     provider: try row.text("provider"), model: try row.text("model"), requests: try row.int("requests"),

@@ -56,6 +56,20 @@ public struct KeyVault: Sendable {
         throw Failure.unreadable
     }
 
+    /// How many keys are configured.
+    var keyCount: Int { keys.count }
+
+    /// The same plaintext under the first key.
+    /// - Returns: nil where it is under the first key already.
+    /// - Throws: ``Failure/unreadable`` where no configured key opens it.
+    func reseal(_ token: String) throws -> String? {
+        if (try? keys[0].decrypt(token)) != nil { return nil }
+        for fernet in keys.dropFirst() {
+            if let plaintext = try? fernet.decrypt(token) { return try keys[0].encrypt(plaintext) }
+        }
+        throw Failure.unreadable
+    }
+
     /// Reads the key file, or makes it (0600) when it is not there.
     /// - Returns: the keys, and whether the file was made now.
     public static func keysFromFile(_ url: URL) throws -> (keys: String, created: Bool) {

@@ -16,11 +16,27 @@ public enum Token {
 
     /// SHA-256 in hex. Tokens have full entropy, so a fast hash is enough.
     public static func hash(_ token: String) -> String {
-        SHA256.hash(data: Data(token.utf8)).map { String(format: "%02x", $0) }.joined()
+        var hasher = SHA256()
+        var token = token
+        token.withUTF8 { hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        return hex(hasher.finalize())
     }
 
     static func randomHex(bytes: Int) -> String {
-        SymmetricKey(size: .init(bitCount: bytes * 8)).withUnsafeBytes { $0.map { String(format: "%02x", $0) }.joined() }
+        SymmetricKey(size: .init(bitCount: bytes * 8)).withUnsafeBytes { hex($0) }
+    }
+
+    /// Two lower-case digits a byte. Called for every request: a format string would take longer than
+    /// the hash does.
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+        var digits: [UInt8] = []
+        digits.reserveCapacity(64)
+        for byte in bytes {
+            digits.append(digit(byte >> 4))
+            digits.append(digit(byte & 15))
+        }
+        return String(decoding: digits, as: UTF8.self)
     }
 }
 
@@ -28,7 +44,7 @@ public enum Token {
 /// order of ids is the order of creation and none can be guessed.
 public enum RowID {
     public static func make(_ prefix: String, at date: Date = Date()) -> String {
-        let time = String(format: "%012llx", UInt64(date.milliseconds))
+        let time = withUnsafeBytes(of: UInt64(date.milliseconds).bigEndian) { Token.hex($0.dropFirst(2)) }
         return "\(prefix)_\(time)\(Token.randomHex(bytes: 10))"
     }
 }

@@ -146,6 +146,7 @@ extension DialectFixture {
                     #"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
                 kind: .billing),
         ],
+        plainRefusal: #"{"type":"error","error":{"type":"unheard_of_error","message":"No"},"request_id":"req_1"}"#,
         models: #"{"data":[{"type":"model","id":"m-1","display_name":"M 1"},{"type":"model","id":"m-2","display_name":"M 2"}],"has_more":false}"#,
         chatPath: "/v1/messages", modelsPath: "/v1/models?limit=1000",
         usage: TokenUsage(input: 12, output: 5, cachedInput: 4, cacheWrite: 2))

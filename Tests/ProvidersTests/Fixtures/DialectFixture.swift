@@ -26,15 +26,24 @@ struct DialectFixture: Sendable {
     var strangeStream: String
     var reasoningStream: String
     var refusals: [Refusal]
+    /// A refusal's body that says no more than its status does.
+    var plainRefusal: String
     /// Two models, "m-1" and "m-2".
     var models: String
     var chatPath: String
     var modelsPath: String
     var usage = TokenUsage(input: 12, output: 5, cachedInput: 4)
 
-    /// By provider id; every OpenAI-compatible vendor shares one.
+    /// What a status means where the body says no more.
+    static let statuses: [(Int, ProviderError.Kind)] = [
+        (400, .invalidRequest), (401, .authentication), (402, .billing), (403, .permission), (404, .notFound), (408, .timeout), (410, .notFound),
+        (413, .invalidRequest), (422, .invalidRequest), (429, .rateLimited), (500, .serverError), (502, .serverError), (503, .overloaded),
+        (504, .timeout), (529, .overloaded),
+    ]
+
+    /// By the id of a vendor or the name of a dialect; every vendor of a dialect shares one.
     static func of(_ provider: String) -> DialectFixture {
-        switch provider {
+        switch VendorCatalog.all.first(where: { $0.id == provider })?.dialect ?? provider {
         case "anthropic": .anthropic
         case "ollama": .ollama
         default: .openAI

@@ -51,6 +51,7 @@ extension DialectFixture {
             .init(status: 500, body: #"{"error":"llama runner process has terminated"}"#, kind: .serverError),
             .init(status: 503, body: #"{"error":"server busy, please try again. maximum pending requests exceeded"}"#, kind: .overloaded),
         ],
+        plainRefusal: #"{"error":"No"}"#,
         models: #"{"models":[{"name":"m-1","model":"m-1","size":1},{"name":"m-2","model":"m-2","size":2}]}"#,
         chatPath: "/api/chat", modelsPath: "/api/tags",
         usage: TokenUsage(input: 12, output: 5))

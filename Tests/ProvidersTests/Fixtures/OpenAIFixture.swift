@@ -111,12 +111,25 @@ extension DialectFixture {
                 body: #"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
                 kind: .billing),
             .init(status: 429, body: #"{"error":{"message":"No credit","type":"billing","code":"credit_balance_exhausted"}}"#, kind: .billing),
-            .init(status: 500, body: #"{"error":{"message":"The server had an error","type":"server_error"}}"#, kind: .serverError),
-            .init(status: 502, body: "<html>Bad gateway</html>", kind: .serverError),
-            .init(status: 503, body: #"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#, kind: .overloaded),
-            .init(status: 504, body: "", kind: .timeout),
-            .init(status: 307, body: "", headers: ["location": "http://127.0.0.1:1/elsewhere"], kind: .invalidRequest),
-        ],
+        ]
+            + [
+                "organization_spend_limit_exceeded", "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
+                "billing_hard_limit_reached", "billing_not_active",
+            ].map { .init(status: 429, body: #"{"error":{"message":"No","type":"requests","code":"\#($0)"}}"#, kind: .billing) }
+            + ["slow_down", "rate_limit_exceeded"].map {
+                .init(status: 429, body: #"{"error":{"message":"No","type":"requests","code":"\#($0)"}}"#, kind: .rateLimited)
+            } + [
+                .init(status: 413, body: #"{"error":{"message":"Too large","type":"invalid_request_error"}}"#, kind: .invalidRequest),
+                // OpenRouter and NVIDIA give the status as the code.
+                .init(status: 402, body: #"{"error":{"message":"Insufficient credits","code":402}}"#, kind: .billing),
+                .init(status: 529, body: #"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#, kind: .overloaded),
+                .init(status: 500, body: #"{"error":{"message":"The server had an error","type":"server_error"}}"#, kind: .serverError),
+                .init(status: 502, body: "<html>Bad gateway</html>", kind: .serverError),
+                .init(status: 503, body: #"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#, kind: .overloaded),
+                .init(status: 504, body: "", kind: .timeout),
+                .init(status: 307, body: "", headers: ["location": "http://127.0.0.1:1/elsewhere"], kind: .invalidRequest),
+            ],
+        plainRefusal: #"{"error":{"message":"No","type":null,"param":null,"code":null}}"#,
         models: #"{"object":"list","data":[{"id":"m-1","object":"model","context_length":8192},{"id":"m-2","object":"model"}]}"#,
         chatPath: "/chat/completions", modelsPath: "/models")
 }

@@ -1,14 +1,14 @@
 /// Requests and replies of `/embeddings` and of Hugging Face's feature extraction. Pure.
 public enum OpenAIEmbeddings {
-    public static func request(_ request: EmbedRequest, at endpoint: Endpoint, profile: VendorProfile) throws -> UpstreamRequest {
-        let headers = try profile.headers(for: endpoint)
+    public static func request(_ request: EmbedRequest, at endpoint: Endpoint, vendor: VendorDefinition) throws -> UpstreamRequest {
+        let headers = try vendor.headers(for: endpoint)
         let texts = JSONValue.array(request.texts.map(JSONValue.string))
-        switch profile.embeddings {
-        case .unavailable:
-            throw ProviderError(.unsupported, provider: profile.info.id, message: "\(profile.info.name) offers no embeddings here")
-        case .openAI(let asymmetric):
+        switch vendor.embeddings {
+        case .unavailable, .ollama:
+            throw ProviderError(.unsupported, provider: vendor.id, message: "\(vendor.name) offers no embeddings here")
+        case .openAI, .openAIAsymmetric:
             var body: JSONValue = ["model": .string(request.model), "input": texts]
-            if asymmetric {
+            if vendor.embeddings == .openAIAsymmetric {
                 body["input_type"] = .string(request.kind.rawValue)
                 body["truncate"] = "END"
             }
@@ -22,9 +22,9 @@ public enum OpenAIEmbeddings {
         }
     }
 
-    public static func reply(_ json: JSONValue, count: Int, profile: VendorProfile) throws -> EmbedReply {
-        let provider = profile.info.id
-        if case .featureExtraction = profile.embeddings {
+    public static func reply(_ json: JSONValue, count: Int, vendor: VendorDefinition) throws -> EmbedReply {
+        let provider = vendor.id
+        if vendor.embeddings == .featureExtraction {
             return EmbedReply(vectors: try EmbedReply.vectors(json.arrayValue ?? [], count: count, provider: provider))
         }
         let rows = (json["data"]?.arrayValue ?? []).enumerated()

@@ -1,21 +1,30 @@
 /// Translates a neutral request into OpenAI's chat-completions body. Pure.
 public enum OpenAIRequestBuilder {
-    /// The JSON body; only fields that `profile` allows.
-    public static func body(_ request: ChatRequest, profile: VendorProfile) -> JSONValue {
+    /// The JSON body; only fields that `vendor` allows, under its names.
+    /// - Throws: ``ProviderError`` of kind `.unsupported` for tools, tool choices and response formats it does not take.
+    public static func body(_ request: ChatRequest, vendor: VendorDefinition) throws -> JSONValue {
+        try RequestCarriage.check(request, vendor: vendor)
+        let fields = vendor.fields(for: request.model)
         var body: [String: JSONValue] = [:]
-        for (field, value) in request.extra where profile.extra.allows(field) { body[field] = value }
+        body.reserveCapacity(12)
+        let hasTools = !request.tools.isEmpty && (vendor.allows("tool_choice") || ToolChoice(request.toolChoice) != .never)
+        for (field, value) in request.extra where fields.takesExtra(field) {
+            // Without tools the field is an error.
+            if field == "parallel_tool_calls", !hasTools { continue }
+            body[vendor.renames[field] ?? field] = value
+        }
 
-        func set(_ field: String, _ value: JSONValue?, as name: String? = nil) {
-            guard let value, profile.allowedFields?.contains(field) ?? true else { return }
-            body[name ?? field] = value
+        func set(_ field: String, _ value: JSONValue?) {
+            guard let value, fields.takes(field) else { return }
+            body[vendor.renames[field] ?? field] = value
         }
         let sampling = request.sampling
         set("temperature", sampling.temperature.map(JSONValue.double))
         set("top_p", sampling.topP.map(JSONValue.double))
-        set("max_tokens", sampling.maxTokens.map(JSONValue.int), as: profile.maxTokensField)
+        set("max_tokens", sampling.maxTokens.map(JSONValue.int))
         set("stop", sampling.stop.flatMap { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) })
         set("seed", sampling.seed.map(JSONValue.int))
-        if !request.tools.isEmpty {
+        if hasTools {
             set("tools", .array(request.tools.map(tool)))
             set("tool_choice", request.toolChoice)
         }
@@ -24,13 +33,14 @@ public enum OpenAIRequestBuilder {
         body["model"] = .string(request.model)
         body["messages"] = .array(request.messages.map(message))
         body["stream"] = .bool(request.stream)
-        body["stream_options"] = request.stream && profile.supportsStreamOptions ? ["include_usage": true] : nil
+        body["stream_options"] = request.stream && vendor.supportsStreamOptions ? ["include_usage": true] : nil
         return .object(body)
     }
 
     static func tool(_ tool: ToolDefinition) -> JSONValue {
         var function: [String: JSONValue] = ["name": .string(tool.name), "parameters": tool.parameters]
         function["description"] = tool.description.map(JSONValue.string)
+        function["strict"] = tool.strict.map(JSONValue.bool)
         return ["type": "function", "function": .object(function)]
     }
 
@@ -43,7 +53,7 @@ public enum OpenAIRequestBuilder {
                     ["id": .string(call.id), "type": "function", "function": ["name": .string(call.name), "arguments": .string(call.arguments)]]
                 })
         }
-        json["tool_call_id"] = message.toolCallID.map(JSONValue.string)
+        if let id = message.toolCallID { json["tool_call_id"] = .string(id) }
         return .object(json)
     }
 }

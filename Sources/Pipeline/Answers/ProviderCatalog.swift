@@ -1,0 +1,66 @@
+import Foundation
+import Providers
+import Store
+
+/// Which providers a user can name: this server's, and those that are data, everybody's or the user's own.
+public struct ProviderCatalog: Sendable {
+    private let store: Store
+    /// The providers of this build.
+    public let standard: ProviderRegistry
+    private let offered: Set<String>
+    private let transport: HTTPTransport
+
+    /// - Parameters:
+    ///   - offered: ids of the standard providers that may be chosen; empty for all.
+    ///   - transport: for defined providers; its address policy is what holds them.
+    public init(store: Store, standard: ProviderRegistry, offered: Set<String> = [], transport: HTTPTransport) {
+        self.store = store
+        self.standard = standard
+        self.offered = offered.isEmpty ? Set(standard.all.map(\.id)) : offered
+        self.transport = transport
+    }
+
+    /// What a user may choose from.
+    public struct Selection: Sendable {
+        public var registry: ProviderRegistry
+        public var offered: Set<String>
+        /// Of the defined ones.
+        public var prices: [Price]
+
+        /// The providers on offer, in the order of registration.
+        public var infos: [ProviderInfo] { registry.all.filter { offered.contains($0.id) } }
+        public func info(_ id: String) -> ProviderInfo? { offered.contains(id) ? registry[id]?.info : nil }
+    }
+
+    public func selection(for user: String) async throws -> Selection {
+        let defined = try await store.user(user).definitions.visible().compactMap { row -> VendorDefinition? in
+            // One that this version does not read, or whose id is a standard provider's by now, is as if it were not there; its
+            // owner still finds and mends it.
+            guard standard[row.provider] == nil else { return nil }
+            let vendor = try? JSONDecoder().decode(VendorDefinition.self, from: Data(row.definition.utf8))
+            return vendor?.id == row.provider ? vendor : nil
+        }
+        return Selection(
+            registry: standard.adding(defined, transport: transport), offered: offered.union(defined.map(\.id)), prices: defined.flatMap(\.prices))
+    }
+
+    /// What a minion needs beyond the standard providers: nil where all it names are standard, and then
+    /// no definition is looked up.
+    func selection(for minion: Minion) async throws -> Selection? {
+        let names = [minion.provider] + minion.fallbacks.map(\.provider)
+        guard names.contains(where: { standard[$0] == nil }) else { return nil }
+        return try await selection(for: minion.userID)
+    }
+
+    /// The router a minion is asked with.
+    func router(for minion: Minion, from router: Router) async throws -> Router {
+        try await selection(for: minion).map(router.with) ?? router
+    }
+}
+
+extension Router {
+    /// This router with a user's providers and their prices.
+    func with(_ selection: ProviderCatalog.Selection) -> Router {
+        Router(registry: selection.registry, prices: prices.adding(selection.prices), retry: retry, timeouts: timeouts, health: health)
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import Store
+
+extension Meter {
+    /// Runs `start`, which starts a training job, if that is within the limits; counts it if it succeeds.
+    /// - Throws: ``LimitExceeded``, or what `start` throws.
+    public func startingJob<T: Sendable>(user: String, minion: String, _ start: () async throws -> T) async throws -> T {
+        let account = account(user)
+        let (settings, today) = try await ready(account) { state, now in .success((state.settings, Period.day(now))) }
+        let rows = store.user(user)
+        // A job makes an adapter and a collection: one that is full before it begins does not begin.
+        if settings.effective.storageBytes != nil { try await storage(user: user).take(1) }
+        let own = settings.minions[minion]?.trainingJobsPerDay
+        let full = try await rows.countJobStart(minion: minion, day: today, userLimit: settings.effective.trainingJobsPerDay, minionLimit: own)
+        if let full {
+            let end = Period.nextDay(today * Period.millisecondsPerDay)
+            let exceeded = LimitExceeded(
+                scope: full.isMinion ? .minion : settings.scope(of: .trainingJobsPerDay), what: .trainingJobsPerDay,
+                limit: Double((full.isMinion ? own : settings.effective.trainingJobsPerDay) ?? 0), used: Double(full.used), asked: 1,
+                retryAfter: Double(end - now) / 1000, resetsAt: Date(milliseconds: Int64(end)))
+            count(exceeded)
+            throw exceeded
+        }
+        do { return try await start() } catch {
+            try await rows.uncountJobStart(minion: minion, day: today)
+            throw error
+        }
+    }
+
+    /// Room for an upload of this user.
+    public func storage(user: String) async throws -> StorageReservation {
+        let account = account(user)
+        let isLimited = try await ready(account) { state, _ in .success(state.limits.storageBytes != nil) }
+        while isLimited {
+            let before = account.state.withLock { $0.storage.generation }
+            let bytes = try await store.user(user).storedBytes()
+            let isFresh = account.state.withLock { state in
+                guard state.storage.generation == before else { return false }
+                state.storage.kept = bytes
+                return true
+            }
+            if isFresh { break }
+        }
+        return StorageReservation(account: account) { [self] in count($0) }
+    }
+}

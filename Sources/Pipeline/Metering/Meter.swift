@@ -1,0 +1,153 @@
+import Foundation
+import Logging
+import Providers
+import Store
+import Synchronization
+
+/// Counts what is used and holds it against the limits. Every request that spends is admitted first,
+/// which reserves what it may come to, and settled afterwards, which journals and counts what it
+/// came to: requests at the same time therefore cannot overspend together.
+///
+/// Use is kept in memory, read from the database when a limit first needs it. Limits hold within one
+/// process: several servers on one database would each allow the whole.
+public final class Meter: Sendable {
+    let store: Store
+    let journal: UsageJournal
+    public let prices: PriceTable
+    private let accounts: MeterAccounts
+    private let clock: @Sendable () -> Date
+    /// Raised by every change of any limit.
+    private let limitsVersion = Atomic<Int>(0)
+    private let unpriced = Atomic<Int>(0)
+    private let refused = Mutex<[LimitName: Int]>([:])
+
+    /// - Parameters:
+    ///   - capacity: idle users whose use is kept in memory.
+    ///   - clock: for tests.
+    public init(
+        store: Store, journal: UsageJournal, prices: PriceTable = .standard, capacity: Int = 16_384,
+        clock: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.store = store
+        self.journal = journal
+        self.prices = prices
+        self.clock = clock
+        accounts = MeterAccounts(capacity: capacity)
+    }
+
+    /// Upstream calls that used tokens at an unknown price, since the start.
+    public var unpricedCount: Int { unpriced.load(ordering: .relaxed) }
+
+    /// Requests refused, by the limit they would have passed, since the start.
+    public var refusals: [String: Int] {
+        refused.withLock { refused in Dictionary(uniqueKeysWithValues: refused.map { ($0.key.rawValue, $0.value) }) }
+    }
+
+    /// Reserves what a request may come to.
+    /// - Parameters:
+    ///   - tokens: input and the most output, estimated.
+    ///   - cost: US dollars for them; nil where the price is unknown.
+    /// - Throws: ``LimitExceeded``.
+    public func admit(user: String, minion: String?, tokens: Int, cost: Double?) async throws -> Admission {
+        try await journal.relief()
+        let account = accounts.account(user, now: now)
+        let ask = ScopeUse.Ask(tokens: max(0, tokens), cost: cost.map { max(0, $0) })
+        let rates = try await ready(account) { state, now in state.admit(ask, minion: minion, now: now) }
+        return Admission(account: account, minion: minion, ask: ask, rates: rates, clock: { [self] in now })
+    }
+
+    /// Ends the reservation with what was really used; without records, with nothing. The records are
+    /// safe against the end of the process when it returns. Microseconds; does not wait.
+    public func settle(_ admission: Admission, _ records: [UsageRecord]) {
+        guard admission.end() else { return }
+        let missing = records.reduce(0) { $0 + ($1.cost == nil && $1.inputTokens != nil ? 1 : 0) }
+        if missing > 0 { unpriced.add(missing, ordering: .relaxed) }
+        admission.account.settle(admission, keys: admission.keys.withLock { $0 }, records, now: now) { journal.append($0, user: admission.user) }
+    }
+
+    /// The rate headers of a reply that spends nothing.
+    public func headers(user: String, minion: String?) async throws -> [(String, String)] {
+        try await ready(accounts.account(user, now: now), needsSums: true) { state, now in
+            state.turn(now)
+            let own = minion.flatMap { state.settings.minions[$0] } ?? Limits()
+            let use = minion.flatMap { state.minions[$0] } ?? ScopeUse()
+            return .success(state.user.rates(state.limits, now: now).tightest(use.rates(own, now: now)))
+        }.headers
+    }
+
+    /// Makes changed limits hold from the next request on.
+    public func limitsChanged() { limitsVersion.add(1, ordering: .releasing) }
+
+    var now: Int { Int(clock().timeIntervalSince1970 * 1000) }
+
+    func account(_ user: String) -> MeterAccount { accounts.account(user, now: now) }
+
+    func count(_ exceeded: LimitExceeded) { refused.withLock { $0[exceeded.what, default: 0] += 1 } }
+
+    /// Runs `body` on an account whose limits, and where they need them its sums, are up to date.
+    func ready<T>(
+        _ account: MeterAccount, needsSums: Bool = false, _ body: (inout MeterAccount.State, _ now: Int) -> Result<T, LimitExceeded>
+    ) async throws -> T {
+        while true {
+            let version = limitsVersion.load(ordering: .acquiring)
+            let step: ReadyStep<T> = account.state.withLock { state in
+                guard state.version == version else { return .limits }
+                guard state.isOpen || !(state.needsSums || needsSums && state.limits.needsSums) else { return .sums }
+                return .done(body(&state, now))
+            }
+            switch step {
+            case .limits: try await readLimits(account, version: version)
+            case .sums: try await openSums(account)
+            case .done(.success(let value)): return value
+            case .done(.failure(let exceeded)):
+                count(exceeded)
+                throw exceeded
+            }
+        }
+    }
+
+    private func readLimits(_ account: MeterAccount, version: Int) async throws {
+        let settings = try await store.user(account.user).limitSettings()
+        account.state.withLock { state in
+            state.version = version
+            state.settings = settings
+            state.limits = settings.effective
+            state.needsSums =
+                state.limits.needsSums || settings.minions.values.contains(where: \.needsSums) || settings.keys.values.contains(where: \.needsSums)
+        }
+    }
+
+    /// Reads the day's and the month's sums, once for all who wait for them.
+    func openSums(_ account: MeterAccount) async throws {
+        let task: Task<Void, any Error>? = account.state.withLock { state in
+            if state.isOpen { return nil }
+            if let task = state.opening { return task }
+            let task = Task {
+                do {
+                    // What was settled before is in the database after this; what is settled from now on is remembered until the sums are read.
+                    try await journal.flush()
+                    let now = now
+                    let spent = try await store.user(account.user).spent(
+                        day: Date(milliseconds: Int64(Period.dayStart(now))), month: Date(milliseconds: Int64(Period.monthStart(now)))
+                    ) { account.state.withLock { $0.settledMeanwhile.flatMap { $0.map(\.id) } } }
+                    account.state.withLock { $0.open(spent, now: now) }
+                } catch {
+                    account.state.withLock { state in
+                        state.opening = nil
+                        state.settledMeanwhile = []
+                    }
+                    throw error
+                }
+            }
+            state.opening = task
+            return task
+        }
+        try await task?.value
+    }
+}
+
+/// What an account needs before it can be asked.
+private enum ReadyStep<T> {
+    case limits, sums
+    case done(Result<T, LimitExceeded>)
+}

@@ -1,0 +1,138 @@
+import Store
+import Synchronization
+
+/// What the meter knows of one user: limits, and what the user, each minion and each key have used.
+/// One lock for them all, because minions and keys are one user's.
+final class MeterAccount: Sendable {
+    struct State: Sendable {
+        /// Of the limits below; another one says that they have changed.
+        var version = -1
+        var settings = LimitSettings()
+        /// The user's, from `settings`.
+        var limits = Limits()
+        var needsSums = false
+        var user = ScopeUse()
+        var minions: [String: ScopeUse] = [:]
+        var keys: [String: ScopeUse] = [:]
+        /// Whether the sums of day and month are those of the database. Until a limit needs them they are not kept.
+        var isOpen = false
+        /// What was settled while they are read.
+        var settledMeanwhile: [[UsageRecord]] = []
+        var opening: Task<Void, any Error>?
+        var storage = StorageUse()
+    }
+
+    let user: String
+    let state = Mutex(State())
+
+    init(user: String) { self.user = user }
+
+    /// Ends a reservation. `journal` is called under the lock: what is in the journal and what is in the sums is then one state.
+    func settle(_ admission: Admission, keys: Set<String>, _ records: [UsageRecord], now: Int, journal: ([UsageRecord]) -> Void) {
+        state.withLock { state in
+            if !records.isEmpty { journal(records) }
+            let used = records.reduce(0) { $0 + ($1.inputTokens ?? 0) + ($1.outputTokens ?? 0) }
+            state.user.release(admission.ask, used: used, limits: state.limits, now: now)
+            if let minion = admission.minion {
+                let limits = state.settings.minions[minion] ?? Limits()
+                state.minions[minion]?.release(admission.ask, used: used, limits: limits, now: now)
+            }
+            for key in keys {
+                let used = records.reduce(0) { $0 + ($1.keyID == key ? ($1.inputTokens ?? 0) + ($1.outputTokens ?? 0) : 0) }
+                state.keys[key]?.release(admission.ask, used: used, limits: state.settings.keys[key] ?? Limits(), now: now)
+            }
+            guard !records.isEmpty else { return }
+            if state.isOpen {
+                state.add(records, except: [], now: now)
+            } else if state.opening != nil {
+                state.settledMeanwhile.append(records)
+            }
+        }
+    }
+}
+
+extension MeterAccount.State {
+    mutating func turn(_ now: Int) {
+        user.turn(now)
+        for minion in minions.keys { minions[minion]!.turn(now) }
+        for key in keys.keys { keys[key]!.turn(now) }
+    }
+
+    /// Adds the records of one request.
+    /// - Parameter except: ids that are in the sums already.
+    mutating func add(_ records: [UsageRecord], except: Set<String>, now: Int) {
+        var isFirst = !records.contains { except.contains($0.id) }
+        var keysSeen = Set(records.filter { except.contains($0.id) }.compactMap(\.keyID))
+        for record in records where !except.contains(record.id) {
+            user.add(record, request: isFirst, now: now)
+            if let minion = record.minionID { minions[minion, default: ScopeUse()].add(record, request: isFirst, now: now) }
+            if let key = record.keyID { keys[key, default: ScopeUse()].add(record, request: keysSeen.insert(key).inserted, now: now) }
+            isFirst = false
+        }
+    }
+
+    /// Takes the database's sums over, and adds what they do not hold yet.
+    mutating func open(_ spent: UserStore.Spent, now: Int) {
+        user.open(spent.user, now: now)
+        for id in Set(minions.keys).union(spent.minions.keys) { minions[id, default: ScopeUse()].open(spent.minions[id] ?? Spending(), now: now) }
+        for id in Set(keys.keys).union(spent.keys.keys) { keys[id, default: ScopeUse()].open(spent.keys[id] ?? Spending(), now: now) }
+        for records in settledMeanwhile { add(records, except: spent.included, now: now) }
+        settledMeanwhile = []
+        isOpen = true
+        opening = nil
+    }
+
+    /// Checks every scope, then reserves on every one or on none.
+    mutating func admit(_ ask: ScopeUse.Ask, minion: String?, now: Int) -> Result<Rates, LimitExceeded> {
+        user.turn(now)
+        if let exceeded = user.excess(ask, over: limits, scope: settings.scope(of:), now: now) {
+            return .failure(with(user.rates(limits, now: now), exceeded))
+        }
+        guard let minion else {
+            user.reserve(ask, limits: limits, now: now)
+            return .success(user.rates(limits, now: now))
+        }
+        let own = settings.minions[minion] ?? Limits()
+        var use = minions[minion] ?? ScopeUse()
+        use.turn(now)
+        if let exceeded = use.excess(ask, over: own, scope: { _ in .minion }, now: now) {
+            return .failure(with(user.rates(limits, now: now).tightest(use.rates(own, now: now)), exceeded))
+        }
+        user.reserve(ask, limits: limits, now: now)
+        use.reserve(ask, limits: own, now: now)
+        minions[minion] = use
+        return .success(user.rates(limits, now: now).tightest(use.rates(own, now: now)))
+    }
+
+    /// Checks a key, and reserves on it what `admission` has not reserved there yet.
+    mutating func admit(_ admission: Admission, key: String, cost: Double?, now: Int) -> LimitExceeded? {
+        guard let limits = settings.keys[key] else { return nil }
+        return admission.keys.withLock { reserved in
+            var use = keys[key] ?? ScopeUse()
+            use.turn(now)
+            if reserved.contains(key) {
+                // A retry: its cost is reserved, its call is not.
+                if let limit = limits.requestsPerMinute {
+                    var rate = Limits()
+                    rate.requestsPerMinute = limit
+                    if let exceeded = use.excess(.init(tokens: 0, cost: 0), over: rate, scope: { _ in .key }, now: now) { return exceeded }
+                }
+                use.takeRequest(limits: limits, now: now)
+            } else {
+                let ask = ScopeUse.Ask(tokens: admission.ask.tokens, cost: cost)
+                if let exceeded = use.excess(ask, over: limits, scope: { _ in .key }, now: now) { return exceeded }
+                // Released as the admission's own ask, so reserved as that.
+                use.reserve(admission.ask, limits: limits, now: now)
+                reserved.insert(key)
+            }
+            keys[key] = use
+            return nil
+        }
+    }
+
+    private func with(_ rates: Rates, _ exceeded: LimitExceeded) -> LimitExceeded {
+        var exceeded = exceeded
+        exceeded.headers = rates.headers
+        return exceeded
+    }
+}

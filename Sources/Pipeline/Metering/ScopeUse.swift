@@ -1,0 +1,173 @@
+import Foundation
+import Store
+
+/// What one user, minion or key has used and reserved. Pure: the caller holds the lock and knows the time.
+struct ScopeUse: Sendable {
+    /// What a request asks for before it is made.
+    struct Ask: Sendable {
+        var tokens: Int
+        /// US dollars; nil where the price is unknown.
+        var cost: Double?
+    }
+
+    private(set) var spending = Spending()
+    private var day = 0
+    private var month = 0
+    /// Requests under way, and what they may come to.
+    private(set) var requests = 0
+    private(set) var tokens = 0
+    private(set) var cost = 0.0
+    private var requestBucket = TokenBucket()
+    private var tokenBucket = TokenBucket()
+
+    /// Begins a new day or month where one has begun. What is reserved stays reserved.
+    mutating func turn(_ now: Int) {
+        let today = Period.day(now)
+        guard today != day else { return }
+        day = today
+        spending.requests = 0
+        spending.tokens = 0
+        spending.cost = 0
+        spending.unpriced = 0
+        let month = Period.month(now)
+        if month != self.month {
+            self.month = month
+            spending.monthCost = 0
+        }
+    }
+
+    /// Takes over what the database knows.
+    mutating func open(_ sums: Spending, now: Int) {
+        turn(now)
+        spending = sums
+    }
+
+    /// The first limit that `ask` would pass.
+    func excess(_ ask: Ask, over limits: Limits, scope: (LimitName) -> LimitExceeded.Scope, now: Int) -> LimitExceeded? {
+        func exceeded(_ what: LimitName, _ limit: Double, _ used: Double, _ asked: Double, wait: Double?, until: Int? = nil) -> LimitExceeded {
+            LimitExceeded(
+                scope: scope(what), what: what, limit: limit, used: used, asked: asked, retryAfter: wait,
+                resetsAt: until.map { Date(milliseconds: Int64($0)) })
+        }
+        /// A quota; where only requests under way stand in the way, the wait is theirs.
+        func quota(_ what: LimitName, _ limit: Double?, used: Double, reserved: Double, asked: Double, until: @autoclosure () -> Int)
+            -> LimitExceeded?
+        {
+            // A rounding error of a sum is no cent too much.
+            guard let limit, used + reserved + asked > limit + 1e-12 else { return nil }
+            let end = until()
+            let wait = reserved > 0 && used + asked <= limit ? 1 : Double(end - now) / 1000
+            return exceeded(what, limit, used + reserved, asked, wait: wait, until: end)
+        }
+        if let limit = limits.concurrentRequests, requests >= limit {
+            return exceeded(.concurrentRequests, Double(limit), Double(requests), 1, wait: 1)
+        }
+        if let limit = limits.requestsPerMinute.map(Double.init) {
+            let there = requestBucket.available(limit, now: now)
+            if there < 1 { return exceeded(.requestsPerMinute, limit, limit - there, 1, wait: requestBucket.wait(for: 1, capacity: limit, now: now)) }
+        }
+        if let limit = limits.tokensPerMinute.map(Double.init) {
+            let there = tokenBucket.available(limit, now: now)
+            // What is larger than the bucket needs a full one, or it would never pass.
+            let needed = min(Double(ask.tokens), limit)
+            if there < needed || limit == 0 && ask.tokens > 0 {
+                return exceeded(
+                    .tokensPerMinute, limit, limit - there, Double(ask.tokens), wait: tokenBucket.wait(for: needed, capacity: limit, now: now))
+            }
+        }
+        if let over = quota(
+            .requestsPerDay, limits.requestsPerDay.map(Double.init), used: Double(spending.requests), reserved: Double(requests), asked: 1,
+            until: Period.nextDay(now))
+        {
+            return over
+        }
+        if let over = quota(
+            .tokensPerDay, limits.tokensPerDay.map(Double.init), used: Double(spending.tokens), reserved: Double(tokens), asked: Double(ask.tokens),
+            until: Period.nextDay(now))
+        {
+            return over
+        }
+        // What is free passes every budget; what may cost anything at all does not pass one that is used up.
+        guard ask.cost != 0, limits.hasBudget else { return nil }
+        let asked = ask.cost ?? 1e-9
+        if let over = quota(.costPerDay, limits.costPerDay, used: spending.cost, reserved: cost, asked: asked, until: Period.nextDay(now)) {
+            return over
+        }
+        if let over = quota(.costPerMonth, limits.costPerMonth, used: spending.monthCost, reserved: cost, asked: asked, until: Period.nextMonth(now))
+        {
+            return over
+        }
+        guard ask.cost == nil, limits.refusesUnpriced else { return nil }
+        let what: LimitName = limits.costPerDay != nil ? .costPerDay : .costPerMonth
+        var refused = exceeded(
+            what, limits[what] ?? 0, (limits.costPerDay != nil ? spending.cost : spending.monthCost) + cost, 0, wait: nil)
+        refused.isUnpriced = true
+        return refused
+    }
+
+    mutating func reserve(_ ask: Ask, limits: Limits, now: Int) {
+        requests += 1
+        tokens += ask.tokens
+        cost += ask.cost ?? 0
+        if let limit = limits.requestsPerMinute { requestBucket.take(1, capacity: Double(limit), now: now) }
+        if let limit = limits.tokensPerMinute { tokenBucket.take(Double(ask.tokens), capacity: Double(limit), now: now) }
+    }
+
+    /// One more call within a request that is reserved already.
+    mutating func takeRequest(limits: Limits, now: Int) {
+        if let limit = limits.requestsPerMinute { requestBucket.take(1, capacity: Double(limit), now: now) }
+    }
+
+    /// Ends the reservation; `used` tokens were used of those it held.
+    mutating func release(_ ask: Ask, used: Int, limits: Limits, now: Int) {
+        requests -= 1
+        tokens -= ask.tokens
+        // A sum that was added to and taken from keeps a rounding error.
+        cost = requests == 0 ? 0 : max(0, cost - (ask.cost ?? 0))
+        if let limit = limits.tokensPerMinute { tokenBucket.take(Double(used - ask.tokens), capacity: Double(limit), now: now) }
+    }
+
+    /// - Parameter request: whether the record is its request's first.
+    mutating func add(_ record: UsageRecord, request: Bool, now: Int) {
+        turn(now)
+        let at = Int(record.at.milliseconds)
+        if Period.month(at) == month { spending.monthCost += record.cost ?? 0 }
+        guard Period.day(at) == day else { return }
+        spending.requests += request ? 1 : 0
+        spending.tokens += (record.inputTokens ?? 0) + (record.outputTokens ?? 0)
+        spending.cost += record.cost ?? 0
+        if record.cost == nil, record.inputTokens != nil { spending.unpriced += 1 }
+    }
+
+    /// What is left of the rates and day quotas: of requests and of tokens the one that has least left.
+    func rates(_ limits: Limits, now: Int) -> Rates {
+        func tightest(_ minute: Int?, _ bucket: TokenBucket, _ day: Int?, _ used: Int) -> Rates.Rate? {
+            var rates: [Rates.Rate] = []
+            if let minute = minute.map(Double.init) {
+                rates.append(
+                    .init(
+                        limit: Int(minute), remaining: Int(max(0, bucket.available(minute, now: now))),
+                        reset: bucket.wait(for: minute, capacity: minute, now: now) ?? 60))
+            }
+            if let day { rates.append(.init(limit: day, remaining: max(0, day - used), reset: Double(Period.nextDay(now) - now) / 1000)) }
+            return rates.min { $0.remaining < $1.remaining }
+        }
+        return Rates(
+            requests: tightest(limits.requestsPerMinute, requestBucket, limits.requestsPerDay, spending.requests + requests),
+            tokens: tightest(limits.tokensPerMinute, tokenBucket, limits.tokensPerDay, spending.tokens + tokens))
+    }
+
+    /// What is used of `name`, requests under way included.
+    func used(_ name: LimitName, limits: Limits, now: Int) -> Double {
+        switch name {
+        case .concurrentRequests: Double(requests)
+        case .requestsPerMinute: limits.requestsPerMinute.map { Double($0) - requestBucket.available(Double($0), now: now) } ?? 0
+        case .tokensPerMinute: limits.tokensPerMinute.map { Double($0) - tokenBucket.available(Double($0), now: now) } ?? 0
+        case .requestsPerDay: Double(spending.requests + requests)
+        case .tokensPerDay: Double(spending.tokens + tokens)
+        case .costPerDay: spending.cost + cost
+        case .costPerMonth: spending.monthCost + cost
+        case .trainingJobsPerDay, .storageBytes: 0
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Providers
+import Store
+
+/// What an answer may come to, before anything of it is made: what is reserved for it.
+struct SpendingEstimate: Sendable {
+    var tokens: Int
+    /// US dollars at the dearest route whose price is known; nil where none is.
+    var cost: Double?
+
+    /// A passage in the prompt, at the size chunks have.
+    private static let passage = 300
+
+    /// - Parameter isManaged: whether a provider is run by this server.
+    init(_ question: Question, minion: Minion, prices: PriceTable, isManaged: (String) -> Bool) {
+        let bytes = question.messages.reduce(minion.systemPrompt.utf8.count) { sum, message in
+            sum + message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.name.utf8.count + $1.arguments.utf8.count }
+        }
+        // In bytes, so that a script with few characters a word is not taken for cheap.
+        let told = UsageEstimate.tokens(bytes: bytes)
+        var input = told
+        var drafted = 0
+        if minion.releaseID != nil {
+            if question.usePassages ?? minion.pipeline.usePassages { input += (question.topK ?? minion.pipeline.topK) * Self.passage }
+            if question.useDraft ?? (minion.pipeline.useDraft && !isManaged(minion.provider)) {
+                input += minion.pipeline.draftMaxTokens
+                drafted = told + minion.pipeline.draftMaxTokens
+            }
+        }
+        let output = question.maxTokens(of: minion)
+        tokens = input + output + drafted
+        let usage = TokenUsage(input: input, output: output)
+        let routes = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
+        cost = routes.compactMap { prices.cost(provider: $0.provider, model: $0.model, usage: usage) }.max()
+    }
+}
+
+extension Question {
+    /// The most tokens an answer may have.
+    func maxTokens(of minion: Minion) -> Int { sampling.maxTokens ?? minion.sampling.maxTokens ?? 512 }
+}

@@ -1,0 +1,201 @@
+import Foundation
+import Logging
+import Store
+import Synchronization
+
+/// Where usage goes first. ``append(_:user:)`` has handed the records to the system (write(2) into a
+/// file) when it returns, so a process that is killed loses nothing of what was answered. They
+/// reach the database in batches a moment later, or at the next start; record ids make that happen once.
+///
+/// Only files lie between the two ends: however slow the database is, memory does not grow. A power
+/// cut, unlike a kill, may lose the last seconds: nothing is fsynced.
+public final class UsageJournal: Sendable {
+    private struct Drain {
+        /// Everything before it is in the database.
+        var position: JournalWriter.Position
+        var task: Task<Void, any Error>?
+    }
+
+    private let folder: URL
+    private let usage: UsageWriter
+    private let logger: Logger
+    private let writer: Mutex<JournalWriter>
+    private let drain: Mutex<Drain>
+    private let backlog: Atomic<Int>
+    private let lostRecords = Atomic<Int>(0)
+
+    /// How much is read and written to the database at once: some 1,700 records.
+    private static let chunk = 512 << 10
+    /// Beyond it, requests wait for the database: a megabyte holds about 3,500 records.
+    private static let maxBacklog = 256 << 20
+
+    /// Takes over what an earlier run has left in `folder`.
+    /// - Parameters:
+    ///   - folder: the journal's own (0700).
+    ///   - segmentBytes: size at which a new file is begun.
+    public init(folder: URL, usage: UsageWriter, segmentBytes: Int = 8 << 20, logger: Logger) throws {
+        self.folder = folder
+        self.usage = usage
+        self.logger = logger
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: [.fileSizeKey])
+        let left = files.compactMap { file in
+            file.pathExtension == "usage" ? Int(file.deletingPathExtension().lastPathComponent) : nil
+        }
+        let next = (left.max() ?? 0) + 1
+        writer = Mutex(JournalWriter(folder: folder, segment: next, segmentBytes: segmentBytes))
+        drain = Mutex(Drain(position: .init(segment: left.min() ?? next, offset: 0)))
+        let bytes = left.reduce(0) { $0 + Self.size(folder.appending(path: JournalWriter.name($1))) }
+        backlog = Atomic(bytes)
+        if bytes > 0 { logger.notice("an earlier run left \(bytes) bytes of usage: they are recorded now") }
+    }
+
+    /// Bytes that are not in the database yet.
+    public var backlogBytes: Int { max(0, backlog.load(ordering: .relaxed)) }
+    /// Records that neither disk nor memory had room for.
+    public var lost: Int { lostRecords.load(ordering: .relaxed) }
+
+    /// Safe against the end of the process when it returns. Microseconds; never waits for the database.
+    public func append(_ records: [UsageRecord], user: String) {
+        guard !records.isEmpty else { return }
+        let outcome = writer.withLock { writer in
+            writer.append { line in for record in records { UsageLine.append(record, user: user, to: &line) } }
+        }
+        note(outcome, records: records.count)
+    }
+
+    /// Returns when all that was appended before is in the database.
+    public func flush() async throws {
+        let target = writer.withLock { writer in
+            if writer.hasHeld { note(writer.append { _ in }, records: 0) }
+            return writer.head
+        }
+        while drain.withLock({ $0.position }) < target {
+            let task = drain.withLock { drain in
+                if let task = drain.task { return task }
+                let task = Task {
+                    defer { self.drain.withLock { $0.task = nil } }
+                    try await self.step()
+                }
+                drain.task = task
+                return task
+            }
+            try await task.value
+        }
+    }
+
+    /// Waits while the database is far behind.
+    func relief() async throws {
+        if backlogBytes > Self.maxBacklog { try await flush() }
+    }
+
+    /// Drains until the task is cancelled: every half second, sooner when much has come.
+    public func run() async {
+        var ticks = 0
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(for: .milliseconds(100))
+                ticks += 1
+                guard ticks >= 5 || backlogBytes > Self.chunk else { continue }
+                ticks = 0
+                try await flush()
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.error("usage waits in the journal, because the database does not take it: \(error)")
+                try? await Task.sleep(for: .seconds(2))
+            }
+        }
+    }
+
+    /// Drains the rest and removes the empty file. What is appended later waits for the next start.
+    public func close() async throws {
+        try await flush()
+        writer.withLock { $0.finishSegment() }
+        try await flush()
+    }
+
+    /// Moves the drain's position on by one chunk or one file.
+    private func step() async throws {
+        let head = writer.withLock { $0.head }
+        let position = drain.withLock { $0.position }
+        let file = folder.appending(path: JournalWriter.name(position.segment))
+        let isOpen = position.segment == head.segment
+        let size = isOpen ? head.offset : Self.size(file)
+        guard position.offset < size else {
+            if !isOpen {
+                try? FileManager.default.removeItem(at: file)
+                drain.withLock { $0.position = .init(segment: position.segment + 1, offset: 0) }
+            }
+            return
+        }
+        let bytes = try Self.read(file, from: position.offset, count: min(Self.chunk, size - position.offset))
+        guard !bytes.isEmpty else { throw LocatedError("\(file.lastPathComponent) has lost its end") }
+        var taken = bytes.count
+        if let end = bytes.lastIndex(of: UsageLine.end) {
+            taken = end + 1
+            try await insert(bytes[..<end])
+        } else {
+            logger.warning("\(bytes.count) bytes at the end of \(file.lastPathComponent) are no whole record: the process ended while it wrote them")
+        }
+        drain.withLock { $0.position.offset += taken }
+        backlog.subtract(taken, ordering: .relaxed)
+    }
+
+    private func insert(_ lines: ArraySlice<UInt8>) async throws {
+        var entries: [UsageEntry] = []
+        var unreadable = 0
+        for line in lines.split(separator: UsageLine.end) {
+            if let entry = UsageLine.read(line) { entries.append(entry) } else { unreadable += 1 }
+        }
+        if unreadable > 0 { logger.error("\(unreadable) lines of the usage journal cannot be read and are left out") }
+        do { try await insert(entries) } catch DatabaseError.other(let detail) { throw DatabaseError.other(detail) } catch is DatabaseError {
+            // A record the schema refuses must not hold up the others.
+            for entry in entries {
+                do { try await insert([entry]) } catch DatabaseError.other(let detail) { throw DatabaseError.other(detail) } catch let error
+                    as DatabaseError
+                {
+                    logger.error("usage record \(entry.record.id) cannot be kept: \(error)")
+                }
+            }
+        }
+    }
+
+    private func insert(_ entries: [UsageEntry]) async throws {
+        let gone = try await usage.insert(entries)
+        if gone > 0 { logger.notice("\(gone) usage records of users that are gone are left out") }
+    }
+
+    private func note(_ outcome: JournalWriter.Outcome, records: Int) {
+        switch outcome {
+        case .written(let bytes): backlog.add(bytes, ordering: .relaxed)
+        case .held(let code): logger.error("the usage journal cannot be written, usage waits in memory: \(String(cString: strerror(code)))")
+        case .lost(let code):
+            lostRecords.add(records, ordering: .relaxed)
+            logger.critical("usage is lost: the journal cannot be written: \(String(cString: strerror(code)))")
+        }
+    }
+
+    private static func size(_ file: URL) -> Int {
+        var info = stat()
+        return stat(file.path, &info) == 0 ? Int(info.st_size) : 0
+    }
+
+    private static func read(_ file: URL, from offset: Int, count: Int) throws -> [UInt8] {
+        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw LocatedError("cannot open \(file.lastPathComponent): \(String(cString: strerror(errno)))") }
+        defer { Foundation.close(descriptor) }
+        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+            done = 0
+            while done < count {
+                let got = pread(descriptor, buffer.baseAddress! + done, count - done, off_t(offset + done))
+                if got > 0 {
+                    done += got
+                } else if got == 0 {
+                    return
+                } else if errno != EINTR {
+                    throw LocatedError("cannot read \(file.lastPathComponent): \(String(cString: strerror(errno)))")
+                }
+            }
+        }
+    }
+}

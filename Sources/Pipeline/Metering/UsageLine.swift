@@ -1,0 +1,102 @@
+import Foundation
+import Store
+
+/// One usage record as one line of text: fields with tabs between them, an absent value an empty
+/// field. Written by hand, because it is written in the path of every answer. Fields are added at the
+/// end only; a line without them is an older one.
+enum UsageLine {
+    private static let fields = 19
+    private static let tab = UInt8(ascii: "\t")
+    static let end = UInt8(ascii: "\n")
+
+    static func append(_ record: UsageRecord, user: String, to line: inout [UInt8]) {
+        text(record.id, &line)
+        text(user, &line)
+        text(record.minionID, &line)
+        text(record.answerID, &line)
+        text(record.keyID, &line)
+        text(record.purpose, &line)
+        text(record.provider, &line)
+        text(record.model, &line)
+        number(Int(record.at.milliseconds), &line)
+        number(record.inputTokens, &line)
+        number(record.outputTokens, &line)
+        number(record.cachedTokens, &line)
+        number(record.cacheWriteTokens, &line)
+        number(record.reasoningTokens, &line)
+        number(record.isEstimate ? 1 : 0, &line)
+        number(record.cost, &line)
+        number(record.latencyMilliseconds.isFinite ? record.latencyMilliseconds : 0, &line)
+        number(record.firstTokenMilliseconds, &line)
+        text(record.outcome, &line)
+        line[line.count - 1] = end
+    }
+
+    /// - Parameter line: without its end.
+    /// - Returns: nil where it is no such line.
+    static func read(_ line: some Swift.RandomAccessCollection<UInt8>) -> UsageEntry? {
+        let parts = line.split(separator: tab, omittingEmptySubsequences: false)
+        guard parts.count >= fields else { return nil }
+        func text(_ index: Int) -> String { unescaped(parts[index]) }
+        func optional(_ index: Int) -> String? { parts[index].isEmpty ? nil : text(index) }
+        func integer(_ index: Int) -> Int? { Int(String(decoding: parts[index], as: UTF8.self)) }
+        func double(_ index: Int) -> Double? { Double(String(decoding: parts[index], as: UTF8.self)) }
+        guard !parts[0].isEmpty, let at = integer(8), let estimate = integer(14), let latency = double(16) else { return nil }
+        return UsageEntry(
+            user: text(1),
+            record: UsageRecord(
+                id: text(0), minionID: optional(2), answerID: optional(3), keyID: optional(4), purpose: text(5), provider: text(6), model: text(7),
+                at: Date(milliseconds: Int64(at)), inputTokens: integer(9), outputTokens: integer(10), cachedTokens: integer(11),
+                cacheWriteTokens: integer(12), reasoningTokens: integer(13), isEstimate: estimate != 0, cost: double(15),
+                latencyMilliseconds: latency, firstTokenMilliseconds: double(17), outcome: text(18)))
+    }
+
+    /// A tab, a line's end and a backslash are `\t`, `\n` and `\\`.
+    private static func text(_ value: String?, _ line: inout [UInt8]) {
+        if var value {
+            value.withUTF8 { bytes in
+                if bytes.contains(where: { $0 == tab || $0 == end || $0 == UInt8(ascii: "\\") }) {
+                    for byte in bytes {
+                        switch byte {
+                        case tab: line += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
+                        case end: line += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+                        case UInt8(ascii: "\\"): line += [byte, byte]
+                        default: line.append(byte)
+                        }
+                    }
+                } else {
+                    line.append(contentsOf: bytes)
+                }
+            }
+        }
+        line.append(tab)
+    }
+
+    private static func unescaped(_ field: some Swift.Collection<UInt8>) -> String {
+        guard field.contains(UInt8(ascii: "\\")) else { return String(decoding: field, as: UTF8.self) }
+        var bytes: [UInt8] = []
+        var isEscaped = false
+        for byte in field {
+            if isEscaped {
+                bytes.append(byte == UInt8(ascii: "t") ? tab : byte == UInt8(ascii: "n") ? end : byte)
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func number(_ value: Int?, _ line: inout [UInt8]) {
+        if let value { line.append(contentsOf: value.description.utf8) }
+        line.append(tab)
+    }
+
+    /// The shortest text that reads as the same number again.
+    private static func number(_ value: Double?, _ line: inout [UInt8]) {
+        if let value, value.isFinite { line.append(contentsOf: value.description.utf8) }
+        line.append(tab)
+    }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import NIOCore
+
+extension JSONValue {
+    /// Parses one JSON text (RFC 8259; a bare scalar is a text too), which must be UTF-8.
+    /// - Throws: ``JSONSyntaxError`` where the bytes are not JSON.
+    public init(parsing data: Data) throws {
+        self = try data.withUnsafeBytes(JSONParser.parse)
+    }
+
+    /// Parses the readable bytes. - Throws: ``JSONSyntaxError``.
+    public init(parsing buffer: ByteBuffer) throws {
+        self = try buffer.withUnsafeReadableBytes(JSONParser.parse)
+    }
+
+    /// - Throws: ``JSONSyntaxError``.
+    public init(parsing bytes: [UInt8]) throws {
+        self = try bytes.withUnsafeBytes(JSONParser.parse)
+    }
+
+    /// - Throws: ``JSONSyntaxError``.
+    public init(parsing text: String) throws {
+        var text = text
+        self = try text.withUTF8 { try JSONParser.parse(UnsafeRawBufferPointer($0)) }
+    }
+}

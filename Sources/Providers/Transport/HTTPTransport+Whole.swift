@@ -1,0 +1,65 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+extension HTTPTransport {
+    /// Sends one request and reads the whole reply, all within `timeout`.
+    ///
+    /// Goes through the client's delegate interface: its deadline covers the body, which that of the
+    /// streaming interface does not, so that no timer task has to run beside the call.
+    /// - Throws: ``ProviderError`` (as ``open(_:provider:timeout:)``; `.cutStream` where the body breaks
+    ///   off, `.malformedReply` beyond ``maximumReply``), `CancellationError`.
+    func whole(_ request: UpstreamRequest, provider: String, timeout: Duration) async throws -> WholeReply {
+        try Task.checkCancellation()
+        let target = try await policy.target(of: request.url, provider: provider)
+        let collector = WholeReplyCollector()
+        do {
+            let outgoing = try request.outgoing(to: target)
+            let task = (target.isPlain ? plainClient : client).execute(
+                request: outgoing, delegate: collector, deadline: .now() + .init(timeout))
+            return try await withTaskCancellationHandler {
+                try await task.futureResult.get()
+            } onCancel: {
+                task.cancel()
+            }
+        } catch {
+            return try Self.recover(from: error, collected: collector.collected, provider: provider, timeout: timeout, origin: target.origin)
+        }
+    }
+
+    /// What is to be said of a call that failed with `error` after `collected` had arrived.
+    private static func recover(
+        from error: any Error, collected: WholeReply?, provider: String, timeout: Duration, origin: String
+    ) throws -> WholeReply {
+        if case .enough? = error as? WholeReplyCollector.Stop, let collected { return collected }
+        if error is WholeReplyCollector.Stop {
+            throw ProviderError(.malformedReply, provider: provider, status: collected?.status, message: "the reply is larger than 64 MiB")
+        }
+        if let error = error as? HTTPClientError, error == .deadlineExceeded, collected != nil {
+            throw ProviderError(.timeout, provider: provider, message: "not finished within \(timeout)")
+        }
+        let error = TransportFailure.error(error, provider: provider, url: origin)
+        // As with a stream: a reply of which something has come is cut, one of which nothing has is not there.
+        if let failure = error as? ProviderError, failure.kind == .connection, let collected, collected.body.readableBytes > 0,
+            (200..<300).contains(collected.status)
+        {
+            throw ProviderError(.cutStream, provider: provider, status: collected.status, message: "the reply broke off: \(failure.message)")
+        }
+        throw error
+    }
+}
+
+extension UpstreamRequest {
+    /// The request as the client's delegate interface takes it.
+    fileprivate func outgoing(to target: AddressPolicy.Target) throws -> HTTPClient.Request {
+        var fields = HTTPHeaders()
+        fields.reserveCapacity(headers.count + 4)
+        if let host = target.host { fields.add(name: "host", value: host) }
+        fields.add(name: "accept", value: "application/json, text/event-stream, application/x-ndjson")
+        fields.add(name: "user-agent", value: "atelier")
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) { fields.add(name: name, value: value) }
+        if body != nil { fields.add(name: "content-type", value: "application/json") }
+        return try HTTPClient.Request(
+            url: target.url, method: method == .post ? .POST : .GET, headers: fields, body: body.map { .byteBuffer($0.buffer()) })
+    }
+}

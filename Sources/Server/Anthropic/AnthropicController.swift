@@ -1,0 +1,46 @@
+import Hummingbird
+import Pipeline
+import Providers
+import Store
+import Synchronization
+
+/// `/v1/messages`: a minion, seen as an Anthropic model. The minion token is the API key, as `x-api-key`
+/// or as a bearer's.
+struct AnthropicController: Sendable {
+    let pipeline: AnswerPipeline
+    let clients: ClientConnections
+
+    func routes(_ group: RouterGroup<AppContext>) { group.post("messages", use: messages) }
+
+    @Sendable func messages(_ request: Request, context: AppContext) async throws -> Response {
+        let snapshot = try context.minionSnapshot(request)
+        let parsed = try MessagesRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
+        guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
+        let admission = try await pipeline.admit(snapshot, parsed.question)
+        guard parsed.question.stream else {
+            let completion = try await clients.whileConnected(context.channel) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(admission.headers)
+        }
+        let requestID = context.vendorRequestID
+        let stream = Shared(MessagesStream(model: parsed.model))
+        return try await ServerSentEvents.reply(
+            failure: {
+                let body = AnthropicErrors.body(APIError(gateway: $0), requestID: requestID)
+                return ServerSentEvents.frame(event: "error", data: body.serialized())
+            }
+        ) { send in
+            let completion = try await clients.whileConnected(context.channel) {
+                try await pipeline.complete(snapshot, parsed.question, admission) { event in
+                    if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { send(bytes) }
+                }
+            }
+            send(stream.state.withLock { $0.ending(completion) })
+        }.adding(admission.headers)
+    }
+
+    /// Events come one after the other, but from a task of the pipeline's.
+    private final class Shared: Sendable {
+        let state: Mutex<MessagesStream>
+        init(_ stream: MessagesStream) { state = Mutex(stream) }
+    }
+}

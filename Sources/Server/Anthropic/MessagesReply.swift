@@ -1,0 +1,84 @@
+import NIOCore
+import Pipeline
+import Providers
+
+/// Writes a whole message in Anthropic's form.
+enum MessagesReply {
+    static func whole(_ completion: Completion, model: String) -> ByteBuffer {
+        var json = JSONBytes(capacity: 512 + completion.text.utf8.count)
+        head(id: GatewayID.make("msg_"), model: model, to: &json)
+        json.raw(#","content":["#)
+        var isFirst = true
+        func next() {
+            if !isFirst { json.raw(",") }
+            isFirst = false
+        }
+        if !completion.reasoning.isEmpty {
+            next()
+            // Only Anthropic signs thoughts, and its signature does not reach us.
+            json.raw(#"{"type":"thinking","signature":"","thinking":"#)
+            json.string(completion.reasoning)
+            json.raw("}")
+        }
+        if !completion.text.isEmpty || completion.toolCalls.isEmpty {
+            next()
+            json.raw(#"{"type":"text","text":"#)
+            json.string(completion.text)
+            json.raw("}")
+        }
+        for call in completion.toolCalls {
+            next()
+            json.raw(#"{"type":"tool_use","id":"#)
+            json.string(call.id.isEmpty ? GatewayID.make("toolu_") : call.id)
+            json.raw(#","name":"#)
+            json.string(call.name)
+            json.raw(#","input":"#)
+            json.raw(input(call.arguments).serialized())
+            json.raw("}")
+        }
+        json.raw(#"],"stop_reason":""#)
+        json.raw(stopReason(completion.finish))
+        json.raw(#"","stop_sequence":null,"usage":"#)
+        write(completion.usage, to: &json)
+        json.raw("}")
+        return json.buffer
+    }
+
+    /// The members that whole and streamed messages begin with; the object is left open.
+    static func head(id: String, model: String, to json: inout JSONBytes) {
+        json.raw(#"{"id":""#)
+        json.raw(id)
+        json.raw(#"","type":"message","role":"assistant","model":"#)
+        json.string(model)
+    }
+
+    /// Anthropic counts cached tokens beside the input, not within it.
+    static func write(_ usage: TokenUsage, to json: inout JSONBytes) {
+        json.raw(#"{"input_tokens":"#)
+        json.integer(max(0, usage.input - usage.cachedInput - usage.cacheWrite))
+        json.raw(#","cache_creation_input_tokens":"#)
+        json.integer(usage.cacheWrite)
+        json.raw(#","cache_read_input_tokens":"#)
+        json.integer(usage.cachedInput)
+        json.raw(#","output_tokens":"#)
+        json.integer(usage.output)
+        json.raw("}")
+    }
+
+    /// Which stop sequence ended a reply no vendor but Anthropic says, so none is told.
+    static func stopReason(_ reason: FinishReason) -> String {
+        switch reason {
+        case .stop, .other: "end_turn"
+        case .length: "max_tokens"
+        case .toolCalls: "tool_use"
+        case .contentFilter: "refusal"
+        }
+    }
+
+    /// The arguments as the object Anthropic wants; what a model wrote that is none is not lost.
+    private static func input(_ arguments: String) -> JSONValue {
+        if arguments.isEmpty { return .object([:]) }
+        guard let value = try? JSONValue(parsing: arguments), value.objectValue != nil else { return ["arguments": .string(arguments)] }
+        return value
+    }
+}

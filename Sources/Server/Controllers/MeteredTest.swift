@@ -1,0 +1,41 @@
+import Foundation
+import Pipeline
+import Providers
+import Store
+
+/// Tries an endpoint. What asking a model costs is let in and recorded like every other request; a list of
+/// models costs nothing.
+struct MeteredTest: Sendable {
+    let selection: ProviderCatalog.Selection
+    let meter: Meter
+    /// Who pays.
+    let user: String
+
+    /// - Parameters:
+    ///   - key: the stored key the endpoint has; nil for one that is not stored yet.
+    ///   - own: what the key's account pays.
+    /// - Returns: what was found, and the header fields a reply about it carries.
+    /// - Throws: ``LimitExceeded``, ``ProviderError`` of kind `.budget`.
+    func run(
+        _ info: ProviderInfo, _ endpoint: Endpoint, model: String?, key: String?, own: [ModelPrice]
+    ) async throws -> (ConnectionTest.Result, headers: [(String, String)]) {
+        let tests = ConnectionTest(registry: selection.registry)
+        guard let model else { return (await tests.test(provider: info.id, endpoint: endpoint), []) }
+        let prices = meter.prices.adding(selection.prices)
+        let price = OwnPrices.price(own, provider: info.id, model: model) ?? prices.price(provider: info.id, model: model)
+        let admission = try await meter.admit(
+            user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)))
+        let began = Date()
+        try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key, price: price))
+        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
+        let record = result.usage.map { usage in
+            UsageRecord(
+                minionID: nil, answerID: nil, keyID: key, purpose: "test", provider: info.id, model: model, at: began, inputTokens: usage.input,
+                outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite, reasoningTokens: usage.reasoning,
+                isEstimate: usage.isEstimate, cost: price?.cost(usage), latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil,
+                outcome: Attempt.ok)
+        }
+        meter.settle(admission, record.map { [$0] } ?? [])
+        return (result, admission.headers)
+    }
+}

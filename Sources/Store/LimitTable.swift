@@ -1,0 +1,26 @@
+import Foundation
+
+/// The limits that hold where a user has none of their own.
+public struct LimitTable: Sendable {
+    let database: any Database
+
+    public func defaults() async throws -> Limits {
+        try await database.read { connection in
+            try connection.query("SELECT settings FROM limits WHERE id = 'default'").first?.json("settings") ?? Limits()
+        }
+    }
+
+    public func setDefaults(_ limits: Limits) async throws {
+        try await database.write { connection in
+            try connection.query(
+                """
+                INSERT INTO limits (id, scope, settings, updated_at) VALUES ('default', 'default', $1, $2)
+                ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at
+                """, try SQLValue(json: limits), SQLValue(Date()))
+        }
+    }
+}
+
+extension Store {
+    public var limits: LimitTable { LimitTable(database: database) }
+}

@@ -1,0 +1,103 @@
+import Foundation
+
+/// The provider definitions of one user, or those a superuser made for everybody. A handle sees the
+/// one or the other and nothing else; ``visible()`` alone joins them.
+public struct ProviderDefinitions: Sendable {
+    /// How many one owner may have.
+    public static let limit = 100
+
+    /// Nil for everybody's.
+    let owner: String?
+    let database: any Database
+
+    private var ownerValue: SQLValue { .text(owner ?? "") }
+    private static let isOwners = "COALESCE(user_id, '') = $1"
+
+    public func list(_ page: PageRequest = .first) async throws -> Page<ProviderDefinition> {
+        try await database.read {
+            try page.page($0, from: "provider_definitions", where: Self.isOwners, [ownerValue], decode: ProviderDefinition.init)
+        }
+    }
+
+    /// What this owner can name as a provider: everybody's, with the owner's own in place of one of the
+    /// same name.
+    public func visible() async throws -> [ProviderDefinition] {
+        let rows = try await database.read { connection in
+            try connection.query(
+                "SELECT * FROM provider_definitions WHERE COALESCE(user_id, '') = $1 OR user_id IS NULL ORDER BY id", ownerValue
+            ).map(ProviderDefinition.init)
+        }
+        let own = Set(rows.filter { $0.userID != nil }.map(\.provider))
+        return rows.filter { $0.userID != nil || !own.contains($0.provider) }
+    }
+
+    public func get(_ id: String) async throws -> ProviderDefinition {
+        try await database.read { try ProviderDefinition(row: row($0, id)) }
+    }
+
+    /// - Parameters:
+    ///   - provider: the id the definition gives.
+    ///   - definition: checked JSON.
+    public func create(provider: String, definition: String) async throws -> ProviderDefinition {
+        do {
+            return try await database.write { connection in
+                let count = try connection.query("SELECT COUNT(*) AS n FROM provider_definitions WHERE \(Self.isOwners)", ownerValue)[0].int("n")
+                guard count < Self.limit else { throw StoreError.invalidState("there are \(Self.limit) provider definitions: delete one first") }
+                let rows = try connection.query(
+                    """
+                    INSERT INTO provider_definitions (id, user_id, provider, definition, created_at, updated_at)
+                    VALUES ($1, $2, $3, $4, $5, $5) RETURNING *
+                    """, .text(RowID.make("def")), SQLValue(owner), .text(provider), .text(definition), SQLValue(Date()))
+                return try ProviderDefinition(row: rows[0])
+            }
+        } catch DatabaseError.uniqueViolation {
+            throw StoreError.conflict(field: "id", message: "a definition of \"\(provider)\" is already stored: replace it with PUT")
+        }
+    }
+
+    /// Replaces the JSON; the provider's id stays.
+    public func update(_ id: String, definition: String) async throws -> ProviderDefinition {
+        try await database.write { connection in
+            _ = try row(connection, id)
+            let rows = try connection.query(
+                "UPDATE provider_definitions SET definition = $2, updated_at = $3 WHERE id = $1 RETURNING *",
+                .text(id), .text(definition), SQLValue(Date()))
+            return try ProviderDefinition(row: rows[0])
+        }
+    }
+
+    /// Deletes it. Minions that name the provider say so when they are asked.
+    /// - Throws: ``StoreError/invalidState(_:)`` while the owner has keys for it: they would be stored
+    ///   where nobody sees them, or be sent to whoever has the name next.
+    public func delete(_ id: String) async throws {
+        try await database.write { connection in
+            let found = try ProviderDefinition(row: row(connection, id))
+            if let owner {
+                let keys = try connection.query(
+                    "SELECT id FROM user_api_keys WHERE user_id = $1 AND provider = $2", .text(owner), .text(found.provider))
+                guard keys.isEmpty else {
+                    throw StoreError.invalidState(
+                        "\(keys.count) key\(keys.count == 1 ? " is" : "s are") stored for \"\(found.provider)\": delete that first")
+                }
+            }
+            try connection.query("DELETE FROM provider_definitions WHERE id = $1", .text(id))
+        }
+    }
+
+    private func row(_ connection: any Connection, _ id: String) throws -> Row {
+        guard
+            let row = try connection.query("SELECT * FROM provider_definitions WHERE \(Self.isOwners) AND id = $2", ownerValue, .text(id)).first
+        else { throw StoreError.notFound("provider definition") }
+        return row
+    }
+}
+
+extension UserStore {
+    /// The user's own provider definitions.
+    public var definitions: ProviderDefinitions { ProviderDefinitions(owner: userID, database: database) }
+}
+
+extension Store {
+    /// The provider definitions that everybody has.
+    public var sharedDefinitions: ProviderDefinitions { ProviderDefinitions(owner: nil, database: database) }
+}

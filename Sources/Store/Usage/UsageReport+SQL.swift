@@ -1,0 +1,114 @@
+import Foundation
+
+extension UsageReport {
+    /// - Parameter owner: whose records; nil for everybody's.
+    static func make(_ connection: any Connection, owner: String?, _ query: UsageQuery) throws -> UsageReport {
+        let (from, to) = query.bounds
+        var parameters: [SQLValue] = [from, to, .integer(Int64(query.offset) * 1000)]
+        var condition = "at >= $1 AND at < $2"
+        if let owner {
+            parameters.append(.text(owner))
+            condition += " AND user_id = $4"
+        }
+        let names = query.groupBy.map { "g_\($0.rawValue)" }
+        let groups = query.groupBy.map { "\($0.expression) AS g_\($0.rawValue)" }
+        // Without a dimension every record is of the one group 0, which also uses `$3` where no day does.
+        let selected = (groups + ["(at + $3) * 0 AS g_all"]).joined(separator: ", ")
+        let group = (names + ["g_all"]).joined(separator: ", ")
+        parameters.append(SQLValue(limit + 1))
+        let rows = try connection.query(
+            """
+            WITH picked AS (
+                SELECT \(selected), input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, is_estimate, cost, outcome,
+                    CASE WHEN outcome = 'ok' THEN latency_ms END AS latency, CASE WHEN outcome = 'ok' THEN first_token_ms END AS first_token
+                FROM usage_records WHERE \(condition)
+            ), ranked AS (
+                SELECT picked.*,
+                    ROW_NUMBER() OVER (PARTITION BY \(group) ORDER BY CASE WHEN latency IS NULL THEN 1 ELSE 0 END, latency) AS latency_rank,
+                    COUNT(latency) OVER (PARTITION BY \(group)) AS latency_count,
+                    ROW_NUMBER() OVER (PARTITION BY \(group) ORDER BY CASE WHEN first_token IS NULL THEN 1 ELSE 0 END, first_token) AS first_rank,
+                    COUNT(first_token) OVER (PARTITION BY \(group)) AS first_count
+                FROM picked
+            )
+            SELECT \(group),
+                SUM(CASE WHEN outcome = 'cache_hit' THEN 0 ELSE 1 END) AS requests,
+                SUM(CASE WHEN outcome IN ('ok', 'cancelled', 'cache_hit') THEN 0 ELSE 1 END) AS failures,
+                SUM(CASE WHEN outcome = 'cancelled' THEN 1 ELSE 0 END) AS cancelled,
+                SUM(CASE WHEN outcome = 'cache_hit' THEN 1 ELSE 0 END) AS cache_hits,
+                COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
+                COALESCE(SUM(cached_tokens), 0) AS cached_tokens, COALESCE(SUM(cache_write_tokens), 0) AS cache_write_tokens,
+                COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens, SUM(is_estimate) AS estimated, COALESCE(SUM(cost), 0) AS cost,
+                SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced,
+                \(percentiles("latency", rank: "latency_rank", count: "latency_count")),
+                \(percentiles("first_token", rank: "first_rank", count: "first_count"))
+            FROM ranked GROUP BY \(group) ORDER BY \(group) LIMIT $\(parameters.count)
+            """, parameters)
+        return UsageReport(
+            groupBy: query.groupBy, rows: try rows.prefix(limit).map { try UsageRow($0, query.groupBy) }, isTruncated: rows.count > limit)
+    }
+
+    /// Nearest rank in whole numbers: the smallest value whose rank times 100 reaches p times the count.
+    private static func percentiles(_ column: String, rank: String, count: String) -> String {
+        [50, 95, 99].map {
+            "MIN(CASE WHEN \(column) IS NOT NULL AND \(rank) * 100 >= \($0) * \(count) THEN \(column) END) AS \(column)_p\($0)"
+        }.joined(separator: ", ")
+    }
+}
+
+extension UsageRow {
+    init(_ row: Row, _ groupBy: [UsageQuery.Dimension]) throws {
+        requests = try row.int("requests")
+        failures = try row.int("failures")
+        cancelled = try row.int("cancelled")
+        cacheHits = try row.int("cache_hits")
+        errorRate = requests > 0 ? Double(failures) / Double(requests) : nil
+        inputTokens = try row.int("input_tokens")
+        outputTokens = try row.int("output_tokens")
+        cachedTokens = try row.int("cached_tokens")
+        cacheWriteTokens = try row.int("cache_write_tokens")
+        reasoningTokens = try row.int("reasoning_tokens")
+        estimatedRequests = try row.int("estimated")
+        cost = try row.double("cost")
+        unpricedRequests = try row.int("unpriced")
+        latencyMilliseconds = try Percentiles(row, "latency")
+        firstTokenMilliseconds = try Percentiles(row, "first_token")
+        for dimension in groupBy {
+            let name = "g_\(dimension.rawValue)"
+            switch dimension {
+            case .day: day = Self.date(try row.int(name))
+            case .user: userID = try row.optionalText(name)
+            case .minion: minionID = try row.optionalText(name)
+            case .provider: provider = try row.optionalText(name)
+            case .model: model = try row.optionalText(name)
+            case .key: keyID = try row.optionalText(name)
+            }
+        }
+    }
+
+    private static func date(_ days: Int) -> String {
+        Date(timeIntervalSince1970: Double(days) * 86_400).formatted(.iso8601.year().month().day())
+    }
+}
+
+extension UsageRow.Percentiles {
+    init?(_ row: Row, _ column: String) throws {
+        guard let p50 = try row.optionalDouble("\(column)_p50"), let p95 = try row.optionalDouble("\(column)_p95"),
+            let p99 = try row.optionalDouble("\(column)_p99")
+        else { return nil }
+        (self.p50, self.p95, self.p99) = (p50, p95, p99)
+    }
+}
+
+extension UserStore {
+    /// Sums over this user's records.
+    public func usageReport(_ query: UsageQuery) async throws -> UsageReport {
+        try await database.read { try UsageReport.make($0, owner: userID, query) }
+    }
+}
+
+extension Store {
+    /// Sums over everybody's records, for superusers.
+    public func usageReport(_ query: UsageQuery) async throws -> UsageReport {
+        try await database.read { try UsageReport.make($0, owner: nil, query) }
+    }
+}

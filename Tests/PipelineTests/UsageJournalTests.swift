@@ -1,0 +1,138 @@
+import Foundation
+import Pipeline
+import Store
+import Testing
+
+@Suite struct UsageJournalTests {
+    @Test func whatIsAppendedReachesTheDatabaseWithEveryField() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let at = Date(milliseconds: 1_795_435_200_123)
+            let full = UsageRecord(
+                minionID: "min_1", answerID: "ans_1", keyID: "key_1", purpose: "answer", provider: "custom", model: "a\tb\\t\nc ü 漢", at: at,
+                inputTokens: 1, outputTokens: 2, cachedTokens: 3, cacheWriteTokens: 4, reasoningTokens: 5, isEstimate: true, cost: 0.1 + 0.2,
+                latencyMilliseconds: 1.0 / 3, firstTokenMilliseconds: 1e-7, outcome: "ok")
+            let bare = UsageRecord(
+                minionID: nil, answerID: nil, purpose: "test", provider: "p", model: "", at: at, inputTokens: nil, outputTokens: nil,
+                cachedTokens: nil, isEstimate: false, cost: nil, latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: "timeout")
+            metered.journal.append([full, bare], user: rows.userID)
+            try await metered.journal.flush()
+            let kept = try await rows.usage().items
+            #expect(kept.count == 2)
+            #expect(kept.first { $0.id == full.id } == full)
+            #expect(kept.first { $0.id == bare.id } == bare)
+            #expect(metered.journal.backlogBytes == 0)
+        }
+    }
+
+    @Test func whatAKilledProcessLeftIsRecordedOnce() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            metered.journal.append((0..<10).map { _ in metered.record() }, user: rows.userID)
+            try await metered.journal.flush()
+            metered.journal.append((0..<5).map { _ in metered.record() }, user: rows.userID)
+            // No flush, no close: the file holds all fifteen, the database ten.
+            for _ in 0..<2 {
+                let again = try metered.journalAgain()
+                #expect(again.backlogBytes > 0 || metered.files.isEmpty)
+                try await again.flush()
+                #expect(try await rows.usageSummary().first?.requests == 15)
+                try await again.close()
+            }
+            #expect(metered.files == [])
+        }
+    }
+
+    @Test func aTornLastLineLosesOnlyItself() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            metered.journal.append((0..<3).map { _ in metered.record() }, user: rows.userID)
+            let file = metered.folder.appending(path: "usage").appending(path: try #require(metered.files.first))
+            let whole = try Data(contentsOf: file)
+            try whole.dropLast(20).write(to: file)
+            let again = try metered.journalAgain()
+            again.append([metered.record()], user: rows.userID)
+            try await again.flush()
+            #expect(try await rows.usageSummary().first?.requests == 3)
+        }
+    }
+
+    @Test func aLineNobodyCanReadAndAUserWhoIsGoneHoldNothingUp() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            metered.journal.append([metered.record()], user: "usr_gone")
+            metered.journal.append([metered.record()], user: rows.userID)
+            let file = metered.folder.appending(path: "usage").appending(path: try #require(metered.files.first))
+            try (Data("no record\n\n".utf8) + Data(contentsOf: file)).write(to: file)
+            let again = try metered.journalAgain()
+            try await again.flush()
+            #expect(try await rows.usageSummary().first?.requests == 1)
+            try await again.close()
+            #expect(metered.files == [])
+        }
+    }
+
+    @Test func aMinionThatIsDeletedMeanwhileTakesNoUsageAlong() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let minion = try await rows.createMinion(.sample())
+            metered.journal.append([metered.record(minion: minion.id)], user: rows.userID)
+            _ = try await rows.deleteMinion(minion.id)
+            try await metered.journal.flush()
+            #expect(try await rows.usage().items.map(\.minionID) == [minion.id])
+        }
+    }
+
+    @Test func fullFilesAreLeftBehindPrivateAndRemovedOnceDrained() async throws {
+        try await MeteredStore.run(segmentBytes: 2048) { metered in
+            let rows = try await metered.user()
+            for _ in 0..<120 { metered.journal.append([metered.record()], user: rows.userID) }
+            #expect(metered.files.count > 3)
+            for file in metered.files {
+                let path = metered.folder.appending(path: "usage/\(file)").path
+                #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+            }
+            try await metered.journal.flush()
+            #expect(metered.files.count <= 1)
+            #expect(try await rows.usageSummary().first?.requests == 120)
+            try await metered.journal.close()
+            #expect(metered.files == [])
+            metered.journal.append([metered.record()], user: rows.userID)
+            #expect(metered.files.count == 1, "what comes after the end is kept for the next start")
+        }
+    }
+
+    @Test func manyWritersAndReadersAtOnceLoseNothing() async throws {
+        try await MeteredStore.run(segmentBytes: 64 << 10) { metered in
+            let rows = try await metered.user()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        for number in 0..<250 {
+                            metered.journal.append([metered.record()], user: rows.userID)
+                            if number % 100 == 99 { try await metered.journal.flush() }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await metered.journal.flush()
+            #expect(try await rows.usageSummary().first?.requests == 2000)
+        }
+    }
+
+    /// Prints how fast it is; whether it is fast is not asserted.
+    @Test func thousandsOfRecordsAreDrained() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let records = (0..<50_000).map { _ in
+                metered.record(minion: "min_0123456789abcdef0123", answer: "ans_0123456789abcdef0123", key: "key_0123456789")
+            }
+            let clock = ContinuousClock()
+            let appended = clock.measure { for record in records { metered.journal.append([record], user: rows.userID) } }
+            let drained = try await clock.measure { try await metered.journal.flush() }
+            print("journal: append \(appended / records.count) each, drain \(Int(Double(records.count) / (drained / .seconds(1)))) records/s")
+            #expect(try await rows.usageSummary().first?.requests == records.count)
+        }
+    }
+}
