@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Providers
 import Testing
 
@@ -116,6 +117,23 @@ import Testing
             await #expect { _ = try await custom.models(at: Endpoint(baseURL: url)) } throws: { ($0 as? ProviderError)?.kind == .permission }
         }
         #expect(upstream.connections == 0 && answers.values.count == 3, "a name is resolved every time")
+    }
+
+    @Test("Trap 12: on a connection that led to a forbidden address nothing is sent")
+    func nothingIsSentToAForbiddenAddress() async throws {
+        let upstream = FakeUpstream([.head(), .send(DialectFixture.openAI.models)])
+        defer { upstream.stop() }
+        // As if the name had been checked before it moved: only the connection itself can tell.
+        let configuration = HTTPTransport.configuration(idle: .seconds(1), guardedBy: .publicOnly)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let custom = try #require(ProviderRegistry.standard(transport: HTTPTransport(client: client))["custom"])
+        for _ in 0..<3 {
+            await #expect { _ = try await custom.models(at: Endpoint(baseURL: upstream.url)) } throws: {
+                ($0 as? ProviderError)?.kind == .permission && ($0 as? ProviderError)?.message.contains("127.0.0.1") == true
+            }
+        }
+        try await client.shutdown()
+        #expect(upstream.connections == 3 && upstream.requests.isEmpty)
     }
 
     @Test("Trap 12: the request goes to the address that was checked, though the name has moved since")

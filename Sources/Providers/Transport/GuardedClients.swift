@@ -10,14 +10,23 @@ enum GuardedClients {
     static func client(for rules: AddressPolicy.Rules) -> HTTPClient {
         clients.withLock { clients in
             if let client = clients[rules] { return client }
-            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(rules))
+            let client = HTTPClient(
+                eventLoopGroupProvider: .singleton, configuration: HTTPTransport.configuration(idle: .seconds(60), guardedBy: rules))
             clients[rules] = client
             return client
         }
     }
+}
 
-    private static func configuration(_ rules: AddressPolicy.Rules) -> HTTPClient.Configuration {
-        var configuration = HTTPTransport.configuration(idle: .seconds(60))
+extension HTTPTransport {
+    /// ``configuration(idle:)`` with a check of each new connection's address, after connecting (and the
+    /// TLS handshake) and before anything is sent.
+    public static func configuration(idle: TimeAmount, guardedBy policy: AddressPolicy) -> HTTPClient.Configuration {
+        configuration(idle: idle, guardedBy: policy.rules)
+    }
+
+    static func configuration(idle: TimeAmount, guardedBy rules: AddressPolicy.Rules) -> HTTPClient.Configuration {
+        var configuration = configuration(idle: idle)
         guard rules.reach != .unrestricted else { return configuration }
         let check: @Sendable (Channel) -> EventLoopFuture<Void> = { channel in
             guard let address = channel.remoteAddress.flatMap(bytes), !rules.allows(address) else {
@@ -31,7 +40,7 @@ enum GuardedClients {
         return configuration
     }
 
-    private static func bytes(_ address: SocketAddress) -> [UInt8]? {
+    @Sendable private static func bytes(_ address: SocketAddress) -> [UInt8]? {
         switch address {
         case .v4(let v4): withUnsafeBytes(of: v4.address.sin_addr, Array.init)
         case .v6(let v6): withUnsafeBytes(of: v6.address.sin6_addr, Array.init)

@@ -40,10 +40,10 @@ public struct HTTPTransport: Sendable {
     /// The same connections under another policy.
     public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(self, policy: policy) }
 
-    /// Lives as long as the process. Vendors' `https` connections are worth keeping for a minute
-    /// (``GuardedClients``). Plain `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node)
-    /// hang up after five idle seconds: giving up a second earlier keeps a request from meeting a
-    /// connection that is being closed.
+    /// Lives as long as the process. Vendors' `https` connections are worth keeping for a minute; plain
+    /// `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node) hang up
+    /// after five idle seconds: giving up a second earlier keeps a request from meeting a connection
+    /// that is being closed.
     private static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
 
     /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
