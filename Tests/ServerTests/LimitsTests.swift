@@ -186,11 +186,12 @@ import Testing
             _ = try await server.send(.put, "\(ann.base)/limits", #"{"requests_per_minute":60,"tokens_per_minute":3}"#, token: ann.token)
             let models = try await server.send(.get, "/v1/models", token: token)
             #expect(models.headers[.init("x-ratelimit-limit-requests")!] == "60" && models.headers[.init("x-ratelimit-remaining-tokens")!] == "3")
-            _ = try await server.app.meter.admit(user: ann.id, minion: minion, tokens: 3, cost: 0)
+            let held = try await server.app.meter.admit(user: ann.id, minion: minion, tokens: 3, cost: 0)
             let refused = try await server.send(
                 .post, "/v1/chat/completions", #"{"model":"Wick","messages":[{"role":"user","content":"Hello there"}],"stream":true}"#, token: token)
             #expect(refused.status == 429 && refused.code == "rate_limit_exceeded", "in the status line, also of a stream")
             #expect(refused.headers[.retryAfter] != nil && refused.headers[.init("x-ratelimit-remaining-requests")!] == "59")
+            server.app.meter.settle(held, [])
         }
     }
 }
