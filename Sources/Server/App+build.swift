@@ -183,7 +183,8 @@ public struct App: Sendable {
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
-            services: [.init(service: EventLoopService(base: application, description: "server"))], gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger)
+            services: [.init(service: EventLoopService(base: application, description: "server"))],
+            gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: logger)
         // Answers under way may finish; what takes longer is cut.
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         return ServiceGroup(configuration: configuration)

@@ -15,7 +15,9 @@ final class ClientConnections: Sendable {
     /// - Parameters:
     ///   - channel: the request's connection; one that is not watched changes nothing.
     ///   - executor: where `body` runs; the pool of threads where none is given.
-    func whileConnected<T: Sendable>(_ channel: any Channel, on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    func whileConnected<T: Sendable>(_ channel: any Channel, on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> T)
+        async throws -> T
+    {
         guard let client = table.withLock({ $0[ObjectIdentifier(channel)] }) else { return try await body() }
         let task = Task(executorPreference: executor) { try await body() }
         client.begin { task.cancel() }

@@ -18,7 +18,9 @@ struct AnthropicController: Sendable {
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
         let admission = try await pipeline.admit(snapshot, parsed.question)
         guard parsed.question.stream else {
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
+                try await pipeline.complete(snapshot, parsed.question, admission)
+            }
             return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(admission.headers)
         }
         let requestID = context.vendorRequestID

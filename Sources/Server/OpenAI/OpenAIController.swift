@@ -23,7 +23,9 @@ struct OpenAIController: Sendable {
         // Let in, or refused, while there is still a status line to say so.
         let admission = try await pipeline.admit(snapshot, parsed.question)
         guard parsed.question.stream else {
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) { try await pipeline.complete(snapshot, parsed.question, admission) }
+            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
+                try await pipeline.complete(snapshot, parsed.question, admission)
+            }
             return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
         }
         return try await ServerSentEvents.reply(
