@@ -89,7 +89,7 @@ import Testing
         #expect(try JSONValue(parsing: "9223372036854775807") == .int(.max))
         #expect(try JSONValue(parsing: "-9223372036854775808") == .int(.min))
         #expect(try JSONValue(parsing: "9223372036854775808") == .double(9_223_372_036_854_775_808))
-        #expect(try JSONValue(parsing: "-9223372036854775809") == .double(-9_223_372_036_854_775_809))
+        #expect(try JSONValue(parsing: "-9223372036854775809") == .double(-9_223_372_036_854_775_808))
         #expect(try JSONValue(parsing: "100000000000000000000") == .double(1e20))
         #expect(try JSONValue(parsing: "123123e-10000000") == .double(0), "too small is zero")
         for huge in ["1e999", "-1e+9999", "0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999969999999006"] {
