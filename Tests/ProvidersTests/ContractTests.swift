@@ -8,6 +8,8 @@ import Testing
     /// The vendors of this server and the one that `docs/adding-a-provider.md` adds.
     static let registry = ProviderRegistry.standard().adding([Document.vendor], transport: HTTPTransport())
     static let ids = registry.all.map(\.id)
+    /// A vendor of each dialect.
+    static let dialects: Set<String> = ["openai", "anthropic", "ollama"]
     private let registry = Self.registry
     private let question = ChatRequest(model: "m-1", messages: [ChatMessage(.system, "Be brief."), ChatMessage(.user, "Hi")])
 
@@ -114,7 +116,9 @@ import Testing
     @Test(arguments: ids)
     func aStatusIsEnough(id: String) async {
         for (status, kind) in DialectFixture.statuses {
-            for body in [DialectFixture.of(id).plainRefusal, "", "<html>\(status)</html>", "{\"error\":null}", "[]"] {
+            // What is nobody's error object is played to one vendor of each dialect.
+            let odd = Self.dialects.contains(id) ? ["", "<html>\(status)</html>", "{\"error\":null}", "[]"] : []
+            for body in [DialectFixture.of(id).plainRefusal] + odd {
                 let script: [FakeUpstream.Step] = [.head(status), .send(body)]
                 let upstream = FakeUpstream(script, script)
                 defer { upstream.stop() }
@@ -156,7 +160,7 @@ import Testing
             [.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n"), .send(fixture.whole)],
             [.chunkedHead(json), .chunk(String(fixture.whole.prefix(40)))], [.chunkedHead(json)],
         ]
-        scripts += fixture.refusals.map { [.head($0.status, json, $0.headers), .send($0.body)] }
+        if Self.dialects.contains(id) { scripts += fixture.refusals.map { [.head($0.status, json, $0.headers), .send($0.body)] } }
         for script in scripts {
             let upstream = FakeUpstream(script, script)
             defer { upstream.stop() }

@@ -7,7 +7,13 @@ private let llama = ProcessInfo.processInfo.environment["ATELIER_TEST_LLAMA_URL"
 /// Two dialects against a real llama.cpp server, which speaks both.
 @Suite(.enabled(if: llama != nil, "set ATELIER_TEST_LLAMA_URL to a llama.cpp server's address to run these"), .serialized)
 struct LiveTests {
-    private let registry = ProviderRegistry.standard()
+    /// llama.cpp hangs up after a streamed reply although it announces keep-alive: no connection is used twice.
+    private let registry = ProviderRegistry(
+        VendorCatalog.all.map { vendor in
+            var vendor = vendor
+            vendor.headers["connection"] = "close"
+            return ProviderRegistry.provider(for: vendor, transport: HTTPTransport())
+        })
 
     private func route(_ provider: String, model: String = "any") -> Route {
         let base = (llama ?? "") + (provider == "anthropic" ? "" : "/v1")

@@ -103,6 +103,8 @@ import Testing
             #expect(vendor.baseURL?.hasSuffix("/") != true)
         }
         #expect(VendorCatalog.all.filter(\.isManaged).map(\.id) == ["local"])
+        #expect(VendorCatalog.all.filter { $0.headers["connection"] != nil }.map(\.id) == ["local"])
+        #expect(problems(["headers": ["connection": "close"]]).map(\.field) == ["headers.connection"])
     }
 
     @Test func nobodyStandsInForAKnownVendor() throws {

@@ -21,7 +21,9 @@ struct FieldReader {
     /// The member, `nil` where it is absent or null.
     mutating func value(_ name: String) -> JSONValue? {
         read.insert(name)
-        return members[name].flatMap { $0.isNull ? nil : $0 }
+        // Not in a closure with a `?:`, where `nil` would be read as the JSON null.
+        guard let value = members[name], !value.isNull else { return nil }
+        return value
     }
 
     mutating func string(_ name: String) -> String? { of("text", name, \.stringValue) }

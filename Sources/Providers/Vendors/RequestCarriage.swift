@@ -31,6 +31,12 @@ enum RequestCarriage {
 }
 
 extension Sampling {
+    /// The stop sequences as JSON; `nil`, not a JSON null, where there are none.
+    var stopSequences: JSONValue? {
+        guard let stop, !stop.isEmpty else { return nil }
+        return .array(stop.map(JSONValue.string))
+    }
+
     /// Names of the fields that are set, in OpenAI's words.
     var names: [String] {
         [

@@ -35,7 +35,7 @@ extension VendorDefinition {
             "\(embeddings.rawValue) is not of the dialect \(self.dialect); it has \(dialect?.embeddings.map(\.rawValue).joined(separator: ", ") ?? "")"
         )
         check(dialect?.takesRenames ?? true || renames.isEmpty, "renames", "the dialect \(self.dialect) has names of its own")
-        problems += fieldProblems() + headerProblems()
+        problems += fieldProblems() + headerProblems(origin)
         for (index, price) in prices.enumerated() {
             problems += price.problems(at: "prices[\(index)]")
             check(price.provider == id, "prices[\(index)].provider", "must be \(id)")
@@ -82,13 +82,17 @@ extension VendorDefinition {
         "expect", "accept", "accept-encoding", "user-agent", "cookie", "forwarded", "via",
     ]
 
-    private func headerProblems() -> [Problem] {
+    /// The server's own entry for llama.cpp may say `connection: close`: that server hangs up after a streamed
+    /// reply although it announces keep-alive, and the next request would meet the closing connection.
+    private func headerProblems(_ origin: Origin) -> [Problem] {
         var problems: [Problem] = []
         func check(_ name: String, _ field: String) {
             let name = name.lowercased()
             if name.wholeMatch(of: /[a-z0-9!#$%&'*+\-.^_`|~]{1,64}/) == nil {
                 problems.append(Problem(field, "\"\(name.prefix(64))\" is not a header name"))
-            } else if Self.untouchable.contains(name) || name.hasPrefix("proxy-") || name.hasPrefix("x-forwarded-") {
+            } else if origin != .builtIn,
+                Self.untouchable.contains(name) || name.hasPrefix("proxy-") || name.hasPrefix("x-forwarded-")
+            {
                 problems.append(Problem(field, "the header \(name) may not be set"))
             }
         }

@@ -31,7 +31,7 @@ public enum AnthropicRequestBuilder {
         }
         set("temperature", sampling.temperature.map(JSONValue.double))
         set("top_p", sampling.topP.map(JSONValue.double))
-        set("stop", as: "stop_sequences", sampling.stop.flatMap { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) })
+        set("stop", as: "stop_sequences", sampling.stopSequences)
         if !request.tools.isEmpty {
             body["tools"] = .array(request.tools.map(tool))
             body["tool_choice"] = try toolChoice(request, fields)
@@ -77,7 +77,8 @@ public enum AnthropicRequestBuilder {
             throw RequestCarriage.uncarried("response_format json_object", fields.vendor, "give a json_schema, or ask for JSON in the prompt")
         case .other(let type): throw RequestCarriage.uncarried("response_format \(type)", fields.vendor)
         }
-        return config.isEmpty ? nil : .object(config)
+        if config.isEmpty { return nil }
+        return .object(config)
     }
 
     /// Messages as alternating turns: neighbours of one role become one turn of several blocks, and

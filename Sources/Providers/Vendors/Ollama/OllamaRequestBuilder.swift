@@ -45,7 +45,7 @@ public enum OllamaRequestBuilder {
         set("temperature", sampling.temperature.map(JSONValue.double))
         set("top_p", sampling.topP.map(JSONValue.double))
         set("max_tokens", as: "num_predict", sampling.maxTokens.map(JSONValue.int))
-        set("stop", sampling.stop.flatMap { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) })
+        set("stop", sampling.stopSequences)
         set("seed", sampling.seed.map(JSONValue.int))
         options["num_ctx"] = contextSize(for: request).map(JSONValue.int)
         return options

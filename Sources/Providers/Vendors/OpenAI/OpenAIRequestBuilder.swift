@@ -22,7 +22,7 @@ public enum OpenAIRequestBuilder {
         set("temperature", sampling.temperature.map(JSONValue.double))
         set("top_p", sampling.topP.map(JSONValue.double))
         set("max_tokens", sampling.maxTokens.map(JSONValue.int))
-        set("stop", sampling.stop.flatMap { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) })
+        set("stop", sampling.stopSequences)
         set("seed", sampling.seed.map(JSONValue.int))
         if hasTools {
             set("tools", .array(request.tools.map(tool)))
