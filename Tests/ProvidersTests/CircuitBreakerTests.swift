@@ -219,6 +219,7 @@ import Testing
     @Test func healthIsBoundedAndForgetsIdleKeysFirst() async throws {
         var settings = RouterHealth.Settings()
         settings.capacity = 64
+        settings.now = { [clock] in clock.now }
         let small = RouterHealth(settings)
         let held = HeldProvider("held")
         let router = Router(
