@@ -74,6 +74,14 @@ public struct AddressPolicy: Sendable {
         var origin: String
         /// `http`, not `https`.
         var isPlain: Bool
+        /// `url`, where it is the same at every request and so worth parsing once.
+        var parsed: URL?
+
+        func withParsedURL() -> Target {
+            var target = self
+            target.parsed = URL(string: url)
+            return target
+        }
     }
 
     func target(of url: String, provider: String) async throws -> Target {

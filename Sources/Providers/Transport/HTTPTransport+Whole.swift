@@ -57,9 +57,11 @@ extension UpstreamRequest {
         if let host = target.host { fields.add(name: "host", value: host) }
         fields.add(name: "accept", value: "application/json, text/event-stream, application/x-ndjson")
         fields.add(name: "user-agent", value: "atelier")
-        for (name, value) in headers.sorted(by: { $0.key < $1.key }) { fields.add(name: name, value: value) }
+        for (name, value) in headers { fields.add(name: name, value: value) }
         if body != nil { fields.add(name: "content-type", value: "application/json") }
-        return try HTTPClient.Request(
-            url: target.url, method: method == .post ? .POST : .GET, headers: fields, body: body.map { .byteBuffer($0.buffer()) })
+        let method: HTTPMethod = method == .post ? .POST : .GET
+        let body = body.map { HTTPClient.Body.byteBuffer($0.buffer()) }
+        guard let parsed = target.parsed else { return try HTTPClient.Request(url: target.url, method: method, headers: fields, body: body) }
+        return try HTTPClient.Request(url: parsed, method: method, headers: fields, body: body)
     }
 }

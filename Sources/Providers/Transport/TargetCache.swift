@@ -57,7 +57,7 @@ final class TargetCache: Sendable {
         let authority = host + (parts.port.map { ":\($0)" } ?? "")
         let origin = "\(scheme)://\(authority)"
         let isPlain = scheme == "http"
-        if rules.reach == .unrestricted { return .fixed(.init(url: url, host: nil, origin: origin, isPlain: isPlain)) }
+        if rules.reach == .unrestricted { return .fixed(AddressPolicy.Target(url: url, host: nil, origin: origin, isPlain: isPlain).withParsedURL()) }
 
         let name = host.trimmingCharacters(in: ["[", "]"])
         // The URL with a mark in the host's place, cut there.
@@ -68,6 +68,6 @@ final class TargetCache: Sendable {
             url: url, name: name, authority: authority, origin: origin, isPlain: isPlain, beforeHost: String(marked[..<place.lowerBound]),
             afterHost: String(marked[place.upperBound...]))
         guard let address = AddressText.bytes(name) else { return .named(parsed) }
-        return rules.allows(address) ? .fixed(parsed.target(at: address)) : .forbidden(host: host, address: address)
+        return rules.allows(address) ? .fixed(parsed.target(at: address).withParsedURL()) : .forbidden(host: host, address: address)
     }
 }
