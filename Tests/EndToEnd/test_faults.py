@@ -300,7 +300,8 @@ def test_what_can_be_cured_is(account, upstream, provider, stream, script):
     case = Case(Fault(f"cured-{script.replace(',', '-')}", 200, None, None, provider), "v1", stream, account, upstream).prepare()
     seen = case.ask(f"[[{script}]]")
     assert (seen.status, seen.text, seen.error, seen.finished) == (200, TEXT, None, True)
-    *failed, answered = case.records()
+    kept = case.records()
+    failed, (answered,) = ([record for record in kept if (record["outcome"] == "ok") == good] for good in (False, True))
     assert len(failed) == script.count(",") == len(upstream.seen(case.place)) - 1
     assert not any("input_tokens" in record for record in failed)
     assert (answered["outcome"], answered["input_tokens"], answered["output_tokens"], answered["is_estimate"]) == ("ok", 12, 5, False)
@@ -329,7 +330,8 @@ def test_trap_6_a_cut_stream_is_an_error_and_has_no_done(played):
 def test_trap_7_an_overload_inside_the_stream_falls_back_before_the_first_token(account, upstream):
     seen, kept = fallen_back(account, upstream, "trap7-before", "[[error-mid]]")
     assert (seen.text, seen.error, seen.finished) == (TEXT, None, True)
-    assert [(record["provider"], record["outcome"]) for record in kept] == [("custom", "overloaded")] * 3 + [("ollama", "ok")]
+    # Counted, not listed: the last two may have begun in the same millisecond.
+    assert Counter((record["provider"], record["outcome"]) for record in kept) == {("custom", "overloaded"): 3, ("ollama", "ok"): 1}
 
 
 def test_trap_7_nothing_falls_back_after_the_first_token(account, upstream):
@@ -347,7 +349,8 @@ def test_trap_8_the_upstream_call_ends_when_the_client_goes(somebody, upstream):
             body = {"model": case.place, "messages": [{"role": "user", "content": f"[[{script}]]"}], "stream": True}
             with http.stream("POST", "/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {case.token}"}) as response:
                 for line in response.iter_lines():
-                    if PARTIAL in line or (script == "stall-before" and "assistant" in line):
+                    # Before the first token there are only comments.
+                    if PARTIAL in line or script == "stall-before":
                         break
                 eventually(lambda: upstream.seen(case.place), 10, "the vendor is asked")
         eventually(lambda: upstream.seen(case.place)[-1].left, 10, "the vendor sees the client's end")
