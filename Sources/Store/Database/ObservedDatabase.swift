@@ -18,6 +18,8 @@ struct ObservedDatabase: Database {
 
     func read<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.read(body) }
 
+    func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.scan(body) }
+
     @discardableResult
     func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
         let (value, counts) = try await base.write { connection in
