@@ -45,8 +45,10 @@ let package = Package(
     ],
     targets: [
         // The four leaves: none imports another.
+        // The one loop that is compiled for more than one processor.
+        .target(name: "CVectorScan"),
         leaf("Store", [grdb, crypto, cryptoExtras]),
-        leaf("Knowledge", [grdb, crypto]),
+        leaf("Knowledge", ["CVectorScan", grdb, crypto]),
         leaf(
             "Providers", [httpClient] + nio + [.product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.embedInCode("Resources/vendors.json"), .embedInCode("Resources/prices.json")]),

@@ -15,6 +15,9 @@ struct DocumentReader {
 
     func read(_ source: DocumentSource, _ sink: Sink) async throws {
         let url = source.url.resolvingSymlinksInPath()
+        let sink: Sink = { event in
+            if case .document(let document) = event { try await sink(.document(source.marked(document))) } else { try await sink(event) }
+        }
         if FileTree.isDirectory(url) {
             try await readFolder(url, insideArchive: false, sink)
         } else {

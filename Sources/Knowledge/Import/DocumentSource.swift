@@ -7,11 +7,28 @@ public struct DocumentSource: Sendable, Equatable {
     /// What the user calls it. Uploads are stored under their hash, so the stored name says nothing;
     /// the extension of this one decides between markdown, plain text and JSON lines.
     public var name: String
+    /// Tags of every document in it, beside those the documents bring.
+    public var tags: [String]
+    /// Day and kind of its documents that bring none.
+    public var date: CalendarDate?
+    public var kind: String?
 
     /// - Parameter name: the user's name for it; nil takes the file's own.
-    public init(_ url: URL, name: String? = nil) {
+    public init(_ url: URL, name: String? = nil, tags: [String] = [], date: CalendarDate? = nil, kind: String? = nil) {
         self.url = url
         self.name = name ?? url.lastPathComponent
+        self.tags = tags
+        self.date = date
+        self.kind = kind
+    }
+
+    /// The document with what the source says of all of them.
+    func marked(_ document: Document) -> Document {
+        var document = document
+        for tag in tags where !document.tags.contains(tag) { document.tags.append(tag) }
+        document.date = document.date ?? date
+        if let kind, document.kind == document.format.kind { document.kind = kind }
+        return document
     }
 
     /// Calls `body` with each document, one at a time, in an order that is the same every time.
