@@ -10,7 +10,8 @@ BLOCK = 1 << 20
 SAMPLE = 1 << 18
 BOMS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
-# Encodings in real use; left to all of its hundred, the detector finds EBCDIC in short texts.
+# Encodings in real use, the likelier first: where several fit as well, the first is taken. Left to
+# all of its hundred, the detector finds EBCDIC in short texts.
 LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "shift_jis", "euc_jp",
           "gb18030", "big5", "euc_kr"]
 NAMES = {"cp1252": "Windows-1252", "cp1250": "Windows-1250", "cp1251": "Windows-1251", "cp1253": "Windows-1253",
@@ -139,8 +140,11 @@ def legacy(path: Path, found: Survey) -> str:
     with path.open("rb") as file:
         file.seek(max(0, (found.first_bad or 0) - SAMPLE // 4))
         sample = file.read(SAMPLE)
-    best = charset_normalizer.from_bytes(sample, cp_isolation=LEGACY).best()
-    return best.encoding if best else "cp1252"
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=LEGACY)
+    # Encodings that read the sample alike are one match with several names.
+    ranked = sorted((round(match.chaos, 2), -round(match.coherence, 2), LEGACY.index(name))
+                    for match in matches for name in match.could_be_from_charset if name in LEGACY)
+    return LEGACY[ranked[0][2]] if ranked else "cp1252"
 
 
 def converted(source: Source, encoding: Encoding, out: Output) -> Encoding:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from .blocks import Blocks
 from .container import Container, Handler
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
-from .html import convert
+from .html import as_html, convert
 
 AGAIN = "Export the book anew and upload that."
 
@@ -77,7 +77,7 @@ def read(source: Source, out: Output) -> Parsed:
         if name not in container:
             missing += 1
             continue
-        convert(container.read(name).decode("utf-8", "replace"), blocks, whole=True)
+        convert(as_html(container.read(name).decode("utf-8", "replace")), blocks, whole=True)
     blocks.end()
     if missing:
         out.warn("missing_chapters", f"{missing} of the book's {len(package.spine)} chapters are not in the file")

@@ -27,6 +27,8 @@ HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)"
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
 LANGUAGE = re.compile(r"(?:^|\s)(?:language-|lang-|highlight-source-|brush:\s*)([A-Za-z0-9+#_-]+)")
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+EMPTY_ELEMENT = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
 SPACES = re.compile(r"[ \t\r\n\f]+")
 LONGEST_URL = 200
 DEEPEST_PREFIX = 8  # levels of lists and quotes that are shown; deeper ones stay at that level
@@ -51,6 +53,7 @@ class Walker:
 
     def __init__(self, blocks: Blocks, root: LexborNode, hidden: set[int], whole: bool):
         self.blocks, self.root, self.hidden = blocks, root, hidden
+        self.outer = outer_tables(root)
         self.whole = whole  # whether the root is all of the page, with its header and footer
         self.inline: list[str] = []
         self.lists: list[list] = []  # [tag, next number]
@@ -258,7 +261,8 @@ class Walker:
         self.nested -= 1
 
     def start_table(self, node: LexborNode) -> None:
-        layout = (node.attributes.get("role") in ("presentation", "none") or node.css_first("table table, pre") is not None
+        layout = (node.attributes.get("role") in ("presentation", "none") or node.mem_id in self.outer
+                  or node.css_first("pre") is not None
                   or node.css_first("td + td, td + th, th + td, th + th") is None)
         if layout and not self.in_cell:
             self.plain_tables.append(node)
@@ -322,6 +326,18 @@ def hidden_by_style(tree: LexborHTMLParser) -> set[int]:
     return found
 
 
+def outer_tables(root: LexborNode) -> set[int]:
+    """Tables that hold other tables: these only lay the page out."""
+    found: set[int] = set()
+    for table in root.css("table"):
+        above = table.parent
+        while above is not None and above.tag != "table":
+            above = above.parent
+        if above is not None:
+            found.add(above.mem_id)
+    return found
+
+
 def length(node: LexborNode | None) -> int:
     return len((node.text() or "").strip()) if node is not None else 0
 
@@ -355,6 +371,13 @@ def convert(text: str, blocks: Blocks, whole: bool = False) -> LexborHTMLParser:
     return tree
 
 
+def as_html(page: str) -> str:
+    """XHTML as HTML: `<script/>` is closed in the one, and swallows the rest of the page in the other."""
+    def close(tag: re.Match[str]) -> str:
+        return tag.group() if tag.group(1).lower() in VOID else f"<{tag.group(1)}{tag.group(2)}></{tag.group(1)}>"
+    return EMPTY_ELEMENT.sub(close, page)
+
+
 def check_depth(text: str) -> None:
     depth = 0
     for tag in NESTING.finditer(text):
@@ -385,7 +408,8 @@ def declared(source: Source) -> str | None:
 
 def read(source: Source, out: Output) -> Parsed:
     blocks = Blocks(out)
-    tree = convert(read_page(source, out), blocks)
+    page = read_page(source, out)
+    tree = convert(as_html(page) if page.lstrip().startswith("<?xml") else page, blocks)
     blocks.end()
     html = tree.css_first("html")
     return Parsed("html", title=page_title(tree, blocks), metadata=metadata(

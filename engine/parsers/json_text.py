@@ -14,7 +14,7 @@ def read(source: Source, out: Output) -> Parsed:
     text = read_text(source, out)
     try:
         for value in top(text):
-            write_record(value, out)
+            write(value, out)
     except RecursionError:
         raise too_deep("the JSON") from None
     except json.JSONDecodeError as error:
@@ -90,13 +90,30 @@ def expect_end(text: str, at: int) -> None:
         raise json.JSONDecodeError("Extra data", text, at)
 
 
-def write_record(value: Any, out: Output) -> None:
+def write(value: Any, out: Output) -> None:
+    """A record; the elements of lists directly in it, where they are records themselves, stand on their own."""
+    if not isinstance(value, dict):
+        write_record(value, out)
+        return
+    plain: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, list) and any(isinstance(element, (dict, list)) for element in inner):
+            write_record(plain, out)
+            plain = {}
+            for index, element in enumerate(inner):
+                write_record(element, out, f"{show(key)}[{index}]")
+        else:
+            plain[key] = inner
+    write_record(plain, out)
+
+
+def write_record(value: Any, out: Output, path: str = "") -> None:
     """One paragraph: the record's fields by their path, `address.city: Bonn`."""
-    found = list(fields(value, "", 0))
+    found = list(fields(value, path, 0))
     if found and out.bytes:
         out.write("\n")
-    for path, text in found:
-        out.write(f"{path}: {text}\n" if path else f"{text}\n")
+    for name, text in found:
+        out.write(f"{name}: {text}\n" if name else f"{text}\n")
 
 
 def fields(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:

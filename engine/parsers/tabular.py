@@ -29,7 +29,6 @@ def read(source: Source, out: Output) -> Parsed:
     else:
         names, body = [f"column {index + 1}" for index in range(len(head[0]))], head
         out.warn("no_header", "the first row does not look like column names, so columns are numbered")
-    rows.width = len(names)
     write(itertools.chain(body, rows), names, is_wide(head), out)
     rows.report()
     return Parsed("tsv" if delimiter == "\t" else "csv")
@@ -61,7 +60,7 @@ class Rows:
         csv.field_size_limit(MAX_FIELD)
         self.out = out
         self.reader = csv.reader(lines(text), delimiter=delimiter, strict=True)
-        self.width = 0  # columns expected; 0 while unknown
+        self.width = 0  # columns of the first row; 0 before it
         self.uneven = self.first_uneven = 0
         self.began = 1  # line on which the row being read begins
 
@@ -80,7 +79,8 @@ class Rows:
                                  "Leave out the columns that nobody will ask about.")
             row = [tidy(cell).replace("\n", " ") for cell in row]
             if any(row):
-                if self.width and len(row) != self.width:
+                self.width = self.width or len(row)
+                if len(row) != self.width:
                     self.uneven += 1
                     self.first_uneven = self.first_uneven or self.began
                 return row
@@ -95,7 +95,7 @@ class Rows:
 
     def report(self) -> None:
         if self.uneven:
-            self.out.warn("uneven_rows", f"{self.uneven} rows have another number of columns than the header's {self.width}, "
+            self.out.warn("uneven_rows", f"{self.uneven} rows have another number of columns than the first row's {self.width}, "
                           f"the first on line {self.first_uneven}")
 
 
