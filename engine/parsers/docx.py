@@ -1,0 +1,298 @@
+"""DOCX: the document's XML read as a stream of events.
+
+Left out: deleted and moved text of tracked changes, hidden text, comments, headers and footers,
+tables of contents, field codes. Macros (.docm) and embedded objects are never opened.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from .blocks import Blocks
+from .container import Container, Handler, properties
+from .docx_styles import Numbering, Relations, Style, Styles, on
+from .document import Output, Parsed, ParseError, Source, metadata, title_of
+
+# w:pPrChange and w:rPrChange hold formats as they were; mc:Fallback repeats mc:Choice.
+SKIPPED = {"w:del", "w:moveFrom", "w:instrText", "w:delText", "w:pPrChange", "w:rPrChange", "w:sectPr", "w:tblPrChange",
+           "mc:Fallback", "w:tblGrid"}
+CONTENTS = re.compile(r"^(toc|contents|table of figures|index)( heading)?( \d+)?$", re.IGNORECASE)
+QUOTE = re.compile(r"quot|^block text$", re.IGNORECASE)
+CODE = re.compile(r"\bcode\b|preformatted|source", re.IGNORECASE)
+
+
+@dataclass
+class Paragraph:
+    style: str = ""
+    outline: int | None = None  # 0-based heading level given in the paragraph itself
+    place: tuple[str, int] | None = None  # (numbering id, level)
+    text: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)  # (kind, id) in order
+
+
+@dataclass
+class Table:
+    rows: list[list[str]] = field(default_factory=list)
+    cell: list[str] = field(default_factory=list)
+    span: int = 1
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Body(Handler):
+    """Reads paragraphs and tables; what becomes of a finished paragraph is the subclass's."""
+
+    def __init__(self, styles: Styles, relations: dict[str, str]):
+        self.styles, self.relations = styles, relations
+        self.skip = 0
+        self.paragraphs: list[Paragraph] = []  # a text box stands inside a paragraph
+        self.tables: list[Table] = []
+        self.links: list[tuple[str, int]] = []
+        self.run_hidden = False
+        self.reading = False  # whether characters are text (w:t), not a drawing's coordinates
+        self.in_mark = False  # the format of a paragraph's end mark: not of its text
+        self.numbers: dict[str, dict[str, int]] = {"footnote": {}, "endnote": {}}
+        self.deletions = self.pictures = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self.skip or tag in SKIPPED:
+            self.skip += 1
+            self.deletions += tag in ("w:del", "w:moveFrom") and not self.in_mark
+            return
+        match tag:
+            case "w:p":
+                self.paragraphs.append(Paragraph())
+            case "w:r":
+                self.run_hidden = False
+            case "w:t" | "m:t":
+                self.reading = True
+            case "w:pPr":
+                self.in_mark = True
+            case "w:tbl":
+                self.tables.append(Table())
+            case "w:tr" if self.tables:
+                self.tables[-1].rows.append([])
+            case "w:tc" if self.tables:
+                self.tables[-1].cell, self.tables[-1].span = [], 1
+            case "w:gridSpan" if self.tables:
+                value = attributes.get("w:val", "1")
+                self.tables[-1].span = min(int(value), 100) if value.isdigit() else 1
+            case _ if self.paragraphs:
+                self.inside(tag, attributes, self.paragraphs[-1])
+
+    def inside(self, tag: str, attributes: dict[str, str], paragraph: Paragraph) -> None:
+        value = attributes.get("w:val", "")
+        match tag:
+            case "w:pStyle":
+                paragraph.style = value
+            case "w:outlineLvl" if value.isdigit():
+                paragraph.outline = int(value)
+            case "w:ilvl" if value.isdigit():
+                paragraph.place = (paragraph.place[0] if paragraph.place else "", min(int(value), 8))
+            case "w:numId":
+                paragraph.place = (value, paragraph.place[1] if paragraph.place else 0)
+            case "w:vanish" if not self.in_mark:
+                self.run_hidden = on(value)
+            case "w:rStyle" if not self.in_mark:
+                self.run_hidden = self.run_hidden or self.styles.get(value).hidden
+            case "w:tab" if not self.in_mark:
+                self.add(" ")
+            case "w:br" | "w:cr":
+                self.add("\n" if attributes.get("w:type", "textWrapping") == "textWrapping" else " ")
+            case "w:noBreakHyphen":
+                self.add("-")
+            case "w:footnoteReference" | "w:endnoteReference" if not self.run_hidden:
+                note = (tag[2:-9], attributes.get("w:id", ""))
+                paragraph.notes.append(note)
+                self.add(f"[^{self.label(note)}]")
+            case "w:hyperlink":
+                self.links.append((self.relations.get(attributes.get("r:id", ""), ""), len(paragraph.text)))
+            case "w:drawing" | "w:pict":
+                self.pictures += 1
+
+    def end(self, tag: str) -> None:
+        if self.skip:
+            self.skip -= 1
+            return
+        match tag:
+            case "w:pPr":
+                self.in_mark = False
+            case "w:r":
+                self.run_hidden = False
+            case "w:t" | "m:t":
+                self.reading = False
+            case "w:hyperlink" if self.links:
+                self.end_link(*self.links.pop())
+            case "w:p" if self.paragraphs:
+                self.finished(self.paragraphs.pop())
+            case "w:tc" if self.tables:
+                table = self.tables[-1]
+                if not table.rows:
+                    table.rows.append([])
+                table.rows[-1].extend([" ".join(table.cell), *[""] * (table.span - 1)])
+                table.cell = []
+            case "w:tbl" if self.tables:
+                self.end_table(self.tables.pop())
+
+    def text(self, data: str) -> None:
+        if self.reading and not self.skip:
+            self.add(data)
+
+    def add(self, text: str) -> None:
+        if self.paragraphs and not self.run_hidden:
+            self.paragraphs[-1].text.append(text)
+
+    def end_link(self, address: str, start: int) -> None:
+        if not self.paragraphs:
+            return
+        text = self.paragraphs[-1].text
+        label = "".join(text[start:]).strip()
+        if label and address.startswith(("http://", "https://", "mailto:")) and len(address) <= 200 and label not in address:
+            text[start:] = [f"[{label}]({address})"]
+
+    def label(self, note: tuple[str, str]) -> str:
+        """Notes are numbered as they come; endnotes apart, with an `e`."""
+        numbers = self.numbers[note[0]]
+        return ("e" if note[0] == "endnote" else "") + str(numbers.setdefault(note[1], len(numbers) + 1))
+
+    def finished(self, paragraph: Paragraph) -> None:
+        style = self.styles.get(paragraph.style)
+        text = "".join(paragraph.text)
+        if style.hidden or CONTENTS.match(style.name) or not text.strip():
+            return
+        if self.paragraphs and not self.tables:  # a text box: its text stands before its anchor
+            self.block(paragraph, style, text)
+        elif self.tables:
+            self.tables[-1].cell.append(text)
+            self.tables[-1].notes += paragraph.notes
+        else:
+            self.block(paragraph, style, text)
+
+    def end_table(self, table: Table) -> None:
+        if self.tables:  # a table in a cell of another
+            self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in table.rows if any(row)))
+            self.tables[-1].notes += table.notes
+        else:
+            self.table(table)
+
+    def block(self, paragraph: Paragraph, style: Style, text: str) -> None: ...
+
+    def table(self, table: Table) -> None: ...
+
+
+class Notes(Body):
+    """Footnotes or endnotes, by id."""
+
+    def __init__(self, styles: Styles, relations: dict[str, str]):
+        super().__init__(styles, relations)
+        self.found: dict[str, list[str]] = {}
+        self.current = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag in ("w:footnote", "w:endnote") and not self.skip:
+            self.current = attributes.get("w:id", "") if attributes.get("w:type", "normal") == "normal" else ""
+        super().start(tag, attributes)
+
+    def block(self, paragraph: Paragraph, style: Style, text: str) -> None:
+        if self.current:
+            self.found.setdefault(self.current, []).append(text)
+
+    def table(self, table: Table) -> None:
+        if self.current:
+            self.found.setdefault(self.current, []).extend(", ".join(row) for row in table.rows)
+
+
+class Document(Body):
+    def __init__(self, styles: Styles, relations: dict[str, str], numbering: Numbering, notes: dict[str, dict[str, list[str]]],
+                 blocks: Blocks):
+        super().__init__(styles, relations)
+        self.numbering, self.notes, self.blocks = numbering, notes, blocks
+        self.listing: list[str] = []  # lines of code so far
+        self.title: str | None = None
+
+    def block(self, paragraph: Paragraph, style: Style, text: str) -> None:
+        if CODE.search(style.name):
+            self.listing.append(text)
+            return
+        self.end_listing()
+        level = style.outline if paragraph.outline is None else paragraph.outline
+        place = paragraph.place or style.place
+        marker = self.numbering.marker(*place) if place and place[0] not in ("", "0") else ""
+        if style.name.lower() == "title":
+            self.title = self.title or text
+            self.blocks.heading(1, text)
+        elif level is not None and level < 9:
+            self.blocks.heading(level + 1, f"{marker} {text}" if marker not in ("", "-") else text)
+        elif marker and place:
+            plain = marker == "-" or re.fullmatch(r"\d+[.)]", marker)
+            self.blocks.item(place[1], marker if plain else "-", text if plain else f"{marker} {text}")
+        elif QUOTE.search(style.name):
+            self.blocks.quote(text)
+        else:
+            self.blocks.paragraph(text)
+        self.write_notes(paragraph.notes)
+
+    def table(self, table: Table) -> None:
+        self.end_listing()
+        self.blocks.table(table.rows)
+        self.write_notes(table.notes)
+
+    def write_notes(self, notes: list[tuple[str, str]]) -> None:
+        for note in notes:
+            self.blocks.note(self.label(note), " ".join(self.notes[note[0]].get(note[1], [])))
+
+    def end_listing(self) -> None:
+        self.blocks.code("\n".join(self.listing))
+        self.listing = []
+
+
+def read(source: Source, out: Output) -> Parsed:
+    container = Container(source.path)
+    main = main_part(container)
+    folder, _, base = main.rpartition("/")
+    relations = Relations.read(container, f"{folder}/_rels/{base}.rels")
+    styles = Styles()
+    if f"{folder}/styles.xml" in container:
+        container.parse(f"{folder}/styles.xml", styles)
+    numbering = Numbering()
+    if f"{folder}/numbering.xml" in container:
+        container.parse(f"{folder}/numbering.xml", numbering)
+    notes: dict[str, dict[str, list[str]]] = {"footnote": {}, "endnote": {}}
+    for kind in notes:
+        part = f"{folder}/{kind}s.xml"
+        if part in container:
+            reader = Notes(styles, Relations.read(container, f"{folder}/_rels/{kind}s.xml.rels"))
+            container.parse(part, reader)
+            notes[kind] = reader.found
+    blocks = Blocks(out)
+    document = Document(styles, relations, numbering, notes, blocks)
+    container.parse(main, document)
+    document.end_listing()
+    blocks.end()
+    warn(container, document, out)
+    values = properties(container, "docProps/core.xml", out)
+    return Parsed("docx", title=title_of(values.get("dc:title"), document.title, blocks.first_heading), metadata=metadata(
+        author=values.get("dc:creator"), subject=values.get("dc:subject"), description=values.get("dc:description"),
+        language=values.get("dc:language"), date=(values.get("dcterms:modified") or values.get("dcterms:created") or "")[:10]))
+
+
+def main_part(container: Container) -> str:
+    """Where the text is: what the package names as its document, by default word/document.xml."""
+    for target, kind in Relations.all(container, "_rels/.rels"):
+        if kind.endswith("/officeDocument") and target.lstrip("/") in container:
+            return target.lstrip("/")
+    if "word/document.xml" in container:
+        return "word/document.xml"
+    raise ParseError("damaged", "the DOCX holds no document part (word/document.xml)",
+                     "Open it in a word processor, save it anew, and upload that.")
+
+
+def warn(container: Container, document: Document, out: Output) -> None:
+    if any(name.lower().endswith("vbaproject.bin") for name in container.entries):
+        out.warn("macros", "the document holds macros; they were not run and not read")
+    if document.deletions:
+        out.warn("tracked_changes", f"{document.deletions} deletions of tracked changes were left out, insertions were taken in")
+    if any(name.endswith("/comments.xml") for name in container.entries):
+        out.warn("comments", "the document's comments were left out")
+    if document.pictures:
+        out.warn("pictures", f"{document.pictures} pictures or drawings were left out")
+    if any("/embeddings/" in name for name in container.entries):
+        out.warn("embedded", "embedded files were not opened")

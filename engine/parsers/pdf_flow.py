@@ -1,0 +1,226 @@
+"""From a PDF's lines to headings, paragraphs, lists and code, across pages."""
+
+import re
+from dataclasses import dataclass, field
+
+from .blocks import Blocks
+from .document import Output
+from .pdf_lines import HYPHEN, Line
+
+BULLET = re.compile(r"^[•◦▪‣●○■□∙·]\s*|^[–—-]\s+")
+NUMBERED = re.compile(r"^(\d{1,3}[.)]|\([a-z0-9]{1,3}\)|[a-z]\))\s+\S")
+LEADER = re.compile(r" … (\d{1,4}|[ivxlc]{1,7})$")
+ARABIC = re.compile(r"^(\d{1,3}[.)])\s+")
+CLOSING = re.compile(r"^[.,;:!?)\]]")
+ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’)\]]*$")
+LONGEST_HEADING = 200
+WIDE_GAP = 1.35  # times the usual distance of lines: a new paragraph
+
+
+@dataclass
+class Open:
+    """The block being gathered."""
+
+    kind: str  # heading, paragraph, item, code
+    level: int
+    marker: str
+    left: float
+    lines: list[Line] = field(default_factory=list)
+    text: str = ""
+    # Pages that begin here: at the start (None), or after so many characters, or lines of code.
+    pages: list[tuple[int, int | None]] = field(default_factory=list)
+
+
+class Flow:
+    def __init__(self, out: Output, levels: dict[float, int], hyphenated: set[str], code: bool):
+        self.out, self.blocks = out, Blocks(out)
+        self.levels, self.hyphenated, self.code = levels, hyphenated, code
+        self.open: Open | None = None
+        self.last: Line | None = None  # the line before, on the same page
+        self.leading = 0.0  # usual distance between this page's baselines
+        self.rights: dict[int, float] = {}  # right edge of this page's columns, by their left one
+        self.offsets: list[int | None] = []
+        self.starting: list[int] = []  # pages whose first text is still to come
+        self.title: str | None = None
+        self.title_level = 7
+
+    def page(self, lines: list[Line]) -> None:
+        self.starting.append(len(self.offsets))
+        self.offsets.append(None)
+        self.last = None
+        self.leading = usual_gap(lines)
+        self.rights = right_edges(lines)
+        for line in lines:
+            self.add(line)
+
+    def end(self) -> list[int]:
+        """Write what is left; the byte offset of each page's first text."""
+        self.flush()
+        self.blocks.end()
+        following = self.out.bytes
+        result: list[int] = []
+        for offset in reversed(self.offsets):
+            following = following if offset is None else offset
+            result.append(following)
+        return result[::-1]
+
+    def kind(self, line: Line) -> tuple[str, int]:
+        if LEADER.search(line.text):  # a line of a table of contents
+            return "item", 0
+        level = self.levels.get(line.size, 0)
+        if level and len(line.text) <= LONGEST_HEADING and sum(map(str.isalpha, line.text)) > 1:
+            return "heading", level
+        if self.code and line.mono:
+            return "code", 0
+        if BULLET.match(line.text) or NUMBERED.match(line.text):
+            return "item", 0
+        return "paragraph", 0
+
+    def add(self, line: Line) -> None:
+        kind, level = self.kind(line)
+        if self.open is not None and self.continues(line, kind, level):
+            self.join(line)
+        else:
+            self.flush()
+            marker, text = ("", line.text)
+            if kind == "item" and (bullet := BULLET.match(text)):
+                marker, text = "-", text[bullet.end() :]
+            elif LEADER.search(text):
+                marker = "-"
+            elif kind == "item" and (number := ARABIC.match(text)):
+                marker, text = number.group(1), text[number.end() :]
+            self.open = Open(kind, level, marker, line.left, text=text)
+            self.mark_pages()
+            self.open.lines.append(line)
+        self.last = line
+
+    def continues(self, line: Line, kind: str, level: int) -> bool:
+        """Whether a line belongs to the block before it."""
+        block, last = self.open, self.last
+        assert block is not None
+        if kind == "heading" or block.kind == "heading":
+            return (kind == block.kind and level == block.level and last is not None
+                    and abs(last.bottom - line.top) < 1.7 * line.size)
+        if kind == "code" or block.kind == "code":
+            return kind == block.kind
+        goes_on = not ENDS_SENTENCE.search(block.text) and line.text[:1].islower()
+        if last is None:  # a new page
+            return kind == "paragraph" and goes_on
+        if same_row(last, line):
+            return True
+        if kind == "item" or LEADER.search(last.text) or abs(line.size - last.size) > 0.12 * last.size:
+            return False
+        gap = last.bottom - line.top
+        if gap < 0:  # the next column
+            return goes_on
+        if gap > (2 if goes_on else WIDE_GAP) * self.leading:
+            return False
+        if goes_on:
+            return True
+        if self.is_last(last, line) and ENDS_SENTENCE.search(block.text):
+            return False
+        if block.kind == "item":
+            return line.left > block.left + 0.3 * line.size
+        return line.left < last.left + 0.7 * line.size  # else a first line's indent
+
+    def is_last(self, last: Line, line: Line) -> bool:
+        """Whether a line ended early: the next line's first word would have had room in it."""
+        edge = self.rights.get(column(last))
+        word = len(line.text.split(" ", 1)[0]) + 1
+        return edge is not None and last.right + 0.6 * last.size * word < edge
+
+    def join(self, line: Line) -> None:
+        block = self.open
+        assert block is not None
+        if block.kind == "code":
+            block.text += " " if self.last and same_row(self.last, line) else "\n"
+        elif block.text.endswith("-") and block.text[-2:-1].isalpha() and line.text[:1].islower():
+            block.text = block.text[:-1] + HYPHEN
+        elif not block.text.endswith(HYPHEN) and not (CLOSING.match(line.text) and self.last and same_row(self.last, line)):
+            block.text += " "
+        self.mark_pages()
+        block.text += line.text
+        block.lines.append(line)
+
+    def mark_pages(self) -> None:
+        assert self.open is not None
+        rest = None
+        if self.open.lines:
+            rest = self.open.text.count("\n") if self.open.kind == "code" else len(self.open.text)
+        self.open.pages += [(page, rest) for page in self.starting]
+        self.starting = []
+
+    def flush(self) -> None:
+        block, self.open = self.open, None
+        if block is None:
+            return
+        if block.kind == "code":
+            block.text = indented(block)
+        before = self.out.bytes
+        match block.kind:
+            case "heading":
+                self.blocks.heading(block.level, self.mend(block.text))
+                if block.level < self.title_level and len(self.offsets) <= 3:
+                    self.title, self.title_level = self.mend(block.text), block.level
+            case "code":
+                self.blocks.code(block.text)
+            case "item" if block.marker:
+                self.blocks.item(0, block.marker, self.mend(block.text))
+            case _:
+                self.blocks.paragraph(self.mend(block.text))
+        if self.out.bytes == before:  # nothing visible
+            self.starting = [page for page, _ in block.pages] + self.starting
+            return
+        ends = len("\n```") if block.kind == "code" else 0
+        for page, rest in block.pages:
+            if rest is None:
+                self.offsets[page] = self.blocks.began
+            else:  # what follows inside the block is as long in the file as it is here
+                text = "\n".join(block.text.split("\n")[rest:]) if block.kind == "code" else self.mend(block.text[rest:])
+                self.offsets[page] = self.out.bytes - ends - len(text.encode("utf-8", "replace"))
+
+    def mend(self, text: str) -> str:
+        """Words that were cut at a line's end, whole again; hyphens that belong to a word stay."""
+        if HYPHEN not in text:
+            return text
+        parts = text.split(HYPHEN)
+        result = parts[0]
+        for part in parts[1:]:
+            left = re.search(r"[^\W\d_]*$", result)
+            right = re.match(r"[^\W\d_]*", part)
+            word = f"{left.group() if left else ''}-{right.group() if right else ''}".lower()
+            keeps = word in self.hyphenated or not part[:1].islower()
+            result += ("-" if keeps else "") + part
+        return result
+
+
+def same_row(last: Line, line: Line) -> bool:
+    """Whether two lines stand side by side, as cells of a table do, or text behind a raised note's number."""
+    return line.left >= last.right and min(abs(last.bottom - line.top), abs(last.top - line.top)) < 0.45 * line.size
+
+
+def column(line: Line) -> int:
+    return round(line.left / 4)
+
+
+def right_edges(lines: list[Line]) -> dict[int, float]:
+    edges: dict[int, float] = {}
+    for line in lines:
+        edges[column(line)] = max(edges.get(column(line), 0.0), line.right)
+    return edges
+
+
+def usual_gap(lines: list[Line]) -> float:
+    """The median distance of a page's baselines, in points."""
+    gaps = sorted(a.bottom - b.top for a, b in zip(lines, lines[1:]) if 0.5 * b.size < a.bottom - b.top < 3 * b.size)
+    return gaps[len(gaps) // 2] if gaps else 12.0
+
+
+def indented(block: Open) -> str:
+    """Code with its indentation, from where each line begins."""
+    texts = block.text.split("\n")
+    if len(texts) != len(block.lines):
+        return block.text
+    left = min(line.left for line in block.lines)
+    width = 0.6 * (block.lines[0].size or 10)
+    return "\n".join(" " * round((line.left - left) / width) + text for line, text in zip(block.lines, texts))
