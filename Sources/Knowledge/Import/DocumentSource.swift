@@ -35,17 +35,18 @@ public struct DocumentSource: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - extractor: unpacks archives; nil reports them as problems.
+    ///   - parser: turns other kinds of files into text; nil reports them as problems.
     ///   - scratch: an existing folder for unpacked files, emptied again afterwards.
     /// - Returns: what could not be read.
     /// - Throws: `KnowledgeError.nothingReadable` when there was no document at all, and what `body` throws.
     @discardableResult
     public func forEachDocument(
-        extractor: (any ArchiveExtractor)? = nil, scratch: URL, limits: DocumentLimits = .init(),
+        extractor: (any ArchiveExtractor)? = nil, parser: (any DocumentParser)? = nil, scratch: URL, limits: DocumentLimits = .init(),
         _ body: (Document) async throws -> Void
     ) async throws -> [DocumentProblem] {
         var problems = ProblemLog()
         var count = 0
-        let reader = DocumentReader(extractor: extractor, scratch: scratch, limits: limits)
+        let reader = DocumentReader(extractor: extractor, parser: parser, scratch: scratch, limits: limits)
         try await reader.read(self) { event in
             switch event {
             case .document(let document):

@@ -14,16 +14,20 @@ public struct CollectionBuilder: Sendable {
 
     private let embedder: any Embedder
     private let extractor: (any ArchiveExtractor)?
+    private let parser: (any DocumentParser)?
     private let settings: ChunkingSettings
     private let limits: DocumentLimits
 
-    /// - Parameter extractor: unpacks archives; nil reports them as problems.
+    /// - Parameters:
+    ///   - extractor: unpacks archives; nil reports them as problems.
+    ///   - parser: turns other kinds of files into text; nil reports them as problems.
     public init(
-        embedder: any Embedder, extractor: (any ArchiveExtractor)?, settings: ChunkingSettings = .init(),
+        embedder: any Embedder, extractor: (any ArchiveExtractor)?, parser: (any DocumentParser)? = nil, settings: ChunkingSettings = .init(),
         limits: DocumentLimits = .init()
     ) {
         self.embedder = embedder
         self.extractor = extractor
+        self.parser = parser
         self.settings = settings.normalised
         self.limits = limits
     }
@@ -92,7 +96,7 @@ public struct CollectionBuilder: Sendable {
         func report(_ documents: Int) {
             onProgress(IndexProgress(chunksDone: 0, chunksTotal: 0, documentsDone: documents, documentsTotal: 0, tokens: 0))
         }
-        let reader = DocumentReader(extractor: extractor, scratch: build.scratch, limits: limits)
+        let reader = DocumentReader(extractor: extractor, parser: parser, scratch: build.scratch, limits: limits)
         for source in sources {
             try await reader.read(source) { event in
                 try Task.checkCancellation()
