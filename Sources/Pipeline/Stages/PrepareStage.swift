@@ -44,7 +44,11 @@ struct PrepareStage: Sendable {
                     // A repeated example must not stand on both sides of the split.
                     if seen.insert(hash).inserted { examples.append((hash, line)) }
                 }
-            case .rag where job.trainingType.buildsCollection: prepared.documents.append((file, dataset.fileName))
+            case .rag where job.trainingType.buildsCollection:
+                // What was read when it arrived; of an upload from before that was done, the file itself.
+                let text = data.url(dataset.documentsPath)
+                let isRead = FileManager.default.fileExists(atPath: text.path)
+                prepared.documents.append((isRead ? text : file, dataset.fileName))
             default: break
             }
         }

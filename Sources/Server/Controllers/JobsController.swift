@@ -8,6 +8,8 @@ import Store
 /// `/api/users/{user_id}/external-training/jobs`
 struct JobsController: Sendable {
     let store: Store
+    let data: DataDirectory
+    let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
     let trainingEnabled: Bool
@@ -61,7 +63,10 @@ struct JobsController: Sendable {
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        try await store.user(context.owner).deleteJob(context.parameters.require("job_id"))
+        if let folder = try await store.user(context.owner).deleteJob(context.parameters.require("job_id")) {
+            await library.close(under: data.url(folder))
+            try data.remove(folder)
+        }
         return .noContent
     }
 

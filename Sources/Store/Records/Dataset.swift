@@ -22,6 +22,9 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
     public var createdAt: Date
     public var updatedAt: Date
 
+    /// Where the text of its documents is, relative to the data directory.
+    public var documentsPath: String { DataPaths.documents(sha256: sha256, name: fileName, user: userID) }
+
     enum CodingKeys: CodingKey {
         case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, status, createdAt, updatedAt
     }

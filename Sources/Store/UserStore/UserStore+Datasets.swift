@@ -47,8 +47,8 @@ extension UserStore {
     }
 
     /// Deletes the row.
-    /// - Returns: the file's path when no other dataset of the user has the same content.
-    public func deleteDataset(_ id: String) async throws -> String? {
+    /// - Returns: the paths, relative to the data directory, that no other dataset of the user refers to.
+    public func deleteDataset(_ id: String) async throws -> [String] {
         try await database.write { connection in
             let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
             let active = try connection.query(
@@ -60,16 +60,25 @@ extension UserStore {
                 throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" is using this dataset: stop it first")
             }
             try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
-            let same = try connection.query(
-                "SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(dataset.filePath))
-            return same.isEmpty ? dataset.filePath : nil
+            return try unused(connection, [dataset.filePath, dataset.documentsPath])
         }
     }
 
-    /// Whether any dataset of the user still refers to the file.
+    /// Whether any dataset of the user still refers to the file, or to the folder of its documents' text.
     public func refersToFile(_ path: String) async throws -> Bool {
-        try await database.read { connection in
-            try !connection.query("SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(path)).isEmpty
+        try await database.read { try unused($0, [path]).isEmpty }
+    }
+
+    /// Those of the paths that no dataset of the user refers to.
+    private func unused(_ connection: any Connection, _ paths: [String]) throws -> [String] {
+        try paths.filter { path in
+            // The text's path begins with the file's.
+            let file = path.hasSuffix(".documents") ? String(path.split(separator: ".").first ?? "") : path
+            let rows = try connection.query("SELECT * FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(file))
+            return try !rows.contains { row in
+                let dataset = try Dataset(row: row)
+                return path == dataset.filePath || path == dataset.documentsPath
+            }
         }
     }
 }
