@@ -76,10 +76,13 @@ def page_lines(page: pypdfium2.PdfPage) -> Iterator[Line]:
 
 def describe(measure: Measure, raw: str, text: str, position: int) -> Line:
     lead = len(raw) - len(raw.lstrip())
-    length = len(raw.strip())
+    shown = raw.strip()
+    half = len(shown) // 2
+    while shown[half].isspace():  # spaces may be PDFium's own, without a font
+        half += 1
     first = measure.character(position + lead)
-    middle = measure.character(position + lead + length // 2)
-    last = measure.character(position + lead + length - 1)
+    middle = measure.character(position + lead + half)
+    last = measure.character(position + lead + len(shown) - 1)
     left, top = measure.origin(first)
     mono = all(measure.is_mono(index) for index in (middle, first, last))
     right, bottom = measure.origin(last)
