@@ -145,7 +145,7 @@ class Body(Handler):
             return
         text = self.paragraphs[-1].text
         label = "".join(text[start:]).strip()
-        if label and address.startswith(("http://", "https://", "mailto:")) and len(address) <= 200 and label not in address:
+        if label and address.startswith(("http://", "https://")) and len(address) <= 200 and label not in address:
             text[start:] = [f"[{label}]({address})"]
 
     def label(self, note: tuple[str, str]) -> str:

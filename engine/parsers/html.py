@@ -29,6 +29,7 @@ CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+
 LANGUAGE = re.compile(r"(?:^|\s)(?:language-|lang-|highlight-source-|brush:\s*)([A-Za-z0-9+#_-]+)")
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 EMPTY_ELEMENT = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
+BULLET = re.compile(r"^[-–•·»]\s+")
 SPACES = re.compile(r"[ \t\r\n\f]+")
 LONGEST_URL = 200
 DEEPEST_PREFIX = 8  # levels of lists and quotes that are shown; deeper ones stay at that level
@@ -219,7 +220,7 @@ class Walker:
         elif self.markers and self.markers[-1]:
             # The item's own line stands where its list does, what follows in it is indented.
             indent = self.blocks.prefixes.pop() if self.nested <= DEEPEST_PREFIX else None
-            self.blocks.item(0, self.markers[-1], text)
+            self.blocks.item(0, self.markers[-1], BULLET.sub("", text))
             self.blocks.prefixes.extend([indent] if indent else [])
             self.markers[-1] = ""
         elif definition:
@@ -302,9 +303,12 @@ class Walker:
         address = (node.attributes.get("href") or "").strip()
         text = "".join(self.inline[start:])
         label = text.strip()
+        if label in ("¶", "#", "§", "🔗"):  # a heading's link to itself
+            self.inline[start:] = []
+            return
         shown = label.removeprefix("https://").removeprefix("http://")
         if (self.pre or not label or "\n" in label or len(address) > LONGEST_URL or re.search(r"[\s()<>]", address)
-                or not address.startswith(("http://", "https://", "mailto:")) or shown in address):
+                or not address.startswith(("http://", "https://")) or shown in address):
             return
         space = " " if text[:1].isspace() else ""
         after = " " if text[-1:].isspace() else ""

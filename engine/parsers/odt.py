@@ -177,7 +177,7 @@ class Document(Handler):
     def end_link(self, address: str, start: int) -> None:
         text = self.paragraphs[-1].text
         label = "".join(text[start:]).strip()
-        if label and address.startswith(("http://", "https://", "mailto:")) and len(address) <= 200 and label not in address:
+        if label and address.startswith(("http://", "https://")) and len(address) <= 200 and label not in address:
             text[start:] = [f"[{label}]({address})"]
 
     def finished(self, paragraph: Paragraph) -> None:

@@ -119,7 +119,8 @@ def open_document(source: Source) -> pypdfium2.PdfDocument:
         if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
             raise ParseError("encrypted", "the PDF is encrypted and asks for a password",
                              "Remove the password and upload it again.") from error
-        raise ParseError("damaged", f"the PDF cannot be opened: {error}",
+        why = str(error) if b"%%EOF" in source.tail else "its end is missing, it was cut off"
+        raise ParseError("damaged", f"the PDF cannot be opened: {why}",
                          "Open it in a viewer, save or print it as a new PDF, and upload that.") from error
 
 
@@ -216,6 +217,8 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
 
 
 def no_text(statistics: Statistics) -> ParseError:
+    if not statistics.pictures:
+        return ParseError("no_text", f"the PDF's {statistics.pages} pages hold no text", "Upload a PDF with text in it.")
     return ParseError("no_text", f"the PDF's {statistics.pages} pages hold pictures and no text; OCR is not done here",
                       "Run OCR over it, for example with ocrmypdf, and upload the result.")
 

@@ -14,6 +14,7 @@ ARABIC = re.compile(r"^(\d{1,3}[.)])\s+")
 CLOSING = re.compile(r"^[.,;:!?)\]]")
 ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 LONGEST_HEADING = 200
+LONGEST = 10_000  # characters of a paragraph or listing; where nothing ends one, this does
 WIDE_GAP = 1.35  # times the usual distance of lines: a new paragraph
 
 
@@ -102,8 +103,11 @@ class Flow:
             return (kind == block.kind and level == block.level and last is not None
                     and abs(last.bottom - line.top) < 1.7 * line.size)
         if kind == "code" or block.kind == "code":
-            return kind == block.kind
-        goes_on = not ENDS_SENTENCE.search(block.text) and line.text[:1].islower()
+            return kind == block.kind and len(block.text) < LONGEST
+        if len(block.text) > LONGEST:
+            return False
+        end = block.text[-8:]
+        goes_on = not ENDS_SENTENCE.search(end) and line.text[:1].islower()
         if last is None:  # a new page
             return kind == "paragraph" and goes_on
         if same_row(last, line):
@@ -117,7 +121,7 @@ class Flow:
             return False
         if goes_on:
             return True
-        if self.is_last(last, line) and ENDS_SENTENCE.search(block.text):
+        if self.is_last(last, line) and ENDS_SENTENCE.search(end):
             return False
         if block.kind == "item":
             return line.left > block.left + 0.3 * line.size

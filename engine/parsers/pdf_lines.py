@@ -2,7 +2,7 @@
 
 import ctypes
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Iterator
 
 import pypdfium2
@@ -13,6 +13,7 @@ LIGATURES = str.maketrans({"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb
 # PDFium writes a hyphen that ends a line as U+FFFE and joins the line with the next.
 HYPHEN = "\ufffe"
 MONOSPACED = re.compile(rb"mono|courier|consol|typewriter|menlo|fixed|cmtt|sftt|lmtt|inconsolata|sourcecode|firacode", re.IGNORECASE)
+UNMAPPED = re.compile("[\x00-\x08\x0a-\x1f\x7f\ue000-\uf8ff]")  # controls and private use
 LEADERS = re.compile(r"(?:\s?[.…]){4,}\s*")
 
 
@@ -27,7 +28,7 @@ class Line:
     right: float  # where the last one begins
 
     def pack(self) -> tuple:
-        return astuple(self)
+        return self.text, self.size, self.mono, self.left, self.top, self.bottom, self.right
 
 
 class Measure:
@@ -75,10 +76,13 @@ def page_lines(page: pypdfium2.PdfPage) -> Iterator[Line]:
 
 def describe(measure: Measure, raw: str, text: str, position: int) -> Line:
     lead = len(raw) - len(raw.lstrip())
-    length = len(raw.strip())
+    shown = raw.strip()
+    half = len(shown) // 2
+    while shown[half].isspace():  # spaces may be PDFium's own, without a font
+        half += 1
     first = measure.character(position + lead)
-    middle = measure.character(position + lead + length // 2)
-    last = measure.character(position + lead + length - 1)
+    middle = measure.character(position + lead + half)
+    last = measure.character(position + lead + len(shown) - 1)
     left, top = measure.origin(first)
     mono = all(measure.is_mono(index) for index in (middle, first, last))
     right, bottom = measure.origin(last)
@@ -87,8 +91,9 @@ def describe(measure: Measure, raw: str, text: str, position: int) -> Line:
 
 def tidy(raw: str) -> str:
     """One line: ligatures as letters, controls and unmapped characters left out."""
-    text = raw if raw.isascii() else raw.translate(LIGATURES)
-    text = "".join(c for c in text if c >= " " and c != "\x7f" and not "\ue000" <= c <= "\uf8ff" or c == "\t")
-    if "...." in text or ". . ." in text:
+    text = raw
+    if not (raw.isascii() and raw.isprintable()):
+        text = UNMAPPED.sub("", raw.translate(LIGATURES))
+    if "...." in text or ". . ." in text or "…" in text:
         text = LEADERS.sub(" … ", text)
     return " ".join(text.split())

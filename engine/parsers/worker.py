@@ -1,6 +1,6 @@
 """Run one job in a forked process with limits, so that whatever it does ends with it.
 
-Memory is bounded by the address space the worker may add to what it inherits (RLIMIT_AS, on
+Memory is bounded by what the worker may add to what it inherits (RLIMIT_AS and RLIMIT_DATA, on
 Linux; elsewhere its resident size is watched), time by the processor's (RLIMIT_CPU) and the
 clock. Death by any of them, or by a signal, is an error with a name.
 """
@@ -112,7 +112,8 @@ def work(job: Callable[[], dict[str, Any]], limits: Limits, send: int, parent: i
             answer = job()
         except MemoryError:
             if LINUX:  # the spare, for the report
-                resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
+                for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+                    resource.setrlimit(kind, (resource.getrlimit(kind)[1],) * 2)
             raise too_much_memory(limits) from None
         data = json.dumps(answer).encode()
         status = 0
@@ -143,9 +144,11 @@ def die_with(parent: int) -> None:
 def limit(limits: Limits) -> None:
     if LINUX:
         with open("/proc/self/statm") as file:
-            inherited = int(file.read().split()[0]) * resource.getpagesize()
-        total = inherited + limits.memory
-        resource.setrlimit(resource.RLIMIT_AS, (total, total + SPARE))
+            pages = file.read().split()
+        # The data too: threads of the parent leave reserved address space that malloc would still fill.
+        for kind, inherited in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+            total = int(inherited) * resource.getpagesize() + limits.memory
+            resource.setrlimit(kind, (total, total + SPARE))
     seconds = max(1, round(limits.seconds + 0.5))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
