@@ -48,7 +48,7 @@ struct CollectionStage: Sendable {
                 embedder: embedder, extractor: extractor, parser: parser,
                 settings: ChunkingSettings(maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
             let sources = prepared.documents.map { DocumentSource($0.url, name: $0.name) }
-            let update = earlier(collection, job.userID)
+            let update = try earlier(collection, job)
             let summary: CollectionSummary
             do {
                 summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
@@ -72,11 +72,17 @@ struct CollectionStage: Sendable {
 
     /// The version that answers now: chunks that come again keep its vectors. One that cannot be read is
     /// no loss but of time.
-    private func earlier(_ collection: Collection, _ user: String) -> CollectionUpdate? {
+    /// - Throws: `KnowledgeError.indexDamaged` where its documents are to stay and cannot be read.
+    private func earlier(_ collection: Collection, _ job: TrainingJob) throws -> CollectionUpdate? {
         guard collection.version > 0 else { return nil }
-        let folder = data.url(DataPaths.collection(collection.id, version: collection.version, user: user))
-        guard (try? CollectionIndex.open(folder)) != nil else { return nil }
-        return CollectionUpdate(previous: folder, strategy: .replaceAll)
+        let folder = data.url(DataPaths.collection(collection.id, version: collection.version, user: job.userID))
+        switch job.config.collectionUpdate {
+        case .append: return CollectionUpdate(previous: folder, strategy: .append)
+        case .merge: return CollectionUpdate(previous: folder, strategy: .merge)
+        case .replaceAll:
+            guard (try? CollectionIndex.open(folder)) != nil else { return nil }
+            return CollectionUpdate(previous: folder, strategy: .replaceAll)
+        }
     }
 
     /// Removes a finished version that no release will refer to.
