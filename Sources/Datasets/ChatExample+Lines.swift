@@ -50,10 +50,13 @@ extension ChatExample.Message {
         output.append(roleKey)
         output.append("\":\"")
         output.append(role ?? self.role.rawValue)
-        output.append("\",\"")
-        output.append(contentKey)
-        output.append("\":")
-        if let content { JSONText.quote(content, to: &output) } else { output.append("null") }
+        output.append(0x22)
+        if let content {
+            output.append(",\"")
+            output.append(contentKey)
+            output.append("\":")
+            JSONText.quote(content, to: &output)
+        }
         for field in fields { field.write(to: &output) }
         output.append(0x7D)
     }

@@ -2,7 +2,7 @@
 public struct ChatExample: Sendable, Equatable {
     public struct Message: Sendable, Equatable {
         public var role: ChatRole
-        /// Nil where an assistant's message has tool calls alone.
+        /// Nil where an assistant's message has tool calls alone; a `content` of null is among the fields then.
         public var content: String?
         /// The other fields, in the order of the file: `name`, `weight`, `tool_calls`, `tool_call_id`, and those nobody knows.
         public var fields: [JSONField]

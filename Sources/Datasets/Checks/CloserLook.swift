@@ -6,17 +6,17 @@ struct CloserLook {
     private var mailEnd = 0
 
     @inline(never)
-    mutating func atMarks(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: (SensitiveScan.Match) -> Void) {
+    mutating func atMarks(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: inout [SensitiveScan.Match]) {
         for at in i..<min(i + Lanes.width, n) {
             if p[at] == 0x40, at >= mailEnd {
-                email(p, n, at, found)
+                email(p, n, at, &found)
             } else if p[at] == 0x2D, at >= keyEnd, at + 1 < n, p[at + 1] == 0x2D {
-                privateKey(p, n, at, found)
+                privateKey(p, n, at, &found)
             }
         }
     }
 
-    private mutating func email(_ p: UnsafePointer<UInt8>, _ n: Int, _ at: Int, _ found: (SensitiveScan.Match) -> Void) {
+    private mutating func email(_ p: UnsafePointer<UInt8>, _ n: Int, _ at: Int, _ found: inout [SensitiveScan.Match]) {
         func isLocal(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte == 0x2E || byte == 0x5F || byte == 0x25 || byte == 0x2B || byte == 0x2D }
         var start = at
         while start > mailEnd, at - start < 64, isLocal(p[start - 1]) { start -= 1 }
@@ -37,11 +37,11 @@ struct CloserLook {
         }
         guard let dot, end - dot > 2, (dot + 1..<end).allSatisfy({ p[$0] | 0x20 >= 0x61 && p[$0] | 0x20 <= 0x7A || p[$0] == 0x2D }) else { return }
         mailEnd = end
-        found(.init(kind: .email, range: start..<end))
+        found.append(.init(kind: .email, range: start..<end))
     }
 
     /// `-----BEGIN … PRIVATE KEY-----` and what follows to its end.
-    private mutating func privateKey(_ p: UnsafePointer<UInt8>, _ n: Int, _ at: Int, _ found: (SensitiveScan.Match) -> Void) {
+    private mutating func privateKey(_ p: UnsafePointer<UInt8>, _ n: Int, _ at: Int, _ found: inout [SensitiveScan.Match]) {
         guard starts(p, n, at, with: "-----BEGIN ") else { return }
         var label = at + 11
         while label < n, label - at < 60, p[label] != 0x2D { label += 1 }
@@ -58,12 +58,12 @@ struct CloserLook {
             }
             end += 1
         }
-        found(.init(kind: .privateKey, range: at..<keyEnd))
+        found.append(.init(kind: .privateKey, range: at..<keyEnd))
     }
 
     /// A run without white space around `i`: a key may begin behind anything that is no letter or digit.
     @inline(never)
-    mutating func inRun(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: (SensitiveScan.Match) -> Void) {
+    mutating func inRun(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: inout [SensitiveScan.Match]) {
         guard i >= runEnd else { return }
         func isGap(_ byte: UInt8) -> Bool { byte <= 0x20 || byte >= 0x80 }
         var start = i
@@ -78,7 +78,7 @@ struct CloserLook {
                 var length: Int?
                 for candidate in shape where length == nil {
                     length = candidate.match(p + at, end - at)
-                    if let length { found(.init(kind: candidate.kind, range: at..<at + length)) }
+                    if let length { found.append(.init(kind: candidate.kind, range: at..<at + length)) }
                 }
                 if let length {
                     at += length
@@ -91,7 +91,7 @@ struct CloserLook {
 
     /// Digits, alone or in groups with a space or a dash between them.
     @inline(never)
-    mutating func atDigits(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: (SensitiveScan.Match) -> Void) {
+    mutating func atDigits(_ p: UnsafePointer<UInt8>, _ n: Int, _ i: Int, _ found: inout [SensitiveScan.Match]) {
         func isDigit(_ at: Int) -> Bool { at >= 0 && at < n && p[at] &- 0x30 < 10 }
         func isPart(_ at: Int) -> Bool { isDigit(at) || at >= 0 && at < n && (p[at] == 0x20 || p[at] == 0x2D) && isDigit(at - 1) && isDigit(at + 1) }
         guard var start = (i..<min(i + Lanes.width, n)).first(where: { isDigit($0) && $0 >= cardEnd }) else { return }
@@ -101,7 +101,7 @@ struct CloserLook {
         cardEnd = end
         guard end - start <= 23, start == 0 || !p[start - 1].isAlphanumeric, end == n || !p[end].isAlphanumeric else { return }
         let digits = (start..<end).filter(isDigit).map { Int(p[$0] - 0x30) }
-        if Luhn.isCard(digits) { found(.init(kind: .cardNumber, range: start..<end)) }
+        if Luhn.isCard(digits) { found.append(.init(kind: .cardNumber, range: start..<end)) }
     }
 
     private func starts(_ p: UnsafePointer<UInt8>, _ n: Int, _ at: Int, with text: StaticString) -> Bool {

@@ -1,16 +1,23 @@
 /// What is said of valid examples: how many, how long, in what language, seen before, and what should not stand in them.
 final class ExampleChecks {
-    private let options: DatasetOptions
+    private let maxTokens: Int
+    private let estimate: any TokenEstimate
+    /// The same, where it is the default: called without a look-up.
+    private let constant: BytesPerToken?
     private let duplicates: DuplicateFinder
-    private var tokens = TokenCounts()
-    private var languages = [Int](repeating: 0, count: LanguageGuess.names.count)
+    private let seed = Fingerprint()
+    @exclusivity(unchecked) private var matches: [SensitiveScan.Match] = []
+    @exclusivity(unchecked) private var tokens = TokenCounts()
+    @exclusivity(unchecked) private var languages = [Int](repeating: 0, count: LanguageGuess.names.count)
     private var examples = 0
     private var replies = 0
     private var repeated = 0
     private var overLong = 0
 
     init(_ options: DatasetOptions) {
-        self.options = options
+        maxTokens = options.maxTokens
+        estimate = options.tokens
+        constant = options.tokens as? BytesPerToken
         duplicates = DuplicateFinder(limit: options.hashesInMemory, scratch: options.scratch)
     }
 
@@ -19,7 +26,7 @@ final class ExampleChecks {
         var length = 0
         var isTold = false
         for turn in reader.turns {
-            length += options.tokens.perMessage + options.tokens.tokens(of: turn.text)
+            length += constant.map { $0.perMessage + $0.tokens(of: turn.text) } ?? (estimate.perMessage + estimate.tokens(of: turn.text))
             guard turn.role == .assistant else { continue }
             if turn.isTrained { replies += 1 }
             if !isTold {
@@ -28,14 +35,14 @@ final class ExampleChecks {
             }
         }
         tokens.add(length)
-        if length > options.maxTokens {
+        if length > maxTokens {
             overLong += 1
             reader.warnings.add(
-                .overLong, line: reader.line, found: "about \(length) tokens", expected: "at most \(options.maxTokens)",
+                .overLong, line: reader.line, found: "about \(length) tokens", expected: "at most \(maxTokens)",
                 hint: "training cuts the beginning of a long conversation and leaves out replies that do not fit: split it")
         }
         scanForSecrets(reader)
-        if let first = try duplicates.add(reader.fingerprint(), line: reader.line) { duplicate(reader.line, first, reader) }
+        if let first = try duplicates.add(reader.fingerprint(seed: seed), line: reader.line) { duplicate(reader.line, first, reader) }
     }
 
     private func duplicate(_ line: Int, _ first: Int, _ reader: ExampleReader) {
@@ -46,26 +53,34 @@ final class ExampleChecks {
     }
 
     private func scanForSecrets(_ reader: ExampleReader) {
-        for (index, turn) in reader.turns.enumerated() {
-            SensitiveScan.scan(turn.text) { warn($0, turn.text, reader) { reader.path(of: index) } }
-            guard !turn.isPlain, let object = turn.object else { continue }
+        for turn in reader.turns { SensitiveScan.scan(turn.text, into: &matches) }
+        if !matches.isEmpty {
+            // Rare: once more, turn by turn, for the field.
+            for (index, turn) in reader.turns.enumerated() { scan(turn.text, reader) { reader.path(of: index) } }
+        }
+        for (index, turn) in reader.turns.enumerated() where !turn.isPlain {
+            guard let object = turn.object else { continue }
             // All texts of the message but its content, which was looked at.
-            for token in TextTokens.values(of: reader.tape, in: object..<Int(reader.tape[object].next)) {
-                let text = reader.text(token)
-                if text.baseAddress == turn.text.baseAddress || reader.isContent(token, of: object) { continue }
-                SensitiveScan.scan(text) { warn($0, text, reader) { reader.path(of: index) } }
+            for token in TextTokens.values(of: reader.tape, in: object..<Int(reader.tape[object].next)) where !reader.isContent(token, of: object) {
+                scan(reader.text(token), reader) { reader.path(of: index) }
             }
         }
         for key in reader.extras {
             for token in TextTokens.values(of: reader.tape, in: key + 1..<Int(reader.tape[key + 1].next)) {
-                let text = reader.text(token)
-                SensitiveScan.scan(text) { warn($0, text, reader) { String(reader.text(key).text.prefix(40)) } }
+                scan(reader.text(token), reader) { String(reader.text(key).text.prefix(40)) }
             }
         }
     }
 
+    private func scan(_ text: Bytes, _ reader: ExampleReader, _ field: () -> String) {
+        matches.removeAll(keepingCapacity: true)
+        SensitiveScan.scan(text, into: &matches)
+        for match in matches { warn(match, reader, field) }
+        matches.removeAll(keepingCapacity: true)
+    }
+
     /// What was found is not shown: reports are stored and read by others.
-    private func warn(_ match: SensitiveScan.Match, _ text: Bytes, _ reader: ExampleReader, _ field: () -> String) {
+    private func warn(_ match: SensitiveScan.Match, _ reader: ExampleReader, _ field: () -> String) {
         reader.warnings.add(
             match.kind == .email ? .emailFound : .secretFound, line: reader.line, field: field(),
             found: "\(match.kind.inWords) of \(match.range.count) characters", expected: "none in training data",

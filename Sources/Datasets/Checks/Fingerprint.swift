@@ -1,14 +1,14 @@
 /// A fast hash of 128 bits, of which the seen-set keeps 96: two independent chains of 64 × 64 → 128-bit multiplications, the mixing step of
-/// Wang Yi's wyhash, from a seed that is new in each process.
+/// Wang Yi's wyhash, from a random seed.
 ///
 /// Not cryptographic. Among n different examples one is wrongly taken for a duplicate with a probability of about n² / 2⁹⁷: 10⁻¹⁷ for a
 /// million. It decides warnings alone; what is merged or removed is told apart by SHA-256.
 struct Fingerprint {
-    private static let seeds: (UInt64, UInt64) = (.random(in: 1 ... .max), .random(in: 1 ... .max))
     private var a: UInt64
     private var b: UInt64
 
-    init() { (a, b) = Self.seeds }
+    /// A chain that nothing was added to; those to be compared begin with the same one.
+    init() { (a, b) = (.random(in: 1 ... .max), .random(in: 1 ... .max)) }
 
     @inline(__always)
     private static func mix(_ x: UInt64, _ y: UInt64) -> UInt64 {

@@ -2,40 +2,71 @@
 ///
 /// A rough test, made to show that a dataset is a mix: it looks at the text's first 128 bytes, knows seven languages of the Latin script, and
 /// says `unknown` where two of them come out even or no common word is there. Of other scripts it tells those that one language dominates.
-enum LanguageGuess {
+package enum LanguageGuess {
     static let bytesRead = 128
 
-    /// - Returns: an index into ``names``.
-    static func guess(_ text: Bytes) -> Int {
+    /// - Returns: an index into ``names``. ``PaddedBytes/padding`` bytes behind the text must be readable.
+    package static func guess(_ text: Bytes) -> Int {
         guard let p = text.baseAddress else { return none }
         let n = min(text.count, bytesRead)
+        var i = 0
+        while i + Lanes.width <= n, Lanes.notASCII(Lanes.load(p + i)) == 0 { i += Lanes.width }
+        while i < n, p[i] < 0x80 { i += 1 }
+        return i >= n ? ascii(p, n) : mixed(Bytes(start: p, count: n), isWhole: n == text.count)
+    }
+
+    /// A word at a time.
+    private static func ascii(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
+        let table = StopWords.table
+        var hits = StopWords.noHits
+        var hasLetters = false
+        var i = 0
+        while i < n {
+            let block = Lanes.lowered(Lanes.load(p + i))
+            let length = Lanes.first(Lanes.inverse(Lanes.within(block, 0x61, 0x7A)))
+            if length == Lanes.width {
+                // Longer than any word that is known, or just as long.
+                let start = i
+                while i < n, StopWords.letter(p[i]) != 0 { i += 1 }
+                if i - start == Lanes.width { hits = hits &+ StopWords.hits(block, table) }
+                hasLetters = true
+            } else if length > 0 {
+                if i + length <= n { hits = hits &+ StopWords.hits(Lanes.head(block, length), table) }
+                hasLetters = true
+                i += length
+            }
+            i += 1
+        }
+        return hasLetters ? StopWords.winner(hits) ?? unknown : none
+    }
+
+    private static func mixed(_ text: Bytes, isWhole: Bool) -> Int {
+        let table = StopWords.table
         var hits = StopWords.noHits
         var word: UInt64 = 0
+        var length = 0
         var letters = 0
         var other = 0
-        for i in 0..<n {
-            let byte = p[i]
-            let lower = byte | 0x20
-            if lower &- 0x61 < 26 || byte >= 0xC3 && byte <= 0xC5 || byte >= 0x80 && byte < 0xC0 {
-                // Of more than eight bytes the last ones count; that they spell a common word is rare.
-                word = word << 8 | UInt64(byte < 0x80 ? lower : byte)
+        for byte in text {
+            let letter = StopWords.letter(byte)
+            if letter != 0 {
+                if length < Lanes.width { word |= UInt64(letter) << (8 * UInt64(length)) }
+                length += 1
                 letters += 1
             } else {
-                if word != 0 {
-                    hits = hits &+ StopWords.hits(word)
-                    word = 0
-                }
+                if length > 0, length <= Lanes.width { hits = hits &+ StopWords.hits(word, table) }
+                (word, length) = (0, 0)
                 if byte > 0xC5 { other += 1 }
             }
         }
-        if word != 0, n == text.count { hits = hits &+ StopWords.hits(word) }
-        if other * 2 > max(letters - other * 3, 0), other > 0 { return script(Bytes(rebasing: text[0..<n])) }
+        if isWhole, length > 0, length <= Lanes.width { hits = hits &+ StopWords.hits(word, table) }
+        if other * 2 > max(letters - other * 3, 0), other > 0 { return script(text) }
         return letters == 0 ? none : StopWords.winner(hits) ?? unknown
     }
 
-    static let names = StopWords.languages + ["zh", "ja", "ko", "cyrillic", "el", "arabic", "he", "devanagari", "th", "unknown", "none"]
-    static let unknown = names.count - 2
-    static let none = names.count - 1
+    package static let names = StopWords.languages + ["zh", "ja", "ko", "cyrillic", "el", "arabic", "he", "devanagari", "th", "unknown", "none"]
+    static let unknown = 16
+    static let none = 17
 
     private static func script(_ text: Bytes) -> Int {
         var counts = [Int](repeating: 0, count: names.count)

@@ -1,4 +1,4 @@
-/// The commonest words of seven languages, of at most eight bytes of UTF-8, as integers in a small hash table.
+/// The commonest words of seven languages, of at most eight bytes of UTF-8, as little-endian integers in a small hash table.
 enum StopWords {
     static let languages = ["en", "de", "fr", "es", "it", "pt", "nl"]
     /// A counter of eight bits for each language; texts of 128 bytes have at most 64 words.
@@ -15,13 +15,13 @@ enum StopWords {
         "de en van het een in is dat op te zijn met voor die niet aan er om ook als dan maar bij nog uit door naar heeft hebben ik je we ze wordt werd over tot deze dit wat geen kan zou worden hij zij was al hun meer mijn jij wel",
     ]
 
-    private static let size = 4096
-    nonisolated(unsafe) private static let table: UnsafeMutablePointer<(word: UInt64, hits: Hits)> = {
+    private static let size = 2048
+    nonisolated(unsafe) static let table: UnsafeMutablePointer<(word: UInt64, hits: Hits)> = {
         let table = UnsafeMutablePointer<(word: UInt64, hits: Hits)>.allocate(capacity: size)
         table.initialize(repeating: (0, 0), count: size)
         for (language, list) in words.enumerated() {
             for text in list.split(separator: " ") where text.utf8.count <= 8 && !text.contains("'") {
-                let word = text.utf8.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                let word = text.utf8.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
                 var at = slot(word)
                 while table[at].word != 0, table[at].word != word { at = (at + 1) & (size - 1) }
                 table[at] = (word, table[at].hits | 1 << (8 * UInt64(language)))
@@ -31,12 +31,18 @@ enum StopWords {
     }()
 
     @inline(__always)
-    private static func slot(_ word: UInt64) -> Int { Int(truncatingIfNeeded: (word &* 0x9E37_79B9_7F4A_7C15) >> 52) }
+    private static func slot(_ word: UInt64) -> Int { Int(truncatingIfNeeded: (word &* 0x9E37_79B9_7F4A_7C15) >> 53) }
+
+    /// A letter of the Latin script in lower case, or a part of one; 0 is what parts words.
+    @inline(__always)
+    static func letter(_ byte: UInt8) -> UInt8 {
+        if byte < 0x80 { return (byte | 0x20) &- 0x61 < 26 ? byte | 0x20 : 0 }
+        return byte <= 0xC5 && (byte < 0xC0 || byte >= 0xC3) ? byte : 0
+    }
 
     /// One for each language that has the word.
     @inline(__always)
-    static func hits(_ word: UInt64) -> Hits {
-        let table = table
+    static func hits(_ word: UInt64, _ table: UnsafeMutablePointer<(word: UInt64, hits: Hits)>) -> Hits {
         var at = slot(word)
         while table[at].word != 0 {
             if table[at].word == word { return table[at].hits }
@@ -51,7 +57,7 @@ enum StopWords {
         var best = 0
         var isEven = false
         var most: UInt64 = 0
-        for language in languages.indices {
+        for language in 0..<7 {
             let count = hits >> (8 * UInt64(language)) & 0xFF
             if count > most {
                 (best, most, isEven) = (language, count, false)

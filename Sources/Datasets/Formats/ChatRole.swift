@@ -4,9 +4,10 @@ public enum ChatRole: String, Sendable, Codable, CaseIterable {
 
     /// OpenAI's names.
     init?(openAI name: Bytes) {
+        // "user" and "assistant", compared as numbers.
         switch name.count {
-        case 4 where name.equals("user"): self = .user
-        case 9 where name.equals("assistant"): self = .assistant
+        case 4 where name.head & 0xFFFF_FFFF == 0x7265_7375: self = .user
+        case 9 where name.head == 0x6E61_7473_6973_7361 && name[8] == 0x74: self = .assistant
         case 9 where name.equals("developer"): self = .developer
         case 6 where name.equals("system"): self = .system
         case 4 where name.equals("tool"): self = .tool

@@ -17,7 +17,10 @@ extension ExampleReader {
         var at = object + 1
         while at < Int(tape[object].next) {
             switch TurnKey(text(at), shareGPT: isShareGPT) {
-            case .role, .content: break
+            case .role: break
+            case .content:
+                // Said to be nothing, which is not the same as not said.
+                if tape[at + 1].kind == .null, !isShareGPT { message.fields.append(field(at)) }
             default: message.fields.append(field(at))
             }
             at = Int(tape[at + 1].next)
@@ -47,8 +50,8 @@ extension ExampleReader {
     }
 
     /// All that is learned from, as 128 bits.
-    func fingerprint() -> Fingerprint {
-        var print = Fingerprint()
+    func fingerprint(seed: Fingerprint) -> Fingerprint {
+        var print = seed
         if hasTools || turns.contains(where: { !$0.isPlain }) {
             var form = PaddedBytes()
             CanonicalForm.write(makeExample(), to: &form)

@@ -60,7 +60,6 @@ extension ExampleReader {
         var content: Int?
         var weight: Int?
         var toolCalls: Int?
-        var isTool = false
         var seen: UInt32 = 0
         var others = 0
         let end = Int(tokens[object].next)
@@ -85,7 +84,6 @@ extension ExampleReader {
             } else {
                 others += 1
                 if others > 1, others < Self.keysCompared { checkDuplicate(key, before: at, in: object, path: path) }
-                if key.equals("tool_call_id") { isTool = true }
                 if TurnKey(key, shareGPT: shareGPT) == nil { unrecognized(key, path: path) }
             }
             at = Int(tokens[value].next)
@@ -102,12 +100,6 @@ extension ExampleReader {
             errors.add(
                 .unrecognizedRole, line: line, field: "\(path()).\(shareGPT ? "from" : "role")", found: "the role \(name.excerpt())",
                 expected: Self.roles(shareGPT), hint: "rename the role")
-            return
-        }
-        if speaker == .tool, !isTool, !shareGPT {
-            errors.add(
-                .messageMissingKey, line: line, field: "\(path()).tool_call_id", found: "a tool's message without tool_call_id",
-                expected: "the id of the call it answers", hint: "copy the id of the assistant's tool call")
             return
         }
         var turn = Turn(role: speaker, object: object, isPlain: others == 0)

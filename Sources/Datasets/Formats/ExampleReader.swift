@@ -1,35 +1,45 @@
+import Foundation
+
 /// Reads records into turns, and says what is wrong with those it cannot read. One record at a time; its memory is used again.
 final class ExampleReader {
     static let keysCompared = 64
 
     let layout: DatasetLayout
     let strictKeys: Bool
-    var errors: ProblemLog
-    var warnings: ProblemLog
-
-    var tape = JSONTape()
-    var arena = TextArena()
+    // One thread has a reader, and no accessor of it calls back: checking accesses as they happen would cost a tenth of the time.
+    @exclusivity(unchecked) var errors: ProblemLog
+    @exclusivity(unchecked) var warnings: ProblemLog
+    @exclusivity(unchecked) var tape = JSONTape()
+    @exclusivity(unchecked) var arena = TextArena()
     /// The record that was read last.
-    var record = Bytes(start: nil, count: 0)
-    var line = 0
-    var turns: [Turn] = []
+    @exclusivity(unchecked) var record = Bytes(start: nil, count: 0)
+    @exclusivity(unchecked) var line = 0
+    @exclusivity(unchecked) var turns: [Turn] = []
     /// Keys of the record that are none of the format's, by token.
-    var extras: [Int] = []
+    @exclusivity(unchecked) var extras: [Int] = []
     /// The value that says what a normalised record was made of.
-    var source: Int?
+    @exclusivity(unchecked) var source: Int?
     /// A lone key of the record that `id` depends on.
-    var hasTools = false
+    @exclusivity(unchecked) var hasTools = false
 
-    private let names: [(name: [UInt8], field: DatasetFormat.Field)]
-    private var values: [Int?]
+    /// The fields' names in this file, one behind the other, and where each ends.
+    private let names: PaddedBytes
+    private let fields: [(end: Int, name: String, role: DatasetFormat.Role)]
+    @exclusivity(unchecked) private var values: [Int?]
 
     init(_ layout: DatasetLayout, options: DatasetOptions) {
         self.layout = layout
         strictKeys = options.strictKeys
         errors = ProblemLog(limit: options.maxProblems)
         warnings = ProblemLog(limit: options.maxProblems)
-        names = layout.namedFields.map { (Array($0.name.utf8), $0.field) }
-        values = Array(repeating: nil, count: names.count)
+        let named = layout.namedFields
+        names = PaddedBytes(Array(named.map(\.name).joined().utf8))
+        var end = 0
+        fields = named.map { name, field in
+            end += name.utf8.count
+            return (end, name, field.role)
+        }
+        values = Array(repeating: nil, count: fields.count)
     }
 
     /// - Returns: whether `turns` holds a valid example.
@@ -71,7 +81,7 @@ final class ExampleReader {
         while at < end {
             let key = text(at)
             let value = at + 1
-            if let index = names.firstIndex(where: { key.equals($0.name) }) {
+            if let index = index(of: key) {
                 if values[index] != nil { duplicate(key, in: nil) }
                 values[index] = value
             } else if layout.format == .openAIChat, key.equals(ChatExample.sourceKey) {
@@ -86,6 +96,16 @@ final class ExampleReader {
         }
     }
 
+    private func index(of key: Bytes) -> Int? {
+        var start = 0
+        for index in fields.indices {
+            let end = fields[index].end
+            if end - start == key.count, memcmp(names.base + start, key.baseAddress!, key.count) == 0 { return index }
+            start = end
+        }
+        return nil
+    }
+
     func duplicate(_ key: Bytes, in path: String?) {
         let name = key.excerpt()
         errors.add(
@@ -95,8 +115,8 @@ final class ExampleReader {
 
     /// The value of the field that plays a part, with its name in this file.
     func field(_ role: DatasetFormat.Role) -> (value: Int?, name: String)? {
-        guard let index = names.firstIndex(where: { $0.field.role == role }) else { return nil }
-        return (values[index], String(decoding: names[index].name, as: UTF8.self))
+        guard let index = fields.firstIndex(where: { $0.role == role }) else { return nil }
+        return (values[index], fields[index].name)
     }
 
     // MARK: Text
@@ -131,7 +151,7 @@ final class ExampleReader {
             hasAssistant = true
             if turn.isTrained { return }
         }
-        let list = layout.namedFields[0].name
+        let list = fields[0].name
         if hasAssistant {
             errors.add(
                 .noTrainedReply, line: line, field: list, found: "a weight of 0 on every reply", expected: "a reply to learn from",

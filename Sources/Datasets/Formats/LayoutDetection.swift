@@ -96,7 +96,8 @@ struct LayoutDetection {
         let line = Bytes(rebasing: head[start..<end])
         let rest = Bytes(rebasing: head[end...])
         var tape = JSONTape()
-        return !rest.isBlank && tape.scan(line) == nil
+        guard let next = rest.first(where: { $0 > 0x20 }) else { return false }
+        return (next == 0x5B || next == 0x7B) && tape.scan(line) == nil
     }
 }
 

@@ -21,8 +21,9 @@ enum TurnKey: UInt32 {
     /// `from` and `value` are ShareGPT's names; nil is a key nobody knows.
     init?(_ key: Bytes, shareGPT: Bool) {
         switch key.count {
-        case 4 where key.equals("role"): self = .role
-        case 7 where key.equals("content"): self = .content
+        // The two that each message has are compared as numbers.
+        case 4 where key.head & 0xFFFF_FFFF == 0x656C_6F72: self = .role
+        case 7 where key.head & 0x00FF_FFFF_FFFF_FFFF == 0x0074_6E65_746E_6F63: self = .content
         case 4 where shareGPT && key.equals("from"): self = .role
         case 5 where shareGPT && key.equals("value"): self = .content
         case 4 where key.equals("name"): self = .name
@@ -36,4 +37,10 @@ enum TurnKey: UInt32 {
         default: return nil
         }
     }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// The first eight bytes, little-endian; those behind the end are whatever follows, which must be readable.
+    @inline(__always)
+    var head: UInt64 { UnsafeRawPointer(baseAddress!).loadUnaligned(as: UInt64.self) }
 }

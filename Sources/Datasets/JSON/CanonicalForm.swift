@@ -27,7 +27,7 @@ enum CanonicalForm {
         }
         var content = PaddedBytes()
         text(message.content, to: &content)
-        var fields = message.fields
+        var fields = message.fields.filter { $0.name != "content" }
         fields.append(JSONField(name: "content", json: content.bytes.text))
         fields.append(JSONField(name: "role", json: "\"\(message.role.rawValue)\""))
         fields.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

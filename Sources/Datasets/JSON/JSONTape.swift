@@ -1,10 +1,10 @@
 /// The tokens of one text, and the scanner that makes them: the whole of RFC 8259 and UTF-8 is checked, nothing is decoded.
 ///
 /// More strict than the RFC in one thing: half of a surrogate pair is refused, since it is no text in any encoding.
-struct JSONTape: ~Copyable {
-    static let maxDepth = 512
+package struct JSONTape: ~Copyable {
+    package static let maxDepth = 512
     /// 16 bytes each.
-    static let maxTokens = 1 << 20
+    package static let maxTokens = 1 << 20
 
     private(set) var tokens: UnsafeMutablePointer<JSONToken>
     private var capacity: Int
@@ -13,7 +13,7 @@ struct JSONTape: ~Copyable {
     private let open: UnsafeMutablePointer<UInt32>
     private var depth = 0
 
-    init() {
+    package init() {
         capacity = 256
         tokens = .allocate(capacity: capacity)
         open = .allocate(capacity: Self.maxDepth)
@@ -24,10 +24,10 @@ struct JSONTape: ~Copyable {
         open.deallocate()
     }
 
-    subscript(index: Int) -> JSONToken { tokens[index] }
+    package subscript(index: Int) -> JSONToken { tokens[index] }
 
     /// Scans one value with nothing but white space around it. ``PaddedBytes/padding`` bytes behind the end must be readable.
-    mutating func scan(_ text: Bytes) -> JSONFailure? {
+    package mutating func scan(_ text: Bytes) -> JSONFailure? {
         count = 0
         depth = 0
         guard let p = text.baseAddress else { return JSONFailure(reason: .ends("a value"), offset: 0) }

@@ -1,5 +1,5 @@
 /// Between JSON's spelling of text and text.
-enum JSONText {
+package enum JSONText {
     /// Writes what the escaped bytes between two quotes say; they were scanned. `target` has room for as many bytes.
     /// - Returns: bytes written.
     static func unescape(_ source: Bytes, to target: UnsafeMutablePointer<UInt8>) -> Int {

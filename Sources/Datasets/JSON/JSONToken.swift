@@ -1,16 +1,16 @@
 /// One value, or one key, of a scanned record. Tokens stand in the order of the text; in an object keys and values alternate.
-struct JSONToken {
-    enum Kind: UInt8 {
+package struct JSONToken {
+    package enum Kind: UInt8 {
         case object, array, string, number, `true`, `false`, null
     }
-    var kind: Kind
+    package var kind: Kind
     /// Of a string: its bytes are not yet its text.
     var hasEscapes = false
     /// The bytes of it; of a string those between the quotes.
-    var start: UInt32
-    var end: UInt32 = 0
+    package var start: UInt32
+    package var end: UInt32 = 0
     /// Index of the token behind this one and all that is inside of it.
-    var next: UInt32 = 0
+    package var next: UInt32 = 0
 
     var kindInWords: String {
         switch kind {
@@ -25,12 +25,12 @@ struct JSONToken {
 }
 
 /// Why a text is no JSON, and at which byte.
-struct JSONFailure: Equatable {
-    enum Reason: Equatable {
+package struct JSONFailure: Equatable {
+    package enum Reason: Equatable {
         case ends(String)
         case unexpected(String)
         case controlCharacter, badEscape, loneSurrogate, invalidUTF8, badNumber, trailing, tooDeep, tooManyValues
     }
-    var reason: Reason
-    var offset: Int
+    package var reason: Reason
+    package var offset: Int
 }

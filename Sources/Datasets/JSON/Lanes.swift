@@ -22,12 +22,27 @@ enum Lanes {
     @inline(__always)
     static func below(_ block: UInt64, _ bound: UInt64) -> Mask { ((block &- (ones &* bound)) | block) & highs }
 
-    /// Decimal digits; exact in every byte.
+    /// ASCII from `low` to `high`; exact in every byte.
     @inline(__always)
-    static func digits(_ block: UInt64) -> Mask {
+    static func within(_ block: UInt64, _ low: UInt64, _ high: UInt64) -> Mask {
         let ascii = block & ~highs
-        return (ascii &+ ones &* 0x50) & ~(ascii &+ ones &* 0x46) & ~block & highs
+        return (ascii &+ ones &* (0x80 - low)) & ~(ascii &+ ones &* (0x7F - high)) & ~block & highs
     }
+
+    /// ASCII letters in lower case; other characters change.
+    @inline(__always)
+    static func lowered(_ block: UInt64) -> UInt64 { block | ones &* 0x20 }
+
+    @inline(__always)
+    static func notASCII(_ block: UInt64) -> Mask { block & highs }
+
+    /// All bytes that are not in an exact mask.
+    @inline(__always)
+    static func inverse(_ mask: Mask) -> Mask { ~mask & highs }
+
+    /// The first bytes of a block, the others 0. `count` is less than 8.
+    @inline(__always)
+    static func head(_ block: UInt64, _ count: Int) -> UInt64 { block & ((1 << (8 &* UInt64(truncatingIfNeeded: count))) &- 1) }
 
     /// Index of the first byte of a mask, 8 where there is none.
     @inline(__always)

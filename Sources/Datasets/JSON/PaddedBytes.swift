@@ -5,7 +5,7 @@ import Darwin
 #endif
 
 /// A growing block of bytes with readable bytes behind its end, so that a scan may load several at once.
-struct PaddedBytes: ~Copyable {
+package struct PaddedBytes: ~Copyable {
     static let padding = 64
     private(set) var base: UnsafeMutablePointer<UInt8>
     private(set) var capacity: Int
@@ -18,14 +18,14 @@ struct PaddedBytes: ~Copyable {
         (base + capacity).initialize(repeating: 0, count: Self.padding)
     }
 
-    init(_ bytes: some Collection<UInt8>) {
+    package init(_ bytes: some Collection<UInt8>) {
         self.init(capacity: max(16, bytes.count))
         if bytes.withContiguousStorageIfAvailable({ append($0) }) == nil { for byte in bytes { append(byte) } }
     }
 
     deinit { base.deallocate() }
 
-    var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
+    package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
     /// Makes room for `needed` bytes in all; what is there is kept, pointers into it are not.
     mutating func reserve(_ needed: Int) {
@@ -63,7 +63,7 @@ struct PaddedBytes: ~Copyable {
     }
 }
 
-typealias Bytes = UnsafeBufferPointer<UInt8>
+package typealias Bytes = UnsafeBufferPointer<UInt8>
 
 extension UnsafeBufferPointer<UInt8> {
     func equals(_ text: StaticString) -> Bool {

@@ -42,4 +42,9 @@ public struct LanguageShare: Sendable, Codable, Equatable {
     /// An ISO 639-1 code; a script's name where the script is all that was told; `unknown` or `none`.
     public var language: String
     public var examples: Int
+
+    public init(language: String, examples: Int) {
+        self.language = language
+        self.examples = examples
+    }
 }
