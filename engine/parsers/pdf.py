@@ -10,7 +10,7 @@ import marshal
 import re
 import tempfile
 from collections import Counter
-from typing import Iterator
+from typing import IO, Callable, Iterator
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -43,6 +43,7 @@ class Statistics:
         self.shifts: Counter[int] = Counter()  # pages by (a number at an edge − the page's number)
         self.hyphenated: set[str] = set()
         self.pictures: list[int] = []  # numbers of pages with pictures and no text
+        self.framed = 0  # pages with a picture and few lines: what repeats there is a frame around the picture
         self.failed: list[int] = []
 
     def count(self, lines: list[Line]) -> None:
@@ -146,8 +147,10 @@ def pages(source: Source, statistics: Statistics) -> Iterator[list[Line]]:
             failing = 0
             try:
                 lines = list(page_lines(page))
-                if not lines and has_picture(page):
-                    statistics.pictures.append(index + 1)
+                if len(lines) <= 4 and has_picture(page):
+                    statistics.framed += 1
+                    if not lines:
+                        statistics.pictures.append(index + 1)
             except pypdfium2.PdfiumError:
                 statistics.failed.append(index + 1)
                 lines = []
@@ -170,13 +173,9 @@ def read(source: Source, out: Output) -> Parsed:
             statistics.count(lines)
             marshal.dump([line.pack() for line in lines], spool)
         explain(source, statistics, out)
-        spool.seek(0)
-        flow = Flow(out, statistics.headings(), statistics.hyphenated, code=statistics.mono * 2 < statistics.characters)
-        for page in range(1, statistics.pages + 1):
-            lines = [Line(*packed) for packed in marshal.load(spool)]
-            running = {id(line) for line in edge_lines(lines) if statistics.is_running(line, page)}
-            flow.page([line for line in lines if id(line) not in running])
-        offsets = flow.end()
+        flow, offsets = write(spool, statistics, out, statistics.is_running)
+        if not out.visible and not statistics.framed:  # identical pages: nothing on them is a running head
+            flow, offsets = write(spool, statistics, out, lambda line, page: False)
     if not out.visible:
         raise no_text(statistics)
     information = describe(source)
@@ -184,6 +183,17 @@ def read(source: Source, out: Output) -> Parsed:
     return Parsed("pdf", title=title_of(None if NO_TITLE.match(own.strip()) else own, flow.title), pages=offsets,
                   metadata=metadata(author=information.get("Author"), subject=information.get("Subject"),
                                     keywords=information.get("Keywords"), date=date(information.get("CreationDate", ""))))
+
+
+def write(spool: IO[bytes], statistics: Statistics, out: Output, is_running: Callable[[Line, int], bool]) -> tuple[Flow, list[int]]:
+    """The second pass; the flow it made and each page's offset."""
+    spool.seek(0)
+    flow = Flow(out, statistics.headings(), statistics.hyphenated, code=statistics.mono * 2 < statistics.characters)
+    for page in range(1, statistics.pages + 1):
+        lines = [Line(*packed) for packed in marshal.load(spool)]
+        running = {id(line) for line in edge_lines(lines) if is_running(line, page)}
+        flow.page([line for line in lines if id(line) not in running])
+    return flow, flow.end()
 
 
 def describe(source: Source) -> dict[str, str]:
@@ -217,7 +227,7 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
 
 
 def no_text(statistics: Statistics) -> ParseError:
-    if not statistics.pictures:
+    if not statistics.framed:
         return ParseError("no_text", f"the PDF's {statistics.pages} pages hold no text", "Upload a PDF with text in it.")
     return ParseError("no_text", f"the PDF's {statistics.pages} pages hold pictures and no text; OCR is not done here",
                       "Run OCR over it, for example with ocrmypdf, and upload the result.")

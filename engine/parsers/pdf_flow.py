@@ -1,7 +1,7 @@
 """From a PDF's lines to headings, paragraphs, lists and code, across pages."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .blocks import Blocks
 from .document import Output
@@ -10,6 +10,7 @@ from .pdf_lines import HYPHEN, Line
 BULLET = re.compile(r"^[•◦▪‣●○■□∙·]\s*|^[–—-]\s+")
 NUMBERED = re.compile(r"^(\d{1,3}[.)]|\([a-z0-9]{1,3}\)|[a-z]\))\s+\S")
 LEADER = re.compile(r" … (\d{1,4}|[ivxlc]{1,7})$")
+MARKER = re.compile(r"^(?:[•◦▪‣●○■□∙·–—-]|\(?\w{1,3}[.)])$")  # a list item's, alone
 ARABIC = re.compile(r"^(\d{1,3}[.)])\s+")
 CLOSING = re.compile(r"^[.,;:!?)\]]")
 ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’)\]]*$")
@@ -22,7 +23,7 @@ WIDE_GAP = 1.35  # times the usual distance of lines: a new paragraph
 class Open:
     """The block being gathered."""
 
-    kind: str  # heading, paragraph, item, code
+    kind: str  # heading, paragraph, item, code, row
     level: int
     marker: str
     left: float
@@ -30,6 +31,21 @@ class Open:
     text: str = ""
     # Pages that begin here: at the start (None), or after so many characters, or lines of code.
     pages: list[tuple[int, int | None]] = field(default_factory=list)
+
+
+    @property
+    def row(self) -> Line:
+        """The last of the table's rows."""
+        return self.lines[-1]
+
+    def extend_cell(self, line: Line) -> None:
+        """Add a line to the cell of the last row that it stands under."""
+        cells = list(self.row.cells)
+        at = min(range(1, len(cells)), key=lambda index: abs(cells[index][0] - line.left))
+        left, right, text = cells[at]
+        text = text[:-1] + HYPHEN if text.endswith("-") and line.text[:1].islower() else text + " "
+        cells[at] = (left, max(right, line.right), text + line.text)
+        self.lines[-1] = replace(self.row, cells=cells)
 
 
 class Flow:
@@ -49,6 +65,7 @@ class Flow:
         self.starting.append(len(self.offsets))
         self.offsets.append(None)
         self.last = None
+        lines = find_rows(lines)
         self.leading = usual_gap(lines)
         self.rights = right_edges(lines)
         for line in lines:
@@ -71,6 +88,8 @@ class Flow:
         level = self.levels.get(line.size, 0)
         if level and len(line.text) <= LONGEST_HEADING and sum(map(str.isalpha, line.text)) > 1:
             return "heading", level
+        if line.cells:
+            return "row", 0
         if self.code and line.mono:
             return "code", 0
         if BULLET.match(line.text) or NUMBERED.match(line.text):
@@ -104,6 +123,13 @@ class Flow:
                     and abs(last.bottom - line.top) < 1.7 * line.size)
         if kind == "code" or block.kind == "code":
             return kind == block.kind and len(block.text) < LONGEST
+        if kind == "row" and block.kind == "row":
+            return (last is not None and 0 <= last.bottom - line.top < 3 * line.size
+                    and len(line.cells) == len(block.lines[0].cells))
+        if block.kind == "row":
+            return kind == "paragraph" and last is not None and goes_on_in_cell(last, line, block.row)
+        if kind == "row":
+            return False
         if len(block.text) > LONGEST:
             return False
         end = block.text[-8:]
@@ -136,6 +162,9 @@ class Flow:
     def join(self, line: Line) -> None:
         block = self.open
         assert block is not None
+        if block.kind == "row" and not line.cells:
+            block.extend_cell(line)
+            return
         if block.kind == "code":
             block.text += " " if self.last and same_row(self.last, line) else "\n"
         elif block.text.endswith("-") and block.text[-2:-1].isalpha() and line.text[:1].islower():
@@ -168,6 +197,8 @@ class Flow:
                     self.title, self.title_level = self.mend(block.text), block.level
             case "code":
                 self.blocks.code(block.text)
+            case "row":
+                self.blocks.table([[self.mend(cell) for cell in row] for row in in_columns(block.lines)])
             case "item" if block.marker:
                 self.blocks.item(0, block.marker, self.mend(block.text))
             case _:
@@ -201,6 +232,57 @@ class Flow:
 def same_row(last: Line, line: Line) -> bool:
     """Whether two lines stand side by side, as cells of a table do, or text behind a raised note's number."""
     return line.left >= last.right and min(abs(last.bottom - line.top), abs(last.top - line.top)) < 0.45 * line.size
+
+
+def find_rows(lines: list[Line]) -> list[Line]:
+    """The page's lines with rows of tables marked by their cells: pieces side by side are one line,
+    and one line alone with a wide gap in it is no table."""
+    merged: list[Line] = []
+    for line in lines:
+        last = merged[-1] if merged else None
+        if last and not last.mono and not line.mono and same_row(last, line) and line.left - last.right > 2 * line.size:
+            cells = [*(last.cells or [(last.left, last.right, last.text)]), *(line.cells or [(line.left, line.right, line.text)])]
+            merged[-1] = replace(last, text=f"{last.text} {line.text}", right=line.right, bottom=line.bottom, cells=cells)
+        else:
+            merged.append(line)
+    kept: set[int] = set()
+    group: list[int] = []  # rows so far that may be one table
+    for index, line in enumerate([*merged, None]):
+        last = merged[group[-1]] if group else None
+        if line and last and not line.cells and goes_on_in_cell(merged[index - 1], line, last):
+            continue
+        if line and last and is_row(line) and len(line.cells) == len(last.cells) and 0 < merged[index - 1].bottom - line.top < 3 * line.size:
+            group.append(index)
+            continue
+        if len(group) > 1:
+            kept.update(group)
+        group = [index] if line and is_row(line) else []
+    return [line if index in kept or not line.cells else replace(line, cells=[]) for index, line in enumerate(merged)]
+
+
+def goes_on_in_cell(before: Line, line: Line, row: Line) -> bool:
+    """Whether a line is more of a cell of the row above: it begins where a later cell does."""
+    return (0 < before.bottom - line.top < 1.6 * line.size and not line.mono
+            and any(abs(line.left - cell[0]) < 3 for cell in row.cells[1:]))
+
+
+def is_row(line: Line) -> bool:
+    """Whether a line with gaps can be a table's row: no list item behind its marker, no line of contents."""
+    return len(line.cells) > 1 and not MARKER.match(line.cells[0][2]) and not LEADER.search(line.text)
+
+
+def in_columns(lines: list[Line]) -> list[list[str]]:
+    """Rows of cells, each in the column it overlaps most or is nearest to."""
+    columns = max((line.cells for line in lines), key=len)
+    rows = []
+    for line in lines:
+        row = [""] * len(columns)
+        for left, right, text in line.cells:
+            distances = [max(left - other[1], other[0] - right) for other in columns]
+            at = distances.index(min(distances))
+            row[at] = f"{row[at]} {text}".strip()
+        rows.append(row)
+    return rows
 
 
 def column(line: Line) -> int:

@@ -246,6 +246,12 @@ def test_a_page_of_text_and_a_page_of_picture(engine, tmp_path):
     assert reply["pages"] == [0, 6]
 
 
+def test_pictures_with_the_same_stamp_have_no_text(engine, tmp_path):
+    path = tmp_path / "stamped.pdf"
+    path.write_bytes(picture_pdf(5, stamp=b"BT /F 9 Tf 50 20 Td (Scanned by a machine) Tj ET"))
+    assert engine.error(path)["code"] == "no_text"
+
+
 def test_macros_are_left_alone_and_said(engine, tmp_path):
     path = docx(tmp_path / "macros.docm", word__vbaProject=b"", **{"word/vbaProject.bin": b"\xd0\xcf\x11\xe0"})
     reply, out = engine.answer(path)
