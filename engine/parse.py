@@ -76,7 +76,7 @@ def read_document(path: Path, name: str, part: Path, max_text: int) -> dict[str,
         raise ParseError("out_unwritable", f"the text cannot be written to {part}: {error.strerror}",
                          "Check the folder and its permissions.") from error
     with open(descriptor, "wb") as file:
-        out = Output(file, max_text)
+        out = Output(file, max_text, part.parent)
         try:
             parsed = kinds.read(source, out)
             flush(file)

@@ -14,6 +14,7 @@ LIGATURES = str.maketrans({"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb
 HYPHEN = "\ufffe"
 MONOSPACED = re.compile(rb"mono|courier|consol|typewriter|menlo|fixed|cmtt|sftt|lmtt|inconsolata|sourcecode|firacode", re.IGNORECASE)
 CELL_GAP = 1.2  # times the font's size; between words it is 0.3, in justified lines up to 0.8
+FARTHEST = 1e6  # points from the page's corner, 350 m
 UNMAPPED = re.compile("[\x00-\x08\x0a-\x1f\x7f\ue000-\uf8ff]")  # controls and private use
 LEADERS = re.compile(r"(?:\s?[.…]){4,}\s*")
 
@@ -50,14 +51,14 @@ class Measure:
 
     def origin(self, index: int) -> tuple[float, float]:
         pdfium.FPDFText_GetCharOrigin(self.raw, index, self.x, self.y)
-        return self.x.value, self.y.value
+        return place(self.x.value), place(self.y.value)
 
     def size(self, index: int) -> float:
         """Some writers set the font to 1 and scale it by the matrix: only both are the size."""
         size = pdfium.FPDFText_GetFontSize(self.raw, index)
         if pdfium.FPDFText_GetMatrix(self.raw, index, self.matrix):
             size *= (self.matrix.c**2 + self.matrix.d**2) ** 0.5
-        return round(size, 1)
+        return round(place(size), 1)
 
     def is_mono(self, index: int) -> bool:
         length = pdfium.FPDFText_GetFontInfo(self.raw, index, self.name, 128, self.flags)
@@ -68,7 +69,7 @@ class Measure:
         pieces: list[list[float]] = []  # left, right, bottom, top
         for index in range(pdfium.FPDFText_CountRects(self.raw, first, last - first + 1)):
             pdfium.FPDFText_GetRect(self.raw, index, *self.box)
-            left, top, right, bottom = (value.value for value in self.box)
+            left, top, right, bottom = (place(value.value) for value in self.box)
             if pieces and (left < pieces[-1][0] or bottom > pieces[-1][3] or top < pieces[-1][2]):
                 return []
             if pieces and left - pieces[-1][1] < CELL_GAP * size:
@@ -86,6 +87,11 @@ class Measure:
                 at += 1
             words[at].append(word.group())
         return [(piece[0], piece[1], tidy(" ".join(texts))) for piece, texts in zip(pieces, words)]
+
+
+def place(value: float) -> float:
+    """A length in points that can be reckoned with; a PDF may name any number, and none."""
+    return min(max(value, -FARTHEST), FARTHEST) if value == value else 0.0
 
 
 def page_lines(page: pypdfium2.PdfPage) -> Iterator[Line]:
