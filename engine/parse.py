@@ -76,7 +76,7 @@ def read_document(path: Path, name: str, part: Path, max_text: int) -> dict[str,
         raise ParseError("out_unwritable", f"the text cannot be written to {part}: {error.strerror}",
                          "Check the folder and its permissions.") from error
     with open(descriptor, "wb") as file:
-        out = Output(file, max_text)
+        out = Output(file, max_text, part.parent)
         try:
             parsed = kinds.read(source, out)
             flush(file)
@@ -165,7 +165,7 @@ def read_requests(waiting: "queue.Queue[bytes]") -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory-bytes", type=int, default=1 << 30, help="a document may take beyond what the child has")
-    parser.add_argument("--seconds", type=float, default=120, help="of processor and of clock for one document")
+    parser.add_argument("--seconds", type=float, default=120, help="of processor for one document; three times that of clock")
     parser.add_argument("--max-text-bytes", type=int, default=256 << 20, help="of one document's text")
     arguments = Arguments(**vars(parser.parse_args()))
     child.on_end(lambda reason: worker.stop())

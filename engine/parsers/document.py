@@ -52,8 +52,9 @@ class Parsed:
 class Output:
     """The text on its way to disk. Refuses to grow beyond `limit` bytes."""
 
-    def __init__(self, file: BinaryIO, limit: int):
+    def __init__(self, file: BinaryIO, limit: int, folder: Path):
         self.file, self.limit = file, limit
+        self.folder = folder  # where the text goes; what a reader must put aside goes there too
         self.bytes = 0  # written so far
         self.visible = False  # whether anything but white space was written
         self.warnings: list[dict[str, str]] = []

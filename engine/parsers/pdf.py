@@ -9,8 +9,7 @@ headings are told by their size, paragraphs by the space around them.
 import marshal
 import re
 import tempfile
-from collections import Counter
-from typing import Iterator
+from typing import IO, Callable, Iterator
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -18,98 +17,14 @@ import pypdfium2.raw as pdfium
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 from .pdf_flow import Flow
 from .pdf_lines import Line, page_lines
+from .pdf_statistics import Statistics, edge_lines
 
-MAX_COUNTED = 50_000  # different edge lines or words remembered
 MAX_FAILING = 100  # pages in a row that cannot be loaded: a page tree that lies
 REOPEN = 200  # pages after which the document is opened anew: PDFium keeps what it has parsed
-BODY_SHARE = 0.15  # of all characters; a larger font with more than that is text, not headings
 DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
 # Titles that a program wrote and nobody chose.
 NO_TITLE = re.compile(r"^(untitled|microsoft word - .*|powerpoint.*|document\d*|.*\.(docx?|odt|tex|dvi|indd|qxd|pdf|rtf|html?))$",
                       re.IGNORECASE)
-HYPHENATED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
-
-
-class Statistics:
-    """What is known of the whole document after the first pass."""
-
-    def __init__(self) -> None:
-        self.pages = 0
-        self.characters = 0
-        self.sizes: Counter[float] = Counter()  # characters by font size
-        self.mono = 0
-        self.edges: Counter[str] = Counter()  # pages on which a masked line stands at an edge
-        self.bands: Counter[int] = Counter()  # pages with an edge line at that height
-        self.shifts: Counter[int] = Counter()  # pages by (a number at an edge − the page's number)
-        self.hyphenated: set[str] = set()
-        self.pictures: list[int] = []  # numbers of pages with pictures and no text
-        self.failed: list[int] = []
-
-    def count(self, lines: list[Line]) -> None:
-        self.pages += 1
-        for line in lines:
-            self.characters += len(line.text)
-            self.sizes[line.size] += len(line.text)
-            self.mono += len(line.text) * line.mono
-            if "-" in line.text and len(self.hyphenated) < MAX_COUNTED:
-                self.hyphenated.update(word.lower() for word in HYPHENATED.findall(line.text))
-        for line in edge_lines(lines):
-            if len(self.edges) < MAX_COUNTED or mask(line) in self.edges:
-                self.edges[mask(line)] += 1
-            self.bands[round(line.top / 4)] += 1
-        self.shifts.update({number - self.pages for line in edge_lines(lines) for number in outer_numbers(line.text)})
-
-    def is_running(self, line: Line, page: int) -> bool:
-        """Whether a line at a page's edge is a running head or a page number: it stands on
-        most pages; or on several at a height where most pages have such a line; or it stands
-        there and begins or ends with the number that this page has by the others' count."""
-        text = mask(line)
-        seen = self.edges[text]
-        if seen * 2 > self.pages and seen >= (2 if is_page_number(text) else 3):
-            return True
-        band = round(line.top / 4)
-        at_height = self.bands[band - 1] + self.bands[band] + self.bands[band + 1]
-        if self.pages < 3 or at_height * 2 <= self.pages:
-            return False
-        numbered = any(self.shifts[number - page] * 2 > self.pages for number in outer_numbers(line.text))
-        return numbered or (seen >= 3 and seen * 20 > self.pages)
-
-    def headings(self) -> dict[float, int]:
-        """Level by font size: what is clearly larger than the body, the largest first."""
-        if not self.sizes:
-            return {}
-        body = self.sizes.most_common(1)[0][0]
-        larger = sorted((size for size, count in self.sizes.items()
-                         if size >= 1.1 * body and count <= BODY_SHARE * self.characters), reverse=True)
-        levels: dict[float, int] = {}
-        level, previous = 0, float("inf")
-        for size in larger:
-            if size < 0.96 * previous:
-                level, previous = level + 1, size
-            levels[size] = min(level, 6)
-        return levels
-
-
-def mask(line: Line) -> str:
-    """A line with its numbers as one sign, so that page 3 and page 4 look alike; in its size,
-    so that a book's title is not its running head."""
-    text = re.sub(r"\d+", "#", line.text.casefold())
-    return f"{line.size} " + ("#" if re.fullmatch(r"[ivxlc]{1,7}", text) else text)
-
-
-def outer_numbers(text: str) -> list[int]:
-    words = text.split()
-    return [int(word) for word in {words[0], words[-1]} if word.isascii() and word.isdigit() and len(word) < 6] if words else []
-
-
-def is_page_number(masked: str) -> bool:
-    return bool(re.fullmatch(r"\S+ \W*(page|seite|p\.)?\W*#(\s*(/|of|von)\s*#)?\W*", masked))
-
-
-def edge_lines(lines: list[Line]) -> list[Line]:
-    """The two highest and two lowest lines of a page."""
-    ordered = sorted(lines, key=lambda line: -line.top)
-    return ordered if len(ordered) <= 4 else ordered[:2] + ordered[-2:]
 
 
 def open_document(source: Source) -> pypdfium2.PdfDocument:
@@ -146,8 +61,10 @@ def pages(source: Source, statistics: Statistics) -> Iterator[list[Line]]:
             failing = 0
             try:
                 lines = list(page_lines(page))
-                if not lines and has_picture(page):
-                    statistics.pictures.append(index + 1)
+                if len(lines) <= 4 and has_picture(page):
+                    statistics.framed += 1
+                    if not lines:
+                        statistics.pictures.append(index + 1)
             except pypdfium2.PdfiumError:
                 statistics.failed.append(index + 1)
                 lines = []
@@ -165,18 +82,14 @@ def has_picture(page: pypdfium2.PdfPage) -> bool:
 
 def read(source: Source, out: Output) -> Parsed:
     statistics = Statistics()
-    with tempfile.TemporaryFile() as spool:
+    with tempfile.TemporaryFile(dir=out.folder) as spool:
         for lines in pages(source, statistics):
             statistics.count(lines)
             marshal.dump([line.pack() for line in lines], spool)
         explain(source, statistics, out)
-        spool.seek(0)
-        flow = Flow(out, statistics.headings(), statistics.hyphenated, code=statistics.mono * 2 < statistics.characters)
-        for page in range(1, statistics.pages + 1):
-            lines = [Line(*packed) for packed in marshal.load(spool)]
-            running = {id(line) for line in edge_lines(lines) if statistics.is_running(line, page)}
-            flow.page([line for line in lines if id(line) not in running])
-        offsets = flow.end()
+        flow, offsets = write(spool, statistics, out, statistics.is_running)
+        if not out.visible and not statistics.framed:  # identical pages: nothing on them is a running head
+            flow, offsets = write(spool, statistics, out, lambda line, page: False)
     if not out.visible:
         raise no_text(statistics)
     information = describe(source)
@@ -184,6 +97,17 @@ def read(source: Source, out: Output) -> Parsed:
     return Parsed("pdf", title=title_of(None if NO_TITLE.match(own.strip()) else own, flow.title), pages=offsets,
                   metadata=metadata(author=information.get("Author"), subject=information.get("Subject"),
                                     keywords=information.get("Keywords"), date=date(information.get("CreationDate", ""))))
+
+
+def write(spool: IO[bytes], statistics: Statistics, out: Output, is_running: Callable[[Line, int], bool]) -> tuple[Flow, list[int]]:
+    """The second pass; the flow it made and each page's offset."""
+    spool.seek(0)
+    flow = Flow(out, statistics.headings(), statistics.hyphenated, code=statistics.mono * 2 < statistics.characters)
+    for page in range(1, statistics.pages + 1):
+        lines = [Line(*packed) for packed in marshal.load(spool)]
+        running = {id(line) for line in edge_lines(lines) if is_running(line, page)}
+        flow.page([line for line in lines if id(line) not in running])
+    return flow, flow.end()
 
 
 def describe(source: Source) -> dict[str, str]:
@@ -217,7 +141,7 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
 
 
 def no_text(statistics: Statistics) -> ParseError:
-    if not statistics.pictures:
+    if not statistics.framed:
         return ParseError("no_text", f"the PDF's {statistics.pages} pages hold no text", "Upload a PDF with text in it.")
     return ParseError("no_text", f"the PDF's {statistics.pages} pages hold pictures and no text; OCR is not done here",
                       "Run OCR over it, for example with ocrmypdf, and upload the result.")

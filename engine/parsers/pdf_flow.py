@@ -1,15 +1,15 @@
 """From a PDF's lines to headings, paragraphs, lists and code, across pages."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .blocks import Blocks
 from .document import Output
 from .pdf_lines import HYPHEN, Line
+from .pdf_rows import LEADER, column, find_rows, goes_on_in_cell, in_columns, indented, right_edges, same_row, usual_gap
 
 BULLET = re.compile(r"^[•◦▪‣●○■□∙·]\s*|^[–—-]\s+")
 NUMBERED = re.compile(r"^(\d{1,3}[.)]|\([a-z0-9]{1,3}\)|[a-z]\))\s+\S")
-LEADER = re.compile(r" … (\d{1,4}|[ivxlc]{1,7})$")
 ARABIC = re.compile(r"^(\d{1,3}[.)])\s+")
 CLOSING = re.compile(r"^[.,;:!?)\]]")
 ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’)\]]*$")
@@ -22,7 +22,7 @@ WIDE_GAP = 1.35  # times the usual distance of lines: a new paragraph
 class Open:
     """The block being gathered."""
 
-    kind: str  # heading, paragraph, item, code
+    kind: str  # heading, paragraph, item, code, row
     level: int
     marker: str
     left: float
@@ -30,6 +30,20 @@ class Open:
     text: str = ""
     # Pages that begin here: at the start (None), or after so many characters, or lines of code.
     pages: list[tuple[int, int | None]] = field(default_factory=list)
+
+    @property
+    def row(self) -> Line:
+        """The last of the table's rows."""
+        return self.lines[-1]
+
+    def extend_cell(self, line: Line) -> None:
+        """Add a line to the cell of the last row that it stands under."""
+        cells = list(self.row.cells)
+        at = min(range(1, len(cells)), key=lambda index: abs(cells[index][0] - line.left))
+        left, right, text = cells[at]
+        text = text[:-1] + HYPHEN if text.endswith("-") and line.text[:1].islower() else text + " "
+        cells[at] = (left, max(right, line.right), text + line.text)
+        self.lines[-1] = replace(self.row, cells=cells)
 
 
 class Flow:
@@ -49,6 +63,7 @@ class Flow:
         self.starting.append(len(self.offsets))
         self.offsets.append(None)
         self.last = None
+        lines = find_rows(lines)
         self.leading = usual_gap(lines)
         self.rights = right_edges(lines)
         for line in lines:
@@ -71,6 +86,8 @@ class Flow:
         level = self.levels.get(line.size, 0)
         if level and len(line.text) <= LONGEST_HEADING and sum(map(str.isalpha, line.text)) > 1:
             return "heading", level
+        if line.cells:
+            return "row", 0
         if self.code and line.mono:
             return "code", 0
         if BULLET.match(line.text) or NUMBERED.match(line.text):
@@ -104,6 +121,13 @@ class Flow:
                     and abs(last.bottom - line.top) < 1.7 * line.size)
         if kind == "code" or block.kind == "code":
             return kind == block.kind and len(block.text) < LONGEST
+        if kind == "row" and block.kind == "row":
+            return (last is not None and 0 <= last.bottom - line.top < 3 * line.size
+                    and len(line.cells) == len(block.lines[0].cells))
+        if block.kind == "row":
+            return kind == "paragraph" and last is not None and goes_on_in_cell(last, line, block.row)
+        if kind == "row":
+            return False
         if len(block.text) > LONGEST:
             return False
         end = block.text[-8:]
@@ -136,6 +160,9 @@ class Flow:
     def join(self, line: Line) -> None:
         block = self.open
         assert block is not None
+        if block.kind == "row" and not line.cells:
+            block.extend_cell(line)
+            return
         if block.kind == "code":
             block.text += " " if self.last and same_row(self.last, line) else "\n"
         elif block.text.endswith("-") and block.text[-2:-1].isalpha() and line.text[:1].islower():
@@ -159,7 +186,7 @@ class Flow:
         if block is None:
             return
         if block.kind == "code":
-            block.text = indented(block)
+            block.text = indented(block.text, block.lines)
         before = self.out.bytes
         match block.kind:
             case "heading":
@@ -168,6 +195,8 @@ class Flow:
                     self.title, self.title_level = self.mend(block.text), block.level
             case "code":
                 self.blocks.code(block.text)
+            case "row":
+                self.blocks.table([[self.mend(cell) for cell in row] for row in in_columns(block.lines)])
             case "item" if block.marker:
                 self.blocks.item(0, block.marker, self.mend(block.text))
             case _:
@@ -196,35 +225,3 @@ class Flow:
             keeps = word in self.hyphenated or not part[:1].islower()
             result += ("-" if keeps else "") + part
         return result
-
-
-def same_row(last: Line, line: Line) -> bool:
-    """Whether two lines stand side by side, as cells of a table do, or text behind a raised note's number."""
-    return line.left >= last.right and min(abs(last.bottom - line.top), abs(last.top - line.top)) < 0.45 * line.size
-
-
-def column(line: Line) -> int:
-    return round(line.left / 4)
-
-
-def right_edges(lines: list[Line]) -> dict[int, float]:
-    edges: dict[int, float] = {}
-    for line in lines:
-        edges[column(line)] = max(edges.get(column(line), 0.0), line.right)
-    return edges
-
-
-def usual_gap(lines: list[Line]) -> float:
-    """The median distance of a page's baselines, in points."""
-    gaps = sorted(a.bottom - b.top for a, b in zip(lines, lines[1:]) if 0.5 * b.size < a.bottom - b.top < 3 * b.size)
-    return gaps[len(gaps) // 2] if gaps else 12.0
-
-
-def indented(block: Open) -> str:
-    """Code with its indentation, from where each line begins."""
-    texts = block.text.split("\n")
-    if len(texts) != len(block.lines):
-        return block.text
-    left = min(line.left for line in block.lines)
-    width = 0.6 * (block.lines[0].size or 10)
-    return "\n".join(" " * round((line.left - left) / width) + text for line, text in zip(block.lines, texts))

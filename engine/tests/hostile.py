@@ -51,15 +51,16 @@ def simple_pdf(*texts: str, media: bytes = b"[0 0 595 842]", more: bytes = b"") 
     return pdf(objects)
 
 
-def picture_pdf(pages: int = 2) -> bytes:
+def picture_pdf(pages: int = 2, stamp: bytes = b"") -> bytes:
     """Pages that are one grey picture each."""
     kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(pages))
     picture = stream(zlib.compress(bytes(64)), b"/Type/XObject/Subtype/Image/Width 8/Height 8/ColorSpace/DeviceGray/BitsPerComponent 8"
                      b"/Filter/FlateDecode")
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[%b]>>" % (pages, kids), picture]
     for index in range(pages):
-        objects.append(b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</XObject<</I 3 0 R>>>>/Contents %d 0 R>>" % (5 + 2 * index))
-        objects.append(stream(b"q 595 0 0 842 0 0 cm /I Do Q"))
+        objects.append(b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F %b>>/XObject<</I 3 0 R>>>>"
+                       b"/Contents %d 0 R>>" % (FONT, 5 + 2 * index))
+        objects.append(stream(b"q 595 0 0 842 0 0 cm /I Do Q " + stamp))
     return pdf(objects)
 
 

@@ -72,6 +72,43 @@ def test_running_heads_page_numbers_and_hyphens_are_gone_from_a_pdf(engine):
     assert not any(character in text for character in "\ufffe\u00ad\ufb01\ufb02")
 
 
+def test_rows_of_a_pdf_become_a_table_and_its_cells_may_have_several_lines(engine, write):
+    from hostile import FONT, pdf, stream
+
+    def at(x, y, text):
+        return f"BT /F 10 Tf {x} {y} Td ({text}) Tj ET\n"
+    page = (at(60, 700, "Before the table.") + at(60, 670, "Part") + at(200, 670, "Meaning") + at(60, 656, "cone")
+            + at(200, 656, "a small pyramid that bends at a") + at(200, 644, "known temperature") + at(60, 630, "kiln") + at(200, 630, "an oven")
+            + at(60, 600, "Alone") + at(300, 600, "on a line") + at(60, 570, "After the table."))
+    content = pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[4 0 R]>>", FONT,
+                   b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 3 0 R>>>>/Contents 5 0 R>>", stream(page.encode())])
+    assert engine.text(write("table.pdf", content)) == (
+        "Before the table.\n\n| Part | Meaning |\n| --- | --- |\n| cone | a small pyramid that bends at a known temperature |\n"
+        "| kiln | an oven |\n\nAlone on a line\n\nAfter the table.\n")
+
+
+def test_a_paragraph_that_nothing_ends_is_cut(engine, write):
+    from hostile import simple_pdf
+
+    texts = [f"page{page} " + "word " * 20 for page in range(400)]
+    reply, out = engine.answer(write("long.pdf", simple_pdf(*texts)))
+    paragraphs = out.read_text().split("\n\n")
+    assert 4 <= len(paragraphs) < 10 and max(map(len, paragraphs)) < 11_000
+    assert " ".join(paragraphs).split() == " ".join(texts).split()
+    assert len(set(reply["pages"])) == 400 and all(
+        out.read_bytes()[offset:].startswith(b"page%d " % page) for page, offset in enumerate(reply["pages"]))
+
+
+def test_identical_pages_are_not_all_running_heads(engine, write):
+    from hostile import simple_pdf
+
+    assert engine.text(write("same.pdf", simple_pdf(*["The same."] * 4))).split() == ["The", "same."] * 4
+
+
+def test_permalinks_of_headings_are_left_out(engine, write):
+    assert engine.text(write("a.html", "<h2>Head<a href='#x'>¶</a></h2><ul><li>- item</ul>")) == "## Head\n\n- item\n"
+
+
 @pytest.mark.parametrize("name", ["a.md", "a.txt", "a.py", "a"])
 def test_utf8_passes_byte_for_byte(engine, write, name):
     content = "# Ü\r\n\r\ntab\tand  spaces   \n\n\n| no | table\r\n\u200b\U0001f600 end without newline".encode()

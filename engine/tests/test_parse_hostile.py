@@ -2,11 +2,14 @@
 
 import json
 import os
+import random
+import re
 import subprocess
 import warnings
 import zipfile
 
 import pytest
+from conftest import ENGINE
 from hostile import CONTENT_TYPES, FONT, W, docx, forge_sizes, pdf, picture_pdf, simple_pdf, stream
 from reader import DOCUMENTS, codes, reader
 
@@ -202,6 +205,18 @@ def test_a_pdf_with_a_huge_page(engine, tmp_path):
     assert engine.text(path) == "Small text\n"
 
 
+@pytest.mark.parametrize("font", [b"Helvetica", b"Courier"])
+def test_a_pdf_with_impossible_places_and_sizes(engine, tmp_path, font):
+    number = b"9" * 300
+    content = (b"BT /F 12 Tf 72 700 Td (near) Tj ET BT /F 12 Tf 1e30 " + number + b" Td (far away) Tj ET "
+               b"BT /F 12 Tf 0 0 0 0 0 0 Tm (flat) Tj ET BT /F " + number + b" Tf 9 9 Td (large) Tj ET BT /F -0 Tf 9 9 Td (none) Tj ET")
+    path = tmp_path / "far.pdf"
+    path.write_bytes(pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+                          b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 4 0 R>>>>/Contents 5 0 R>>",
+                          FONT.replace(b"Helvetica", font), stream(content)]))
+    assert "near" in engine.text(path)
+
+
 def test_a_pdf_without_its_last_bytes(engine, tmp_path):
     path = tmp_path / "short.pdf"
     path.write_bytes(simple_pdf("First page", "Second page")[:-7])
@@ -244,6 +259,12 @@ def test_a_page_of_text_and_a_page_of_picture(engine, tmp_path):
     reply, out = engine.answer(path)
     assert out.read_text() == "Words\n" and codes(reply) == ["pages_without_text"] and "page 2" in reply["warnings"][0]["message"]
     assert reply["pages"] == [0, 6]
+
+
+def test_pictures_with_the_same_stamp_have_no_text(engine, tmp_path):
+    path = tmp_path / "stamped.pdf"
+    path.write_bytes(picture_pdf(5, stamp=b"BT /F 9 Tf 50 20 Td (Scanned by a machine) Tj ET"))
+    assert engine.error(path)["code"] == "no_text"
 
 
 def test_macros_are_left_alone_and_said(engine, tmp_path):
@@ -333,3 +354,40 @@ def test_resident_memory_is_seen_where_the_kernel_does_not_limit_it():
     gone = subprocess.Popen(["true"])
     gone.wait()
     assert resident(gone.pid) == 0
+
+
+# --- at random, and about all of it
+
+KNOWN = set(re.findall(r"`([a-z_0-9]+)`", (ENGINE.parent / "docs" / "documents.md").read_text()))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCUMENTS.iterdir() if path.suffix not in ("", ".sh", ".fodt")))
+def test_flipped_cut_and_repeated_bytes(engine, tmp_path, name):
+    """Twelve damaged copies of each sample: read or refused, never a crash."""
+    chance = random.Random(name)
+    path = tmp_path / name
+    for _ in range(12):
+        data = bytearray((DOCUMENTS / name).read_bytes())
+        for _ in range(chance.choice([1, 3, 20])):
+            at, length = chance.randrange(len(data)), chance.randrange(1, 100)
+            match chance.randrange(3):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at : min(at + length, len(data) - 1)]
+                case 2:
+                    data[at:at] = data[at : at + length]
+        path.write_bytes(data)
+        reply, out = engine.answer(path)
+        if "error" in reply:
+            code = reply["error"]["code"]
+            assert code in KNOWN and code not in ("parser_crashed", "too_slow", "too_much_memory"), (reply, bytes(data[:200]))
+        else:
+            out.read_bytes().decode()
+            assert all(0 <= offset <= reply["bytes"] for offset in reply["pages"] or [])
+
+
+def test_every_code_is_documented():
+    sources = "".join(path.read_text() for path in [ENGINE / "parse.py", *(ENGINE / "parsers").glob("*.py")])
+    codes = set(re.findall(r"(?:ParseError|warn|too_deep)\(\s*\"([a-z_0-9]+)\"", sources))
+    assert {"encrypted", "wrong_extension", "zip_bomb", "invalid_utf8"} <= codes <= KNOWN, codes - KNOWN
