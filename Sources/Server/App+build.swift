@@ -126,7 +126,9 @@ public struct App: Sendable {
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
         definitions.routes(user.group("provider-definitions"))
         definitions.routes(admin.group("provider-definitions"))
-        DatasetsController(store: store, importer: importer, meter: meter).routes(user.group("training-datasets"))
+        DatasetsController(
+            store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
+        ).routes(user.group("training-datasets"))
         JobsController(
             store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))

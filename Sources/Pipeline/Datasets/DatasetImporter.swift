@@ -112,6 +112,7 @@ public struct DatasetImporter: Sendable {
 
     public func delete(_ id: String, user: String) async throws {
         for path in try await store.user(user).deleteDataset(id) { try data.remove(path) }
+        try await store.scrub()
     }
 
     private static func notJoinable(_ dataset: Dataset) -> DatasetRefused {

@@ -54,6 +54,7 @@ struct CollectionsController: Sendable {
         await library.close(under: data.url(folder))
         try data.remove(folder)
         try await store.audit.record(actor: context.caller.id, action: "collection.delete", target: id)
+        try await store.scrub()
         return .noContent
     }
 

@@ -15,6 +15,8 @@ public protocol Database: Sendable {
     /// Runs `body` in a read-write transaction: all of it is kept, or nothing of it when it throws.
     @discardableResult
     func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T
+    /// Removes what was deleted or overwritten from files that hold it for a while longer (a write-ahead log).
+    func scrub() async throws
     func close() throws
 }
 

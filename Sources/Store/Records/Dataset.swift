@@ -30,7 +30,8 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
     public var documentsPath: String { DataPaths.documents(sha256: sha256, name: fileName, user: userID) }
 
     enum CodingKeys: CodingKey {
-        case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, version, format, status, createdAt, updatedAt
+        case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, version, format, status, createdAt,
+            updatedAt
     }
 
     init(row: Row) throws {
