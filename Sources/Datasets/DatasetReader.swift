@@ -32,5 +32,5 @@ public struct DatasetReader: Sendable {
     /// Checks the whole file and calls `body` with each valid example, in the order of the file, redacted where the options say so.
     /// - Throws: as ``validate()``, and what `body` throws.
     @discardableResult
-    public func forEach(_ body: (ChatExample) throws -> Void) throws -> DatasetReport { try DatasetPass(self).run(makesExamples: true, body) }
+    public func read(_ body: (ChatExample) throws -> Void) throws -> DatasetReport { try DatasetPass(self).run(makesExamples: true, body) }
 }

@@ -67,7 +67,7 @@ struct CheckTests {
 
             options.redact = Set(SensitiveKind.allCases)
             var lines: [String] = []
-            let redacted = try DatasetReader(file, options: options).forEach { lines.append($0.text) }
+            let redacted = try DatasetReader(file, options: options).read { lines.append($0.text) }
             #expect(redacted.redactions == 5)
             #expect(lines.allSatisfy { !$0.contains(key) && !$0.contains("@") })
             #expect(
@@ -75,7 +75,7 @@ struct CheckTests {
             #expect(lines[1].contains(#""arguments":"{\"k\":\"[OPENAI_KEY]\"}""#) && lines[1].contains(#""owner":{"mail":["[EMAIL]"]}"#))
             options.redact = [.email]
             var first = ""
-            try DatasetReader(file, options: options).forEach { if first.isEmpty { first = $0.text } }
+            try DatasetReader(file, options: options).read { if first.isEmpty { first = $0.text } }
             #expect(first.contains(key) && first.contains("[EMAIL]"))
         }
     }

@@ -16,7 +16,7 @@ struct FormatTests {
         file: (name: String, format: DatasetFormat, encoding: DatasetEncoding, examples: Int, replies: Int)
     ) throws {
         var lines = ""
-        let report = try DatasetReader(fixture(file.name)).forEach { lines += $0.text + "\n" }
+        let report = try DatasetReader(fixture(file.name)).read { lines += $0.text + "\n" }
         #expect(report.problems == [])
         #expect(report.layout.format == file.format && report.layout.encoding == file.encoding)
         #expect(report.layout.formatDetected && report.layout.encodingDetected)

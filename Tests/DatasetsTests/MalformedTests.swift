@@ -150,7 +150,7 @@ struct MalformedTests {
         try withFolder { folder in
             let file = try folder.file("bad.jsonl", Data(bad.bytes))
             var seen = 0
-            let report = try DatasetReader(file).forEach { _ in seen += 1 }
+            let report = try DatasetReader(file).read { _ in seen += 1 }
             #expect(!report.isUsable && report.problemCount == report.problemCounts.values.reduce(0, +))
             #expect(report.examples == seen)
             let problem = try #require(report.problems.first)

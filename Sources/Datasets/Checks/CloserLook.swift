@@ -99,7 +99,7 @@ struct CloserLook {
         var end = start
         while isPart(end) { end += 1 }
         cardEnd = end
-        guard end - start <= 23, start == 0 || !p[start - 1].isAlphanumeric, end == n || !p[end].isAlphanumeric else { return }
+        guard 13...37 ~= end - start, start == 0 || !p[start - 1].isAlphanumeric, end == n || !p[end].isAlphanumeric else { return }
         let digits = (start..<end).filter(isDigit).map { Int(p[$0] - 0x30) }
         if Luhn.isCard(digits) { found.append(.init(kind: .cardNumber, range: start..<end)) }
     }

@@ -62,7 +62,7 @@ public struct DatasetExport: Sendable {
     }
 
     private func each(_ reader: DatasetReader, _ body: (ChatExample) throws -> Void) throws {
-        let report = try reader.forEach(body)
+        let report = try reader.read(body)
         if report.problemCount > 0 { throw DatasetInvalid(report) }
     }
 }

@@ -42,8 +42,8 @@ extension ExampleReader {
     private func words(_ failure: JSONFailure) -> String {
         let place = "byte \(failure.offset + 1), near \(near(failure.offset))"
         switch failure.reason {
-        case .ends(let wanted): return "the record ends where \(wanted) should stand: \(record.excerpt())"
-        case .unexpected(let wanted): return "\(wanted) should stand at \(place)"
+        case .ends(let wanted): return "the record ends where \(wanted.inWords) should stand: \(record.excerpt())"
+        case .unexpected(let wanted): return "\(wanted.inWords) should stand at \(place)"
         case .controlCharacter: return "an unescaped control character in a text at \(place)"
         case .badEscape: return "a backslash that begins no escape at \(place)"
         case .badNumber: return "a number that is none at \(place)"

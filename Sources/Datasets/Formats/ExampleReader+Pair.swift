@@ -12,14 +12,14 @@ extension ExampleReader {
         if let history = field(.history), let value = history.value { readHistory(value, history.name) }
         readQuestion(asked, ask.name)
         if layout.format == .promptCompletion, tape[replied].kind == .array {
-            readTurns(replied, path: reply.name, shareGPT: false)
+            readTurns(replied, field: index(of: .reply)!, shareGPT: false)
         } else {
             readText(replied, reply.name, as: .assistant)
         }
     }
 
     private func readQuestion(_ value: Int, _ name: String) {
-        if layout.format == .promptCompletion, tape[value].kind == .array { return readTurns(value, path: name, shareGPT: false) }
+        if layout.format == .promptCompletion, tape[value].kind == .array { return readTurns(value, field: index(of: .ask)!, shareGPT: false) }
         guard let question = string(value, name) else { return }
         var parts = [question]
         if let context = field(.context), let value = context.value, tape[value].kind != .null {

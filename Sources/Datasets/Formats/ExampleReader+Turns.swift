@@ -1,17 +1,17 @@
 extension ExampleReader {
     /// A list of messages: OpenAI's and ShareGPT's records.
     func readList() {
-        let list = field(.list)!
         let isShareGPT = layout.format == .shareGPT
-        guard let value = list.value, tape[value].kind == .array, tape[value].next > value + 1 else {
+        // The list is the format's first field. Its name is made where it is shown: that is never in a good file.
+        guard let value = values[0], tape.tokens[value].kind == .array, tape.tokens[value].next > value + 1 else {
+            let name = fields[0].name
             errors.add(
-                isShareGPT ? .missingConversationsList : .missingMessagesList, line: line, field: list.name,
-                found: foundInstead(of: list.value, list.name),
-                expected: "a list of messages in \(list.name)", hint: otherFormat() ?? "write \(layout.format.sample)")
+                isShareGPT ? .missingConversationsList : .missingMessagesList, line: line, field: name, found: foundInstead(of: values[0], name),
+                expected: "a list of messages in \(name)", hint: otherFormat() ?? "write \(layout.format.sample)")
             return
         }
-        if let system = field(.system), let value = system.value { readText(value, system.name, as: .system) }
-        readTurns(value, path: list.name, shareGPT: isShareGPT)
+        if isShareGPT, let system = field(.system), let value = system.value { readText(value, system.name, as: .system) }
+        readTurns(value, field: 0, shareGPT: isShareGPT)
     }
 
     private func foundInstead(of value: Int?, _ name: String) -> String {
@@ -37,12 +37,12 @@ extension ExampleReader {
             "this record looks like \(other.rawValue), the file was read as \(layout.format.rawValue): keep one format in a file, or name the other"
     }
 
-    func readTurns(_ list: Int, path: String, shareGPT: Bool) {
+    func readTurns(_ list: Int, field: Int, shareGPT: Bool) {
         let end = Int(tape[list].next)
         var at = list + 1
         var index = 0
         while at < end {
-            readTurn(at, shareGPT: shareGPT) { "\(path)[\(index)]" }
+            readTurn(at, shareGPT: shareGPT) { "\(fields[field].name)[\(index)]" }
             at = Int(tape.tokens[at].next)
             index += 1
         }

@@ -24,8 +24,8 @@ final class ExampleReader {
 
     /// The fields' names in this file, one behind the other, and where each ends.
     private let names: PaddedBytes
-    private let fields: [(end: Int, name: String, role: DatasetFormat.Role)]
-    @exclusivity(unchecked) private var values: [Int?]
+    let fields: [(end: Int, name: String, role: DatasetFormat.Role)]
+    @exclusivity(unchecked) private(set) var values: [Int?]
 
     init(_ layout: DatasetLayout, options: DatasetOptions) {
         self.layout = layout
@@ -115,9 +115,10 @@ final class ExampleReader {
 
     /// The value of the field that plays a part, with its name in this file.
     func field(_ role: DatasetFormat.Role) -> (value: Int?, name: String)? {
-        guard let index = fields.firstIndex(where: { $0.role == role }) else { return nil }
-        return (values[index], fields[index].name)
+        index(of: role).map { (values[$0], fields[$0].name) }
     }
+
+    func index(of role: DatasetFormat.Role) -> Int? { fields.firstIndex { $0.role == role } }
 
     // MARK: Text
 

@@ -48,7 +48,7 @@ enum JSONScan {
                 i += Lanes.width
             }
             while i < n, p[i] >= 0x20, p[i] < 0x80, p[i] != 0x22, p[i] != 0x5C { i += 1 }
-            guard i < n else { return JSONFailure(reason: .ends("the closing quote"), offset: n) }
+            guard i < n else { return JSONFailure(reason: .ends(.closingQuote), offset: n) }
             switch p[i] {
             case 0x22:
                 i += 1
@@ -67,7 +67,7 @@ enum JSONScan {
     }
 
     private static func escape(_ p: UnsafePointer<UInt8>, _ i: inout Int, _ n: Int) -> JSONFailure? {
-        guard i + 1 < n else { return JSONFailure(reason: .ends("an escape"), offset: n) }
+        guard i + 1 < n else { return JSONFailure(reason: .ends(.escape), offset: n) }
         switch p[i + 1] {
         case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: i += 2
         case 0x75:

@@ -30,24 +30,24 @@ package struct JSONTape: ~Copyable {
     package mutating func scan(_ text: Bytes) -> JSONFailure? {
         count = 0
         depth = 0
-        guard let p = text.baseAddress else { return JSONFailure(reason: .ends("a value"), offset: 0) }
+        guard let p = text.baseAddress else { return JSONFailure(reason: .ends(.value), offset: 0) }
         let n = text.count
         var i = 0
         var wantsKey = false
         while true {
             JSONScan.skipSpace(p, &i, n)
             if wantsKey {
-                guard i < n else { return JSONFailure(reason: .ends("a key"), offset: i) }
-                guard p[i] == 0x22 else { return JSONFailure(reason: .unexpected("a key in quotes"), offset: i) }
+                guard i < n else { return JSONFailure(reason: .ends(.key), offset: i) }
+                guard p[i] == 0x22 else { return JSONFailure(reason: .unexpected(.key), offset: i) }
                 if let failure = string(p, &i, n) { return failure }
                 JSONScan.skipSpace(p, &i, n)
-                guard i < n else { return JSONFailure(reason: .ends("a colon"), offset: i) }
-                guard p[i] == 0x3A else { return JSONFailure(reason: .unexpected("a colon behind the key"), offset: i) }
+                guard i < n else { return JSONFailure(reason: .ends(.colon), offset: i) }
+                guard p[i] == 0x3A else { return JSONFailure(reason: .unexpected(.colon), offset: i) }
                 i += 1
                 JSONScan.skipSpace(p, &i, n)
                 wantsKey = false
             }
-            guard i < n else { return JSONFailure(reason: .ends("a value"), offset: i) }
+            guard i < n else { return JSONFailure(reason: .ends(.value), offset: i) }
             var opened = false
             switch p[i] {
             case 0x22:
@@ -72,14 +72,14 @@ package struct JSONTape: ~Copyable {
                 JSONScan.skipSpace(p, &i, n)
                 if depth == 0 { return i == n ? nil : JSONFailure(reason: .trailing, offset: i) }
                 let inObject = tokens[Int(open[depth - 1])].kind == .object
-                guard i < n else { return JSONFailure(reason: .ends(inObject ? "a comma or }" : "a comma or ]"), offset: i) }
+                guard i < n else { return JSONFailure(reason: .ends(inObject ? .commaOrBrace : .commaOrBracket), offset: i) }
                 if p[i] == 0x2C {
                     i += 1
                     wantsKey = inObject
                     break
                 }
                 guard p[i] == (inObject ? 0x7D : 0x5D) else {
-                    return JSONFailure(reason: .unexpected(inObject ? "a comma or }" : "a comma or ]"), offset: i)
+                    return JSONFailure(reason: .unexpected(inObject ? .commaOrBrace : .commaOrBracket), offset: i)
                 }
                 close(&i)
             }
@@ -133,7 +133,7 @@ package struct JSONTape: ~Copyable {
         case 0x66: kind = .false
         case 0x6E: kind = .null
         case 0x2D, 0x30...0x39: kind = .number
-        default: return JSONFailure(reason: .unexpected("a value"), offset: i)
+        default: return JSONFailure(reason: .unexpected(.value), offset: i)
         }
         let whole =
             switch kind {
@@ -143,7 +143,7 @@ package struct JSONTape: ~Copyable {
             default: JSONScan.number(p, &i, n)
             }
         guard whole else {
-            return JSONFailure(reason: kind == .number ? .badNumber : .unexpected("true, false or null"), offset: kind == .number ? i : start)
+            return JSONFailure(reason: kind == .number ? .badNumber : .unexpected(.literal), offset: kind == .number ? i : start)
         }
         let token = JSONToken(kind: kind, start: UInt32(start), end: UInt32(i), next: UInt32(count + 1))
         return append(token) ? nil : JSONFailure(reason: .tooManyValues, offset: start)

@@ -27,9 +27,26 @@ package struct JSONToken {
 /// Why a text is no JSON, and at which byte.
 package struct JSONFailure: Equatable {
     package enum Reason: Equatable {
-        case ends(String)
-        case unexpected(String)
+        case ends(Wanted)
+        case unexpected(Wanted)
         case controlCharacter, badEscape, loneSurrogate, invalidUTF8, badNumber, trailing, tooDeep, tooManyValues
+    }
+    /// What should have stood there. No text: an answer of a few bytes costs nothing where there is no failure.
+    package enum Wanted: UInt8 {
+        case value, key, colon, commaOrBrace, commaOrBracket, closingQuote, escape, literal
+
+        var inWords: String {
+            switch self {
+            case .value: "a value"
+            case .key: "a key in quotes"
+            case .colon: "a colon behind the key"
+            case .commaOrBrace: "a comma or }"
+            case .commaOrBracket: "a comma or ]"
+            case .closingQuote: "the closing quote"
+            case .escape: "an escape"
+            case .literal: "true, false or null"
+            }
+        }
     }
     package var reason: Reason
     package var offset: Int

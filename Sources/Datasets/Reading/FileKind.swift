@@ -5,7 +5,7 @@ enum FileKind {
         ("an xz file", [0xFD, 0x37, 0x7A, 0x58, 0x5A]), ("a bzip2 file", Array("BZh".utf8)), ("a 7z archive", [0x37, 0x7A, 0xBC, 0xAF]),
     ]
     private static let binary: [(name: String, magic: [UInt8], hint: String)] = [
-        ("a Parquet file", Array("PAR1".utf8), "convert it to JSONL first: engine/parquet.py does"),
+        ("a Parquet file", Array("PAR1".utf8), "convert it to JSONL first, or upload it: a server reads it"),
         ("an Arrow file", Array("ARROW1".utf8), "write it as JSONL"), ("a PDF", Array("%PDF".utf8), "a PDF is a document: upload it as rag"),
         ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
     ]

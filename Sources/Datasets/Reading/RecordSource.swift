@@ -3,7 +3,7 @@ struct Record {
     enum Content {
         /// Valid until the next record is asked for, with ``PaddedBytes/padding`` readable bytes behind.
         case bytes(Bytes)
-        case problem(DatasetProblem)
+        indirect case problem(DatasetProblem)
     }
     /// 1-based line it begins on.
     var line: Int

@@ -56,7 +56,10 @@ public enum DatasetUpdate: Sendable {
                 try write(example)
             }
             _ = try Self.examples(of: change) { example in
-                guard seen.insert(example.shortID) == .new else { return outcome.same += 1 }
+                guard seen.insert(example.shortID) == .new else {
+                    outcome.same += 1
+                    return
+                }
                 outcome.added += 1
                 try write(example)
             }
@@ -73,7 +76,7 @@ public enum DatasetUpdate: Sendable {
 
     /// - Returns: how many there are.
     private static func examples(of reader: DatasetReader, _ body: (ChatExample) throws -> Void) throws -> Int {
-        let report = try reader.forEach(body)
+        let report = try reader.read(body)
         // What was removed to the last example is an empty set, and no mistake.
         guard report.problemCount == 0 || report.problemCounts == [DatasetCode.emptyFile.rawValue: 1] && report.bytes == 0 else {
             throw DatasetInvalid(report)

@@ -2,6 +2,7 @@ import Crypto
 import Datasets
 import Foundation
 import Knowledge
+import LocalModels
 import Store
 
 /// From an upload's bytes to a dataset row: streamed to disk, hashed, checked, then named.
@@ -10,14 +11,16 @@ public struct DatasetImporter: Sendable {
     let data: DataDirectory
     let extractor: any ArchiveExtractor
     let parser: any DocumentParser
+    let parquet: ParquetTool
     /// Largest upload in bytes.
     public let maxBytes: Int
 
-    public init(store: Store, data: DataDirectory, extractor: any ArchiveExtractor, parser: any DocumentParser, maxBytes: Int) {
+    public init(store: Store, data: DataDirectory, extractor: any ArchiveExtractor, parser: any DocumentParser, parquet: ParquetTool, maxBytes: Int) {
         self.store = store
         self.data = data
         self.extractor = extractor
         self.parser = parser
+        self.parquet = parquet
         self.maxBytes = maxBytes
     }
 
@@ -53,7 +56,7 @@ public struct DatasetImporter: Sendable {
         -> Dataset
     where Bytes.Element: Sequence<UInt8> {
         try await withStaging(user) { staging in
-            let (size, sha256) = try await receive(bytes, into: staging.file, room: room)
+            let (size, sha256) = try await receive(bytes, into: staging, description.kind, room: room)
             let draft = try await inspect(staging, description, size: size, sha256: sha256, user: user)
             // The row last: a row without its file must not exist. The same content twice is one file.
             try publish(staging, draft, user)
@@ -78,7 +81,7 @@ public struct DatasetImporter: Sendable {
         let current = try await rows.dataset(id)
         guard current.datasetType == .jsonl || change == .replace else { throw Self.notJoinable(current) }
         return try await withStaging(user) { staging in
-            var (size, sha256) = try await receive(bytes, into: staging.file, room: room)
+            var (size, sha256) = try await receive(bytes, into: staging, current.datasetType, room: room)
             var description = described
             var outcome: DatasetUpdate.Outcome?
             if change != .replace {
@@ -153,6 +156,31 @@ public struct DatasetImporter: Sendable {
 
     private func discard(_ paths: [String], _ user: String) async throws {
         for path in paths where try await !store.user(user).refersToFile(path) { try? data.remove(path) }
+    }
+
+    /// - Returns: bytes and SHA-256 of what is to be kept: of Parquet the JSON lines it holds.
+    private func receive<Bytes: AsyncSequence>(
+        _ bytes: Bytes, into staging: Staging, _ kind: Dataset.Kind, room: StorageReservation
+    ) async throws -> (Int, String) where Bytes.Element: Sequence<UInt8> {
+        let (size, sha256) = try await receive(bytes, into: staging.file, room: room)
+        guard kind == .jsonl, try ParquetFile.matches(staging.file) else { return (size, sha256) }
+        do { try await parquet.convert(staging.file, to: staging.joined, maxBytes: maxBytes) } catch let error as LocalModelError {
+            throw DatasetRefused(
+                message: "the Parquet file cannot be used",
+                problems: [.init(code: error.code, message: error.message, hint: error.hint ?? "write it as JSON lines")])
+        }
+        try FileManager.default.removeItem(at: staging.file)
+        try FileManager.default.moveItem(at: staging.joined, to: staging.file)
+        return try await BlockingExecutor.run { [file = staging.file] in
+            let handle = try FileHandle(forReadingFrom: file)
+            defer { try? handle.close() }
+            var (hash, size) = (SHA256(), 0)
+            while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
+                hash.update(data: block)
+                size += block.count
+            }
+            return (size, hash.finalize().map { String(format: "%02x", $0) }.joined())
+        }
     }
 
     private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> (Int, String)

@@ -28,7 +28,7 @@ extension DatasetReader {
     /// All examples of a file without problems.
     func examples() throws -> [ChatExample] {
         var examples: [ChatExample] = []
-        let report = try forEach { examples.append($0) }
+        let report = try read { examples.append($0) }
         if report.problemCount > 0 { throw DatasetInvalid(report) }
         return examples
     }
