@@ -84,7 +84,9 @@ public struct App: Sendable {
                 store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, library: library,
                 embedder: embedder, logger: logger),
             snapshots: MinionSnapshots(store: store, catalog: catalog),
-            importer: DatasetImporter(store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine), maxBytes: settings.maxUploadMegabytes << 20),
+            importer: DatasetImporter(
+                store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
+                maxBytes: settings.maxUploadMegabytes << 20),
             telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
             logger: logger)
     }

@@ -50,7 +50,7 @@ public struct DatasetContents: Sendable {
         let lines = try await BlockingExecutor.run {
             var lines: [Data] = []
             do {
-                try reader.forEach { example in
+                try reader.read { example in
                     if let example = TrainingExample(example) { try lines.append(example.line()) }
                     if lines.count == limit { throw Enough() }
                 }

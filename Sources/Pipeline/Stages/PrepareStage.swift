@@ -43,7 +43,7 @@ struct PrepareStage: Sendable {
                 let lines = try await BlockingExecutor.run {
                     var lines: [Data] = []
                     var untrainable = 0
-                    let report = try reader.forEach { example in
+                    let report = try reader.read { example in
                         if let example = TrainingExample(example) { try lines.append(example.line()) } else { untrainable += 1 }
                     }
                     guard report.isUsable else { throw DatasetRefused(report) }
