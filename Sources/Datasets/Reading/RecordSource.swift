@@ -21,7 +21,7 @@ protocol RecordSource: AnyObject {
 extension DatasetProblem {
     static func tooLong(line: Int, bytes: Int, limit: Int, what: String = "line") -> DatasetProblem {
         DatasetProblem(
-            line: line, code: .lineTooLong, found: "a \(what) of \(bytes) bytes", expected: "at most \(limit)",
+            line: line, code: .lineTooLong, found: "\(what == "element" ? "an" : "a") \(what) of \(bytes) bytes", expected: "at most \(limit)",
             hint: "one example is one \(what); split the conversation, or look for missing line ends")
     }
 }
