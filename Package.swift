@@ -44,35 +44,39 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
-        // The four leaves: none imports another.
+        // The one loop that is compiled for more than one processor.
+        .target(name: "CVectorScan"),
+        // The five leaves: none imports another.
         leaf("Store", [grdb, crypto, cryptoExtras]),
-        leaf("Knowledge", [grdb, crypto]),
+        leaf("Knowledge", ["CVectorScan", grdb, crypto]),
         leaf(
             "Providers", [httpClient] + nio + [.product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.embedInCode("Resources/vendors.json"), .embedInCode("Resources/prices.json")]),
         leaf("LocalModels", [subprocess, httpClient] + nio),
+        leaf("Datasets", [crypto]),
 
         .target(
             name: "Pipeline",
-            dependencies: ["Store", "Knowledge", "Providers", "LocalModels", crypto, .product(name: "Logging", package: "swift-log")],
+            dependencies: ["Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto, .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(
             name: "Server",
             dependencies: [
-                "Pipeline", "Store", "Knowledge", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
+                "Pipeline", "Store", "Knowledge", "Datasets", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
             ] + nio,
             resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "Atelier",
-            dependencies: ["Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Server", "Datasets", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
 
         tests("Store", []),
         tests("Knowledge", []),
         tests("Providers", []),
         tests("LocalModels", []),
+        tests("Datasets", []),
         tests("Pipeline", []),
         tests("Server", ["Store", .product(name: "HummingbirdTesting", package: "hummingbird")]),
     ]

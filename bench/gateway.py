@@ -295,16 +295,16 @@ class Atelier:
 class LiteLLM:
     """Its proxy with one static model and a master key, without database: as its own quick start has it."""
 
-    def __init__(self, folder: pathlib.Path, upstream: Upstream, workers: int):
+    @staticmethod
+    def models(upstream: Upstream) -> list[dict]:
+        return [
+            {"model_name": name, "litellm_params": {"model": "openai/static-1", "api_base": url, "api_key": KEY}}
+            for name, url in ((MODEL, upstream.url()), (MODEL + "-stream", upstream.url("/stream")))
+        ]
+
+    def __init__(self, folder: pathlib.Path, models: list[dict], workers: int, key: str = KEY):
         self.port = free_port()
-        config = {
-            "model_list": [
-                {"model_name": name, "litellm_params": {"model": "openai/static-1", "api_base": url, "api_key": KEY}}
-                for name, url in ((MODEL, upstream.url()), (MODEL + "-stream", upstream.url("/stream")))
-            ],
-            "general_settings": {"master_key": KEY},
-            "litellm_settings": {"telemetry": False},
-        }
+        config = {"model_list": models, "general_settings": {"master_key": key}, "litellm_settings": {"telemetry": False}}
         (folder / "litellm.yaml").write_text(json.dumps(config))  # JSON is YAML.
         log = folder / "litellm.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LITELLM_")} | {
@@ -315,9 +315,9 @@ class LiteLLM:
             [str(PEER_VENV / "bin/litellm"), "--config", str(folder / "litellm.yaml"), "--host", "127.0.0.1", "--port", str(self.port),
              "--num_workers", str(workers), "--telemetry", "False"],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True)
-        self.token = self.stream_token = KEY
+        self.token = self.stream_token = key
         try:
-            wait_for(self.port, "/v1/models", 180, self.process, log, {"Authorization": f"Bearer {KEY}"})
+            wait_for(self.port, "/v1/models", 180, self.process, log, {"Authorization": f"Bearer {key}"})
         except Trouble:
             self.close()
             raise
@@ -626,7 +626,7 @@ def bench(arguments: argparse.Namespace, folder: pathlib.Path, servers: list) ->
         try:
             install_litellm()
             # Not before Atelier's run: an idle LiteLLM still takes a little of the processor.
-            peer = LiteLLM(folder, upstream, arguments.litellm_workers)
+            peer = LiteLLM(folder, LiteLLM.models(upstream), arguments.litellm_workers)
             servers.append(peer)
             print(f"resident before the run: LiteLLM {resident(peer.process):.0f} MiB", flush=True)
             for count in connections:

@@ -71,7 +71,10 @@ def read(path: Path) -> list[list[dict]]:
                 if len(problems) == MAX_PROBLEMS:
                     break
             else:
-                conversations.append([{"role": m["role"], "content": m["content"]} for m in value["messages"]])
+                conversations.append([
+                    {"role": m["role"], "content": m["content"]} | ({"weight": 0} if m.get("weight") == 0 else {})
+                    for m in value["messages"]
+                ])
     if problems:
         raise DatasetError(path, problems)
     return conversations
@@ -93,7 +96,8 @@ def problem_in(value: object) -> tuple[str, str] | None:
 
 
 def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
-    """The rendered conversation in pieces: (text, whether the assistant wrote it).
+    """The rendered conversation in pieces: (text, whether it is learned, which is what
+    the assistant wrote, but for messages of weight 0).
 
     A reply is what follows the generation prompt, up to and including the token
     that ends the turn: exactly what the model must write when it is served.
@@ -115,7 +119,7 @@ def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
             raise TemplateError("the model's chat template rewrites earlier turns, so replies cannot be told apart")
         end = after.rfind(tokenizer.eos_token, len(before))
         end = len(after) if end < 0 else end + len(tokenizer.eos_token)
-        pieces += [(whole[position : len(before)], False), (whole[len(before) : end], True)]
+        pieces += [(whole[position : len(before)], False), (whole[len(before) : end], message.get("weight") != 0)]
         position = end
     return pieces + [(whole[position:], False)]
 
@@ -142,8 +146,8 @@ def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example 
         if is_reply:
             reply_ranges.append(range(len(ids), len(ids) + len(piece)))
         ids += piece
-    if not any(message["role"] == "assistant" and message["content"].strip() for message in messages) \
-            or not reply_ranges:
+    if not any(message["role"] == "assistant" and message["content"].strip() and message.get("weight") != 0
+               for message in messages) or not reply_ranges:
         return None, "no_reply"
     del ids[reply_ranges[-1].stop :]  # what follows the last reply teaches nothing
 

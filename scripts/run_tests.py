@@ -6,11 +6,13 @@ Each suite's output goes to .setup/test-NAME.log; what failed is printed. The la
 `N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -81,6 +83,23 @@ def lint() -> Result:
     return Result(passed=int(status == 0), failed=int(status != 0))
 
 
+def litellm(llama: str, stack: contextlib.ExitStack) -> str | None:
+    """LiteLLM's proxy before the same llama.cpp: the second peer of both dialects. Its address until `stack` closes."""
+    sys.path.insert(0, str(ROOT / "bench"))
+    import gateway
+
+    try:
+        gateway.install_litellm()
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atelier-litellm-")))
+        model = {"model_name": "peer", "litellm_params": {"model": "openai/any", "api_base": f"{llama}/v1", "api_key": "none"}}
+        proxy = gateway.LiteLLM(folder, [model], workers=1, key="sk-peer-key")
+    except gateway.Trouble as trouble:
+        print(f"  LiteLLM's proxy cannot be had, so its tests are skipped: {trouble}", flush=True)
+        return None
+    stack.callback(proxy.close)
+    return f"http://127.0.0.1:{proxy.port}"
+
+
 def swift() -> Result:
     print("Swift: build (the first time 10 to 20 minutes)", flush=True)
     status, text = run("swift-build", ["swift", "build", "-c", "release", "--build-tests"])
@@ -97,8 +116,11 @@ def swift() -> Result:
     environment = {"ATELIER_DATA_DIR": str(DATA)}
     if found:
         environment["ATELIER_TEST_LLAMA_URL"] = found.group(1)
-    print("Swift: test", flush=True)
-    status, text = run("swift", ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"], environment)
+    with contextlib.ExitStack() as stack:
+        if found and (peer := litellm(found.group(1), stack)):
+            environment["ATELIER_TEST_LITELLM_URL"] = peer
+        print("Swift: test", flush=True)
+        status, text = run("swift", ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"], environment)
     server.stdin.close()
     server.wait()
     result = Result(

@@ -10,7 +10,9 @@ struct AtelierCommand: AsyncParsableCommand {
             then the HTTP API (GET /openapi.json describes it).
             """,
         version: AtelierVersion.current,
-        subcommands: [ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, VersionCommand.self])
+        subcommands: [
+            ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self, VersionCommand.self,
+        ])
 }
 
 struct VersionCommand: ParsableCommand {

@@ -5,6 +5,8 @@ import Foundation
 public enum KnowledgeError: Error, Sendable, Equatable {
     /// No document could be read from any source; the problems say why, one per file.
     case nothingReadable(problems: [DocumentProblem])
+    /// An update would leave no document.
+    case nothingLeft(collection: String)
     /// The files of a collection are missing, unreadable, or disagree with each other.
     case indexDamaged(collection: String, reason: String)
     /// The target folder holds a collection made from other input or settings.
@@ -13,6 +15,8 @@ public enum KnowledgeError: Error, Sendable, Equatable {
     case buildBusy(collection: String)
     /// The embedder answered something that is not what it promised.
     case embedderInvalid(reason: String)
+    /// The reranker answered something that is not what it promised.
+    case rerankerInvalid(reason: String)
     /// A queries or judgements file is not in the BEIR layout.
     case evaluationUnreadable(file: String, line: Int, reason: String)
 
@@ -20,10 +24,12 @@ public enum KnowledgeError: Error, Sendable, Equatable {
     public var code: String {
         switch self {
         case .nothingReadable: "nothing_readable"
+        case .nothingLeft: "nothing_left"
         case .indexDamaged: "index_damaged"
         case .destinationExists: "destination_exists"
         case .buildBusy: "build_busy"
         case .embedderInvalid: "embedder_invalid"
+        case .rerankerInvalid: "reranker_invalid"
         case .evaluationUnreadable: "evaluation_unreadable"
         }
     }
@@ -37,10 +43,12 @@ public enum KnowledgeError: Error, Sendable, Equatable {
             } else {
                 "No document could be read: the sources are empty."
             }
+        case .nothingLeft(let collection): "The update \(collection) would leave the collection without a document."
         case .indexDamaged(let collection, let reason): "The collection \(collection) is damaged: \(reason)."
         case .destinationExists(let collection): "The folder \(collection) already holds another collection."
         case .buildBusy(let collection): "The collection \(collection) is being built by another process."
         case .embedderInvalid(let reason): "The embedder broke its contract: \(reason)."
+        case .rerankerInvalid(let reason): "The reranker broke its contract: \(reason)."
         case .evaluationUnreadable(let file, let line, let reason): "\(file), line \(line): \(reason)."
         }
     }
@@ -50,10 +58,12 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         switch self {
         case .nothingReadable(let problems):
             problems.first?.hint ?? "Add at least one UTF-8 .md, .txt or .jsonl file, or an archive of such files."
+        case .nothingLeft: "Delete the collection instead, or change what the filter matches. The version before is as it was."
         case .indexDamaged: "Build the collection again from its documents; the damaged folder can be deleted."
         case .destinationExists: "Build into a new version's folder, or delete this one first."
         case .buildBusy: "Wait for the running build, or stop it and start this one again: finished work is kept."
         case .embedderInvalid: "Check the model folder and the engine's version, then start the build again: finished work is kept."
+        case .rerankerInvalid: "Check the reranker's model folder, or search without it."
         case .evaluationUnreadable: "Use BEIR's layout: queries.jsonl with _id and text; qrels.tsv with query-id, corpus-id, score."
         }
     }

@@ -148,17 +148,21 @@ public struct AnswerPipeline: Sendable {
         }
         async let found = timed("retrieve", if: !isDirect && (question.usePassages ?? minion.pipeline.usePassages) && materials.collection != nil) {
             try await retrieve.run(
-                question.text, collection: materials.collection!, version: materials.release?.collectionVersion ?? materials.collection!.version,
-                user: minion.userID, topK: question.topK ?? minion.pipeline.topK)
+                question.text, collection: materials.collection!, version: materials.release?.collectionVersion,
+                user: minion.userID,
+                options: SearchOptions(
+                    k: question.topK ?? minion.pipeline.topK, rerank: minion.pipeline.rerank, neighbours: minion.pipeline.neighbours,
+                    tokenBudget: minion.pipeline.passageTokens))
         }
 
         let search = try await found
         trace.note(search, emit, effect: "the answer has no passages")
-        if let (reply, searched) = search.value {
+        if let (reply, searched) = search.value ?? nil {
             trace.search = searched
             trace.passages = reply.passages
             if let reason = reply.degraded {
-                trace.degraded.append(Degradation(stage: "retrieve", reason: reason, effect: "searched by words only"))
+                let effect = reply.strategy == .lexical ? "searched by words only" : "better passages may have been missed"
+                trace.degraded.append(Degradation(stage: "retrieve", reason: reason, effect: effect))
             }
         }
         let voice = try await drafted
@@ -257,8 +261,9 @@ public struct AnswerPipeline: Sendable {
     private func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
 
     private func materials(_ minion: Minion) async throws -> Materials {
-        guard let releaseID = minion.releaseID else { return Materials() }
         let rows = store.user(minion.userID)
+        // Before its first release a minion knows what is already cut of the collection that is being built for it.
+        guard let releaseID = minion.releaseID else { return Materials(collection: try await rows.collectionForMinion(minion.id)) }
         let release = try await rows.release(releaseID)
         var materials = Materials(release: release)
         if let id = release.adapterID { materials.adapter = try await rows.adapter(id) }

@@ -15,12 +15,12 @@ public struct TrainingPipeline: Sendable {
     let publish: PublishStage
 
     public init(
-        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor,
+        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser,
         embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
-        collection = CollectionStage(store: store, data: data, extractor: extractor, embedder: embedder)
+        collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, embedder: embedder)
         publish = PublishStage(data: data)
     }
 
@@ -108,7 +108,7 @@ extension JobFailure {
         case let error as JobFailure: self = error
         case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
         case let error as KnowledgeError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
-        case let error as DatasetInvalid:
+        case let error as DatasetRefused:
             let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
             self.init(step: stage, code: "dataset_invalid", message: "\(error.message). \(first)", hint: error.problems.first?.hint)
         case let error as CocoaError where error.code == .fileWriteOutOfSpace:

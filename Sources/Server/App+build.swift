@@ -21,6 +21,7 @@ public struct App: Sendable {
     let lock: DataDirectoryLock
     let library: CollectionLibrary
     let embedder: QueryEmbedder
+    let parser: EngineDocumentParser
     let addresses: AddressPolicy
     let catalog: ProviderCatalog
     public let journal: UsageJournal
@@ -45,7 +46,8 @@ public struct App: Sendable {
         let engine = EnginePaths(
             python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
         let extractor = ArchiveTool(paths: engine)
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor) {
+        let parser = EngineDocumentParser(paths: engine, logger: logger)
+        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
         }
         let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
@@ -77,12 +79,12 @@ public struct App: Sendable {
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, addresses: addresses, catalog: catalog, journal: journal, meter: meter, health: router.health,
+            embedder: embedder, parser: parser, addresses: addresses, catalog: catalog, journal: journal, meter: meter, health: router.health,
             answers: AnswerPipeline(
                 store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, library: library,
                 embedder: embedder, logger: logger),
             snapshots: MinionSnapshots(store: store, catalog: catalog),
-            importer: DatasetImporter(store: store, data: data, extractor: extractor, maxBytes: settings.maxUploadMegabytes << 20),
+            importer: DatasetImporter(store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine), maxBytes: settings.maxUploadMegabytes << 20),
             telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
             logger: logger)
     }
@@ -124,9 +126,12 @@ public struct App: Sendable {
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
         definitions.routes(user.group("provider-definitions"))
         definitions.routes(admin.group("provider-definitions"))
-        DatasetsController(store: store, importer: importer, meter: meter).routes(user.group("training-datasets"))
-        JobsController(store: store, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled).routes(
-            user.group("external-training/jobs"))
+        DatasetsController(
+            store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
+        ).routes(user.group("training-datasets"))
+        JobsController(
+            store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
+        ).routes(user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))
         UsageController(store: store, journal: journal).routes(admin.group("usage"))

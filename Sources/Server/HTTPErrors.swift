@@ -58,7 +58,7 @@ struct APIError: Error {
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
         case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
         case DatabaseError.foreignKeyViolation: self = .notFound("user")
-        case let error as DatasetInvalid:
+        case let error as DatasetRefused:
             self.init(
                 status: .unprocessableContent, code: "dataset_invalid", message: error.message,
                 details: error.problems.map { Detail(field: $0.field, line: $0.line, code: $0.code, message: $0.message, hint: $0.hint) })

@@ -10,5 +10,6 @@ struct WorkerService: Service, CustomStringConvertible {
         await cancelWhenGracefulShutdown { await app.worker.run() }
         await app.server.stop()
         await app.embedder.stop()
+        await app.parser.stop()
     }
 }

@@ -132,13 +132,15 @@ public struct JobQueue: Sendable {
         if let collection = draft.collection {
             try connection.query(
                 """
-                INSERT INTO collections (id, user_id, name, embedder, dimension, version, document_count, chunk_count, bytes, created_at, updated_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-                ON CONFLICT (id) DO UPDATE SET embedder = $4, dimension = $5, version = $6, document_count = $7, chunk_count = $8, bytes = $9, updated_at = $10
+                INSERT INTO collections (id, user_id, name, embedder, dimension, version, document_count, chunk_count, bytes, created_at, updated_at,
+                    minion_id)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
+                ON CONFLICT (id) DO UPDATE SET embedder = $4, dimension = $5, version = $6, document_count = $7, chunk_count = $8, bytes = $9, updated_at = $10,
+                    minion_id = $11, building_version = NULL, building_job = NULL
                 """,
                 .text(collection.id), .text(job.userID), .text(collection.name), .text(collection.embedder), SQLValue(collection.dimension),
                 SQLValue(collection.version), SQLValue(collection.documentCount), SQLValue(collection.chunkCount), SQLValue(collection.bytes),
-                SQLValue(now))
+                SQLValue(now), .text(job.minionID))
         }
         let minion = try connection.query("SELECT * FROM external_api_models WHERE id = $1", .text(job.minionID))
         guard let pipeline = try minion.first?.text("pipeline") else { throw StoreError.notFound("minion") }

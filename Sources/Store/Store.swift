@@ -29,6 +29,9 @@ public struct Store: Sendable {
 
     public var audit: AuditLog { AuditLog(database: database) }
 
+    /// To be called when what users call deleted is deleted: no file holds a byte of it afterwards.
+    public func scrub() async throws { try await database.scrub() }
+
     /// One trivial query, for readiness.
     public func ping() async throws { _ = try await database.read { try $0.query("SELECT 1 AS one") } }
 

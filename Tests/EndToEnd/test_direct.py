@@ -138,7 +138,7 @@ def leave(account, token: str, until, path: str = "/v1/chat/completions", **fiel
 
 @pytest.mark.parametrize("mode", ["direct", "full"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_trap_8_a_client_that_leaves_ends_the_upstream_call(somebody, mode, stream):
+def test_traps_5_and_8_a_client_that_leaves_ends_the_upstream_call_and_pays_for_it(somebody, mode, stream):
     """Billed all the same: by estimate, since the vendor never got to say."""
     held = chunks(delta(content="One, two, "), done=False, hold=True) if stream else Reply([b" "], hold=True)
     with upstream(held) as vendor:

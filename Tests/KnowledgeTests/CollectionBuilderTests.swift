@@ -9,7 +9,7 @@ struct CollectionBuilderTests {
 
     private struct Killed: Error {}
 
-    @Test func `a build counts what it made and leaves only the two files`() async throws {
+    @Test func `a build counts what it made and leaves only its files`() async throws {
         try await withTemporaryFolder { folder in
             let source = try folder.write("corpus.jsonl", corpus(documents: 30))
             let directory = folder.appendingPathComponent("v1")
@@ -19,9 +19,9 @@ struct CollectionBuilderTests {
             }
             #expect(summary.documents == 30)
             #expect(summary.chunks > 100 && summary.tokens > summary.chunks)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["chunks.sqlite", "vectors.f32"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["chunks.sqlite", "vectors.f32", "vectors.i8"])
             #expect(!FileManager.default.fileExists(atPath: CollectionFolder.unfinished(directory).path))
-            for name in ["chunks.sqlite", "vectors.f32"] {
+            for name in ["chunks.sqlite", "vectors.f32", "vectors.i8"] {
                 let attributes = try FileManager.default.attributesOfItem(atPath: directory.appendingPathComponent(name).path)
                 #expect(attributes[.posixPermissions] as? Int == 0o600)
             }
@@ -102,7 +102,7 @@ struct CollectionBuilderTests {
             #expect(try await answers(directory, Self.queries) == answers(whole, Self.queries))
             let vectors = try [whole, directory].map { try Data(contentsOf: $0.appendingPathComponent("vectors.f32")) }
             #expect(vectors[0] == vectors[1])
-            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["chunks.sqlite", "vectors.f32"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["chunks.sqlite", "vectors.f32", "vectors.i8"])
         }
     }
 

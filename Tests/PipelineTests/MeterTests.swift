@@ -333,7 +333,7 @@ private final class Tally: Sendable {
                 let job = try await rows.createJob(.init(jobName: "j", minionID: minion.id, trainingType: .loraOnly, datasetIDs: []))
                 _ = try await metered.meter.startingJob(user: rows.userID, minion: minion.id) { try await rows.startJob(job.id) }
                 _ = try await rows.stopJob(job.id)
-                try await rows.deleteJob(job.id)
+                _ = try await rows.deleteJob(job.id)
             }
             await #expect(throws: StoreError.self) {
                 try await metered.meter.startingJob(user: rows.userID, minion: minion.id) { throw StoreError.invalidState("x") }

@@ -169,7 +169,7 @@ import Testing
         #expect(error?.last.kind == .unsupported && error?.attempts.count == 1)
     }
 
-    @Test("Trap 8: a cancelled stream cancels the upstream call and is recorded once")
+    @Test("Traps 5 and 8: a cancelled stream cancels the upstream call, and what it used is recorded once, as an estimate")
     func cancellationIsRecordedOnceAndReachesTheProvider() async throws {
         // Anthropic opens with one output token; what arrived must be counted all the same.
         let a = ScriptedProvider("a", .init(events: [.usage(TokenUsage(input: 9, output: 1)), .text("12345678")], hangs: true))

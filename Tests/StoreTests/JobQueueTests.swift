@@ -154,7 +154,7 @@ import Testing
             await #expect(throws: StoreError.self) { try await fixture.rows.deleteMinion(fixture.job.minionID) }
             _ = try await fixture.rows.stopJob(id)
             await #expect(throws: StoreError.self) { try await fixture.rows.stopJob(id) }
-            try await fixture.rows.deleteJob(id)
+            _ = try await fixture.rows.deleteJob(id)
         }
     }
 }

@@ -85,3 +85,14 @@ def test_batches_hold_every_example_once_by_length_and_repeat_with_the_seed():
     assert once == list(batches(examples, 8, 1)) and once != list(batches(examples, 8, 2))
     padding = sum(max(len(e.ids) for e in batch) - len(example.ids) for batch in once for example in batch)
     assert padding < 0.1 * sum(range(10, 210))
+
+
+def test_a_reply_of_weight_0_is_read_and_not_learned(tokenizer, tmp_path):
+    messages = [dict(message) for message in MULTI]
+    messages[2]["weight"] = 0
+    file = write_jsonl(tmp_path / "chat.jsonl", [{"messages": messages}])
+    example, _ = tokenize(tokenizer, read(file)[0], 1024)
+    assert learned(tokenizer, example) == "\n Second\tanswer — naïve.<|im_end|>"
+    assert "First answer" in tokenizer.decode(example.ids)
+    messages[4]["weight"] = 0
+    assert tokenize(tokenizer, messages, 1024) == (None, "no_reply")

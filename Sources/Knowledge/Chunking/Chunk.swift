@@ -19,9 +19,12 @@ public struct Chunk: Sendable, Equatable {
     public var endByte: Int
     /// Tokens of `text` in the embedder's vocabulary, special tokens not counted.
     public var tokens: Int
+    /// Page of the document, from 1, on which the chunk begins; nil where there are no pages.
+    public var page: Int?
 
     public init(
-        id: String, document: String, title: String, headings: [String], text: String, startByte: Int, endByte: Int, tokens: Int
+        id: String, document: String, title: String, headings: [String], text: String, startByte: Int, endByte: Int, tokens: Int,
+        page: Int? = nil
     ) {
         self.id = id
         self.document = document
@@ -31,6 +34,7 @@ public struct Chunk: Sendable, Equatable {
         self.startByte = startByte
         self.endByte = endByte
         self.tokens = tokens
+        self.page = page
     }
 
     /// The id of a chunk: SHA-256 of document name, headings, text and `repetition`.

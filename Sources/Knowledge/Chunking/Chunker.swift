@@ -101,7 +101,7 @@ public struct Chunker: Sendable {
                 chunks[draft.document].append(
                     Chunk(
                         id: id, document: document.name, title: document.title, headings: headings, text: text,
-                        startByte: range.lowerBound, endByte: range.upperBound, tokens: 0))
+                        startByte: range.lowerBound, endByte: range.upperBound, tokens: 0, page: document.page(at: range.lowerBound)))
             }
         }
         // Tokens of joined atoms are not the sum of theirs in every vocabulary: count what is stored.

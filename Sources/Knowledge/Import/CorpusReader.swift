@@ -25,28 +25,36 @@ struct CorpusReader {
             number += 1
             // Unpacking a million lines must stop when its job does.
             if number.isMultiple(of: 256) { try Task.checkCancellation() }
-            if let event = event(line, name: "\(name):\(number)", isFirst: number == 1) { try await sink(event) }
+            for event in events(line, name: "\(name):\(number)", isFirst: number == 1) { try await sink(event) }
         }
         if number == 0 { try await sink(.problem(.empty(name))) }
     }
 
-    private func event(_ line: LineReader.Line, name: String, isFirst: Bool) -> DocumentReader.Event? {
+    /// A document, with a problem before it where an optional field could not be used.
+    private func events(_ line: LineReader.Line, name: String, isFirst: Bool) -> [DocumentReader.Event] {
         guard case .content(var bytes) = line else {
-            return .problem(.lineTooLong(name, limit: limits.maxDocumentBytes))
+            return [.problem(.lineTooLong(name, limit: limits.maxDocumentBytes))]
         }
         if isFirst, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-        guard !TextFileReader.isBlank(bytes) else { return nil }
-        guard String(validating: bytes, as: UTF8.self) != nil else { return .problem(.notUTF8(name, offset: nil)) }
-        let entry: CorpusLine
+        guard !TextFileReader.isBlank(bytes) else { return [] }
+        guard String(validating: bytes, as: UTF8.self) != nil else { return [.problem(.notUTF8(name, offset: nil))] }
+        var entry: CorpusLine
         do {
             entry = try JSONDecoder().decode(CorpusLine.self, from: Data(bytes))
         } catch {
-            return .problem(.invalidJSON(name, bytes))
+            return [.problem(.invalidJSON(name, bytes))]
         }
-        guard let id = entry.id, !id.isEmpty else { return .problem(.missingID(name)) }
-        guard let text = entry.text else { return .problem(.missingText(name, isChat: entry.looksLikeChat)) }
-        guard !TextFileReader.isBlank(Array(text.utf8)) else { return .problem(.empty(name)) }
-        // Corpora carry plain text whatever the file is called.
-        return .document(Document(name: id, text: text, format: .plain, title: entry.title ?? ""))
+        guard let id = entry.id, !id.isEmpty else { return [.problem(.missingID(name))] }
+        guard let text = entry.text else { return [.problem(.missingText(name, isChat: entry.looksLikeChat))] }
+        guard !TextFileReader.isBlank(Array(text.utf8)) else { return [.problem(.empty(name))] }
+        if !entry.pages.allSatisfy({ (0...text.utf8.count).contains($0) }) {
+            entry.wrong = "\"pages\" points outside the text of \(text.utf8.count) bytes"
+            entry.pages = []
+        }
+        // Corpora carry plain text whatever the file is called, unless the line says otherwise.
+        let document = Document(
+            name: id, text: text, format: entry.format ?? .plain, title: entry.title ?? "", tags: entry.tags, date: entry.date,
+            kind: entry.kind, pages: entry.pages)
+        return (entry.wrong.map { [.problem(.invalidField(name, $0))] } ?? []) + [.document(document)]
     }
 }

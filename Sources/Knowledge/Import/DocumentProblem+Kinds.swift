@@ -20,7 +20,8 @@ extension DocumentProblem {
     static func unsupported(_ name: String, what: String) -> Self {
         .init(
             name: name, code: "unsupported_type",
-            message: "The file \(what); readable are .md, .markdown, .txt, .jsonl, files without extension, and zip, tar or gzip archives of them.",
+            message:
+                "The file \(what); readable are .md, .markdown, .txt, .jsonl, .csv, .tsv, source code, files without extension, and zip, tar or gzip archives of them.",
             hint: "Convert it to UTF-8 text or markdown.")
     }
 
@@ -77,9 +78,16 @@ extension DocumentProblem {
                 : "Put the document's text under \"text\".")
     }
 
+    static func invalidField(_ name: String, _ what: String) -> Self {
+        .init(
+            name: name, code: "invalid_field", message: what + "; the document is kept without it.",
+            hint: "Optional are \"tags\" (strings), \"date\" (2026-03-01), \"kind\", \"format\" (markdown, plain, csv, tsv, code:LANGUAGE) "
+                + "and \"pages\" (ascending byte offsets): correct the field or leave it out.")
+    }
+
     static func duplicate(_ name: String) -> Self {
         .init(
-            name: name, code: "duplicate_document", message: "The same name with the same content came before.",
+            name: name, code: "duplicate_document", message: "The same content is there already.",
             hint: "Nothing to do: it is kept once.")
     }
 

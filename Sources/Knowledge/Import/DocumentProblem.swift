@@ -5,7 +5,7 @@ public struct DocumentProblem: Sendable, Codable, Equatable {
     public var name: String
     /// Stable name for programs: `empty_document`, `not_utf8`, `binary_file`, `unsupported_type`,
     /// `unreadable`, `document_too_large`, `archive_unsupported`, `archive_unreadable`,
-    /// `nested_archive`, `invalid_json`, `missing_text`, `missing_id`, `line_too_long`,
+    /// `nested_archive`, `invalid_json`, `missing_text`, `missing_id`, `invalid_field`, `line_too_long`,
     /// `duplicate_document`, `duplicate_name`, `more_problems`.
     public var code: String
     /// What was found and what was expected.

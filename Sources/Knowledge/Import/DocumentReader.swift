@@ -10,12 +10,19 @@ struct DocumentReader {
     typealias Sink = (Event) async throws -> Void
 
     let extractor: (any ArchiveExtractor)?
+    /// For kinds that are not text; nil reports them as problems.
+    var parser: (any DocumentParser)?
     let scratch: URL
     let limits: DocumentLimits
 
     func read(_ source: DocumentSource, _ sink: Sink) async throws {
         let url = source.url.resolvingSymlinksInPath()
-        if FileTree.isDirectory(url) {
+        let sink: Sink = { event in
+            if case .document(let document) = event { try await sink(.document(source.marked(document))) } else { try await sink(event) }
+        }
+        if FileTree.isDirectory(url), ParsedDocuments.isAt(url) {
+            try await ParsedDocuments.read(url, limits: limits, sink)
+        } else if FileTree.isDirectory(url) {
             try await readFolder(url, insideArchive: false, sink)
         } else {
             try await readFile(url, name: source.name, insideArchive: false, sink)
@@ -40,15 +47,47 @@ struct DocumentReader {
             return
         }
         switch FileSignature(head) {
+        case .archive where parser != nil && PackedDocument.isNamed(name): try await sink(parsed(url, name: name))
         case .archive where insideArchive: try await sink(.problem(.nestedArchive(name)))
         case .archive: try await readArchive(url, name: name, sink)
+        case .foreign where parser != nil: try await sink(parsed(url, name: name))
         case .foreign(let format): try await sink(.problem(.unsupported(name, what: "is \(format)")))
         case .unknown:
             switch TextKind(name: name, head: head) {
             case .corpus: try await CorpusReader(limits: limits).read(url, name: name, sink)
-            case .document(let format): try await sink(TextFileReader(limits: limits).read(url, name: name, format: format))
+            case .document(let format):
+                let event = TextFileReader(limits: limits).read(url, name: name, format: format)
+                // Other encodings than UTF-8 are a matter for the parser.
+                if case .problem(let problem) = event, problem.code == "not_utf8", parser != nil {
+                    try await sink(parsed(url, name: name))
+                } else {
+                    try await sink(event)
+                }
+            case .unsupported where parser != nil: try await sink(parsed(url, name: name))
             case .unsupported(let what): try await sink(.problem(.unsupported(name, what: what)))
             }
+        }
+    }
+
+    /// The text of a file of another kind, or why there is none.
+    private func parsed(_ url: URL, name: String) async throws -> Event {
+        let size = (try? FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int) ?? 0
+        guard size <= limits.maxFileBytes else { return .problem(.tooLarge(name, bytes: size, limit: limits.maxFileBytes)) }
+        let out = scratch.appendingPathComponent("parsed-" + UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: out) }
+        do {
+            guard let found = try await parser?.parse(url, name: name, into: out) else { return .problem(.unsupported(name, what: "is not text")) }
+            let text = String(decoding: try Data(contentsOf: out), as: UTF8.self)
+            guard text.utf8.count <= limits.maxDocumentBytes else {
+                return .problem(.tooLarge(name, bytes: text.utf8.count, limit: limits.maxDocumentBytes))
+            }
+            guard !TextFileReader.isBlank(Array(text.utf8)) else { return .problem(.empty(name)) }
+            return .document(
+                Document(
+                    name: name, text: text, format: found.format, title: found.title ?? DocumentTitle.readable(name), date: found.date,
+                    kind: found.kind, pages: found.pages))
+        } catch let failure as DocumentParseFailure {
+            return .problem(.init(name: name, code: failure.code, message: failure.message, hint: failure.hint))
         }
     }
 

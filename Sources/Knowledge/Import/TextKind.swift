@@ -13,6 +13,17 @@ enum TextKind: Equatable {
         "text": .document(.plain),
         "jsonl": .corpus,
         "ndjson": .corpus,
+        "csv": .document(.rows(delimiter: .comma)),
+        "tsv": .document(.rows(delimiter: .tab)),
+    ].merging(languages.map { ($0, .document(.code(language: $1))) }) { first, _ in first }
+
+    /// Source files, by extension; the name is what a fence in markdown would call the language.
+    private static let languages: [String: String] = [
+        "swift": "swift", "py": "python", "js": "javascript", "mjs": "javascript", "ts": "typescript", "tsx": "typescript", "jsx": "javascript",
+        "c": "c", "h": "c", "cc": "cpp", "cpp": "cpp", "hpp": "cpp", "m": "objective-c", "rs": "rust", "go": "go", "java": "java",
+        "kt": "kotlin", "scala": "scala", "cs": "csharp", "rb": "ruby", "php": "php", "lua": "lua", "pl": "perl", "r": "r", "jl": "julia",
+        "hs": "haskell", "ml": "ocaml", "ex": "elixir", "erl": "erlang", "clj": "clojure", "dart": "dart", "sh": "sh", "bash": "sh",
+        "sql": "sql", "css": "css", "vue": "vue", "toml": "toml", "yaml": "yaml", "yml": "yaml",
     ]
 
     init(name: String, head: [UInt8]) {

@@ -8,8 +8,13 @@ extension ChunkDatabase {
         case format
         /// What the collection is made of (see `InputFingerprint`).
         case fingerprint
-        /// Rows of the vector file that are on disk.
+        /// JSON of `EmbedderIdentity` and of `ChunkingSettings`.
+        case embedder
+        case settings
+        /// Rows of the vector files that are on disk.
         case embedded
+        /// How many of them were copied from the version before.
+        case reused
         /// JSON of `CollectionSummary`; present once all documents are cut.
         case summary
     }
@@ -31,6 +36,12 @@ extension ChunkDatabase {
     }
 
     func summary() throws -> CollectionSummary? {
-        try get(.summary).map { try JSONDecoder().decode(CollectionSummary.self, from: Data($0.utf8)) }
+        try queue.read { db in
+            guard var summary = try Self.get(.summary, db).map({ try Self.decode($0, as: CollectionSummary.self) }) else { return nil }
+            let reused = Int(try Self.get(.reused, db) ?? "0") ?? 0
+            summary.changes?.chunksReused = reused
+            summary.changes?.chunksEmbedded = (Int(try Self.get(.embedded, db) ?? "0") ?? 0) - reused
+            return summary
+        }
     }
 }

@@ -3,16 +3,64 @@ import GRDB
 
 /// The queries of a search.
 extension ChunkDatabase {
-    /// Best `limit` chunks for a full-text expression, BM25 negated so that larger is better.
-    func lexical(_ expression: String, limit: Int) async throws -> [RankedChunk] {
+    /// What there is to search at this moment.
+    struct Extent: Sendable {
+        var documents: Int
+        var chunks: Int
+        /// Chunks with vectors: the first so many.
+        var embedded: Int
+        /// Rows of the chunks a filter lets through, ascending, from 0; nil without a filter.
+        var rows: [Range<Int>]?
+    }
+
+    func extent(_ filter: DocumentFilter?) async throws -> Extent {
         try await queue.read { db in
+            let embedded = Int(try Self.get(.embedded, db) ?? "0") ?? 0
+            guard let filter else {
+                let row = try Row.fetchOne(db, sql: "SELECT (SELECT count(*) FROM documents), coalesce(max(number), 0) FROM chunks")!
+                return Extent(documents: row[0], chunks: row[1], embedded: embedded)
+            }
+            let condition = try FilterSQL(filter)
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT first_chunk - 1, chunks FROM documents d WHERE \(condition.sql) ORDER BY first_chunk",
+                arguments: condition.arguments)
+            var extent = Extent(documents: 0, chunks: 0, embedded: embedded)
+            var ranges: [Range<Int>] = []
+            while let row = try rows.next() {
+                let start: Int = row[0]
+                let count: Int = row[1]
+                extent.documents += 1
+                extent.chunks += count
+                if let last = ranges.last, last.upperBound == start {
+                    ranges[ranges.count - 1] = last.lowerBound..<start + count
+                } else {
+                    ranges.append(start..<start + count)
+                }
+            }
+            extent.rows = ranges
+            return extent
+        }
+    }
+
+    /// Best `limit` chunks for a full-text expression among those the filter lets through, BM25 negated
+    /// so that larger is better. Word frequencies are those of the whole collection.
+    func lexical(_ expression: String, limit: Int, filter: DocumentFilter?) async throws -> [RankedChunk] {
+        try await queue.read { db in
+            let condition = try filter.map(FilterSQL.init)
+            let restriction =
+                condition.map {
+                    """
+                    CROSS JOIN chunks c ON c.number = chunks_fts.rowid
+                    WHERE c.document_id IN (SELECT id FROM documents d WHERE \($0.sql)) AND
+                    """
+                } ?? "WHERE"
             // Equal scores are ordered by number, so that a search gives the same answer every time.
-            try Row.fetchAll(
+            return try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT rowid, bm25(chunks_fts, \(LexicalQuery.titleWeight), \(LexicalQuery.headingsWeight), 1.0) AS score
-                    FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY score, rowid LIMIT ?
-                    """, arguments: [expression, limit]
+                    SELECT chunks_fts.rowid AS number, bm25(chunks_fts, \(LexicalQuery.titleWeight), \(LexicalQuery.headingsWeight), 1.0) AS score
+                    FROM chunks_fts \(restriction) chunks_fts MATCH ? ORDER BY score, number LIMIT ?
+                    """, arguments: (condition?.arguments ?? []) + [expression, limit]
             ).map { RankedChunk(number: $0[0], score: -($0[1] as Double)) }
         }
     }
@@ -20,34 +68,35 @@ extension ChunkDatabase {
     /// Chunks by number, with their document's name.
     func chunks(_ numbers: [Int]) async throws -> [Int: Chunk] {
         try await queue.read { db in
-            let marks = numbers.map { _ in "?" }.joined(separator: ",")
             let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT c.number, c.id, d.name, c.title, c.headings, c.text, c.start_byte, c.end_byte, c.tokens
-                    FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.number IN (\(marks))
-                    """, arguments: StatementArguments(numbers))
-            return Dictionary(
-                uniqueKeysWithValues: rows.map { row in
-                    (
-                        row[0],
-                        Chunk(
-                            id: row[1], document: row[2], title: row[3], headings: Self.split(row[4]), text: row[5],
-                            startByte: row[6], endByte: row[7], tokens: row[8])
-                    )
-                })
+                db, sql: Self.selectChunks + "WHERE c.number IN (SELECT value FROM json_each(?))", arguments: [Self.json(numbers)])
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], Self.chunk($0)) })
         }
     }
 
-    /// Documents in the order they were read.
-    func documents(limit: Int, offset: Int) throws -> [IndexedDocument] {
-        try queue.read { db in
-            try Row.fetchAll(
-                db, sql: "SELECT name, title, sha256, bytes, chunks, tokens FROM documents ORDER BY id LIMIT ? OFFSET ?",
-                arguments: [limit, offset]
-            ).map {
-                IndexedDocument(name: $0[0], title: $0[1], sha256: $0[2], bytes: $0[3], chunks: $0[4], tokens: $0[5])
-            }
+    /// The chunks of the document that a chunk belongs to.
+    func chunkNumbers(ofDocumentWith number: Int) async throws -> ClosedRange<Int> {
+        try await queue.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: "SELECT first_chunk, first_chunk + chunks - 1 FROM documents WHERE first_chunk <= ? ORDER BY first_chunk DESC LIMIT 1",
+                arguments: [number])!
+            return row[0]...row[1]
+        }
+    }
+
+    /// The document's text from the first to the last of neighbouring chunks, with what stands between.
+    func excerpt(_ numbers: ClosedRange<Int>) async throws -> (text: String, startByte: Int, endByte: Int, tokens: Int) {
+        try await queue.read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT r.first, r.last, r.tokens, substr(CAST(t.text AS BLOB), r.first + 1, r.last - r.first)
+                    FROM (SELECT document_id, min(start_byte) AS first, max(end_byte) AS last, sum(tokens) AS tokens
+                          FROM chunks WHERE number BETWEEN ? AND ?) r
+                    JOIN document_texts t ON t.document_id = r.document_id
+                    """, arguments: [numbers.lowerBound, numbers.upperBound])!
+            return (String(decoding: row[3] as Data, as: UTF8.self), row[0], row[1], row[2])
         }
     }
 

@@ -1,31 +1,28 @@
 import Foundation
 import GRDB
 
-/// chunks.sqlite: text, full-text index and facts about the collection. Row `number` of `chunks` is row
-/// `number - 1` of vectors.f32.
+/// chunks.sqlite: documents, chunks, full-text index and facts about the collection. Row `number` of
+/// `chunks` is row `number - 1` of the vector files.
 struct ChunkDatabase: Sendable {
-    /// Version of both files' layout; other versions are rebuilt, not migrated: the documents are the truth.
-    static let formatVersion = "1"
+    /// Version of the files' layout; other versions are rebuilt, not migrated: the documents are the truth.
+    static let formatVersion = "2"
 
     let queue: any DatabaseWriter
 
-    /// Opens or creates the database of an unfinished build, for this process alone.
-    ///
-    /// - Throws: `KnowledgeError.buildBusy` while another builder has it open.
-    static func openForBuilding(_ url: URL, collection: String) throws -> ChunkDatabase {
+    /// Opens or creates the database of an unfinished build. Its holder has the `BuildLock`; searches may
+    /// read beside it.
+    static func openForBuilding(_ url: URL) throws -> ChunkDatabase {
         try Durable.createPrivateFile(url)
         var configuration = Configuration()
+        // A search that reads at this moment is over in milliseconds.
+        configuration.busyMode = .timeout(60)
         configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
+            // A group of documents stays in memory until it is committed: before that no reader waits.
+            try db.execute(sql: "PRAGMA cache_size = -65536")
         }
-        do {
-            let queue = try DatabaseQueue(path: url.path, configuration: configuration)
-            // The first write takes the lock and, in this mode, keeps it.
-            try queue.write { db in try createSchema(db) }
-            return ChunkDatabase(queue: queue)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-            throw KnowledgeError.buildBusy(collection: collection)
-        }
+        let queue = try DatabaseQueue(path: url.path, configuration: configuration)
+        try queue.write { db in try createSchema(db) }
+        return ChunkDatabase(queue: queue)
     }
 
     /// Opens a finished database for several readers at once; writes nothing beside it.
@@ -33,6 +30,15 @@ struct ChunkDatabase: Sendable {
         var configuration = Configuration()
         configuration.readonly = true
         return ChunkDatabase(queue: try DatabasePool(path: url.path, configuration: configuration))
+    }
+
+    /// Opens the database of a build that may be running. May write only what SQLite itself has to: to
+    /// roll back the half of a transaction that a killed builder left.
+    static func openUnfinished(_ url: URL) throws -> ChunkDatabase {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(60)
+        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA query_only = ON") }
+        return ChunkDatabase(queue: try DatabaseQueue(path: url.path, configuration: configuration))
     }
 
     private static func createSchema(_ db: Database) throws {
@@ -44,21 +50,36 @@ struct ChunkDatabase: Sendable {
                     name TEXT NOT NULL UNIQUE,
                     title TEXT NOT NULL,
                     sha256 TEXT NOT NULL,
+                    format TEXT NOT NULL,
+                    kind TEXT NOT NULL,
+                    date TEXT,
+                    tags TEXT NOT NULL CHECK (json_valid(tags)),
+                    pages TEXT NOT NULL CHECK (json_valid(pages)),
                     bytes INTEGER NOT NULL,
-                    chunks INTEGER NOT NULL CHECK (chunks > 0),
-                    tokens INTEGER NOT NULL
+                    tokens INTEGER NOT NULL,
+                    -- Its chunks are first_chunk ..< first_chunk + chunks.
+                    first_chunk INTEGER NOT NULL UNIQUE,
+                    chunks INTEGER NOT NULL CHECK (chunks > 0)
+                );
+                CREATE INDEX IF NOT EXISTS documents_sha256 ON documents (sha256);
+                -- The text itself, apart from the row that lists and filters read: for another way of cutting,
+                -- and for what stands between two chunks.
+                CREATE TABLE IF NOT EXISTS document_texts (
+                    document_id INTEGER PRIMARY KEY REFERENCES documents (id),
+                    text TEXT NOT NULL
                 );
                 -- Title and headings are repeated per chunk because the full-text index reads its columns here.
                 CREATE TABLE IF NOT EXISTS chunks (
                     number INTEGER PRIMARY KEY,
                     id TEXT NOT NULL UNIQUE,
                     document_id INTEGER NOT NULL REFERENCES documents (id),
-                    title TEXT NOT NULL,
-                    headings TEXT NOT NULL,
-                    text TEXT NOT NULL,
                     start_byte INTEGER NOT NULL,
                     end_byte INTEGER NOT NULL CHECK (end_byte > start_byte),
-                    tokens INTEGER NOT NULL
+                    page INTEGER,
+                    tokens INTEGER NOT NULL,
+                    title TEXT NOT NULL,
+                    headings TEXT NOT NULL,
+                    text TEXT NOT NULL
                 );
                 CREATE VIRTUAL TABLE IF NOT EXISTS chunks_fts USING fts5(
                     title, headings, text, content = 'chunks', content_rowid = 'number',

@@ -4,23 +4,30 @@ import Foundation
 ///
 /// The work happens in `directory.building`; a folder with the final name is whole by construction. An
 /// interrupted build (cancelled, crashed, embedder gone) is resumed by calling `build` again with the
-/// same sources and settings; other sources or settings start over.
+/// same sources and settings; other sources or settings start over. What is cut can be searched at once:
+/// see `CollectionIndex.openUnfinished`.
 public struct CollectionBuilder: Sendable {
     /// Chunks per embedding call: enough to keep an engine busy, few enough that progress is real.
     private static let batch = 64
+    /// Chunks looked at together where most have a vector already.
+    private static let window = 1024
 
     private let embedder: any Embedder
     private let extractor: (any ArchiveExtractor)?
+    private let parser: (any DocumentParser)?
     private let settings: ChunkingSettings
     private let limits: DocumentLimits
 
-    /// - Parameter extractor: unpacks archives; nil reports them as problems.
+    /// - Parameters:
+    ///   - extractor: unpacks archives; nil reports them as problems.
+    ///   - parser: turns other kinds of files into text; nil reports them as problems.
     public init(
-        embedder: any Embedder, extractor: (any ArchiveExtractor)?, settings: ChunkingSettings = .init(),
+        embedder: any Embedder, extractor: (any ArchiveExtractor)?, parser: (any DocumentParser)? = nil, settings: ChunkingSettings = .init(),
         limits: DocumentLimits = .init()
     ) {
         self.embedder = embedder
         self.extractor = extractor
+        self.parser = parser
         self.settings = settings.normalised
         self.limits = limits
     }
@@ -36,25 +43,31 @@ public struct CollectionBuilder: Sendable {
     /// Builds `directory`. Returns at once if it already holds the collection of these very sources,
     /// settings and embedder.
     ///
-    /// - Parameter onProgress: called after each group of documents and each batch of 64 chunks.
-    /// - Throws: `KnowledgeError.nothingReadable`, `.destinationExists`, `.buildBusy`, `.embedderInvalid`;
-    ///   `CancellationError`; errors of the embedder, the file system and SQLite. Finished work is kept.
+    /// - Parameters:
+    ///   - update: the version to start from; nil builds from the sources alone. Vectors of chunks that
+    ///     are there with the same embedding text and model are copied, never computed again.
+    ///   - onProgress: called after each group of documents and each batch of 64 chunks.
+    /// - Throws: `KnowledgeError.nothingReadable`, `.nothingLeft`, `.destinationExists`, `.buildBusy`,
+    ///   `.embedderInvalid`, `.indexDamaged` for the earlier version; `CancellationError`; errors of the
+    ///   embedder, the file system and SQLite. Finished work is kept.
     public func build(
-        sources: [DocumentSource], into directory: URL, onProgress: @Sendable (IndexProgress) -> Void
+        sources: [DocumentSource], update: CollectionUpdate? = nil, into directory: URL, onProgress: @Sendable (IndexProgress) -> Void
     ) async throws -> CollectionSummary {
         let identity = embedder.identity
-        let fingerprint = try InputFingerprint.compute(sources, settings: settings, embedder: identity)
-        if FileManager.default.fileExists(atPath: directory.path) {
-            let existing = try CollectionIndex.open(directory)
-            guard existing.fingerprint == fingerprint else {
-                throw KnowledgeError.destinationExists(collection: directory.lastPathComponent)
-            }
-            return existing.summary
-        }
-        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, dimension: identity.dimension)
+        let earlier = try update.map { try EarlierVersion($0, embedder: identity, settings: settings) }
+        let fingerprint = try InputFingerprint.compute(
+            sources, settings: settings, embedder: identity, update: earlier.map { ($0.index.fingerprint, $0.strategy) })
+        if let finished = try existing(directory, fingerprint) { return finished }
+        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: identity, settings: settings)
         do {
-            let summary = try await chunk(sources, build, onProgress)
-            try await embed(summary, build, onProgress)
+            // Another builder may have finished between the first look and the lock.
+            if let finished = try existing(directory, fingerprint) {
+                build.abandon()
+                try FileManager.default.removeItem(at: build.folder)
+                return finished
+            }
+            let summary = try await chunk(sources, build, earlier, onProgress)
+            try await embed(summary, build, earlier, onProgress)
             try build.publish(as: directory, chunks: summary.chunks)
         } catch {
             build.abandon()
@@ -63,49 +76,94 @@ public struct CollectionBuilder: Sendable {
         return try CollectionIndex.open(directory).summary
     }
 
-    /// Cuts all documents, unless an earlier attempt did.
+    private func existing(_ directory: URL, _ fingerprint: String) throws -> CollectionSummary? {
+        guard FileManager.default.fileExists(atPath: directory.path) else { return nil }
+        let existing = try CollectionIndex.open(directory)
+        guard existing.fingerprint == fingerprint else {
+            throw KnowledgeError.destinationExists(collection: directory.lastPathComponent)
+        }
+        return existing.summary
+    }
+
+    /// Cuts all documents, unless an earlier attempt did. New ones first: what stays of an earlier
+    /// version is known once they are.
     private func chunk(
-        _ sources: [DocumentSource], _ build: UnfinishedBuild, _ onProgress: @Sendable (IndexProgress) -> Void
+        _ sources: [DocumentSource], _ build: UnfinishedBuild, _ earlier: EarlierVersion?, _ onProgress: @Sendable (IndexProgress) -> Void
     ) async throws -> CollectionSummary {
         if let summary = try build.database.summary() { return summary }
-        var intake = DocumentIntake(chunker: Chunker(embedder: embedder, settings: settings), database: build.database)
-        let reader = DocumentReader(extractor: extractor, scratch: build.scratch, limits: limits)
+        let chunker = Chunker(embedder: embedder, settings: settings)
+        var intake = DocumentIntake(chunker: chunker, database: build.database, earlier: earlier)
+        func report(_ documents: Int) {
+            onProgress(IndexProgress(chunksDone: 0, chunksTotal: 0, documentsDone: documents, documentsTotal: 0, tokens: 0))
+        }
+        let reader = DocumentReader(extractor: extractor, parser: parser, scratch: build.scratch, limits: limits)
         for source in sources {
             try await reader.read(source) { event in
                 try Task.checkCancellation()
-                if try await intake.take(event) {
-                    onProgress(
-                        IndexProgress(
-                            chunksDone: 0, chunksTotal: 0, documentsDone: intake.documentsDone, documentsTotal: 0, tokens: 0))
-                }
+                if try await intake.take(event) { report(intake.documentsDone) }
             }
         }
         try await intake.flush()
-        guard intake.documentsDone > 0 else { throw KnowledgeError.nothingReadable(problems: intake.problems.list) }
-        return try build.database.finishChunking(embedder: embedder.identity, problems: intake.problems.list)
+        var documents = intake.documentsDone
+        guard earlier != nil || documents > 0 else { throw KnowledgeError.nothingReadable(problems: intake.problems.list) }
+        try await earlier?.copy(into: build.database, chunker: chunker) { count in
+            documents += count
+            report(documents)
+        }
+        guard try build.database.chunkCount().count > 0 else {
+            let collection = build.folder.deletingPathExtension().lastPathComponent
+            throw sources.isEmpty
+                ? KnowledgeError.nothingLeft(collection: collection) : .nothingReadable(problems: intake.problems.list)
+        }
+        return try build.database.finishChunking(
+            embedder: embedder.identity, problems: intake.problems.list, changes: earlier?.changes(to: build.database))
     }
 
-    /// Embeds the chunks that have no vector yet. The vectors reach the disk before the database counts
-    /// them, so after a crash the file holds at least what the database knows.
+    /// Gives a vector to the chunks that have none yet. The vectors reach the disk before the database
+    /// counts them, so after a crash the files hold at least what the database knows.
     private func embed(
-        _ summary: CollectionSummary, _ build: UnfinishedBuild, _ onProgress: @Sendable (IndexProgress) -> Void
+        _ summary: CollectionSummary, _ build: UnfinishedBuild, _ earlier: EarlierVersion?, _ onProgress: @Sendable (IndexProgress) -> Void
     ) async throws {
         var progress = IndexProgress(
             chunksDone: build.embedded, chunksTotal: summary.chunks, documentsDone: summary.documents,
             documentsTotal: summary.documents, tokens: try build.database.tokens(ofFirst: build.embedded))
+        var reused = Int(try build.database.get(.reused) ?? "0") ?? 0
         onProgress(progress)
         while progress.chunksDone < summary.chunks {
             try Task.checkCancellation()
-            let texts = try build.database.embeddingTexts(after: progress.chunksDone, limit: Self.batch)
-            guard !texts.isEmpty else {
+            var rows = try build.database.embeddingTexts(after: progress.chunksDone, limit: earlier == nil ? Self.batch : Self.window)
+            guard !rows.isEmpty else {
                 throw KnowledgeError.indexDamaged(collection: build.folder.lastPathComponent, reason: "chunks are missing")
             }
-            let vectors = try await embedder.embed(texts.map(\.text), kind: .passage)
-            try vectors.validate(count: texts.count, identity: embedder.identity)
-            try build.vectors.append(vectors.values)
-            try build.database.set(.embedded, String(progress.chunksDone + texts.count))
-            progress.chunksDone += texts.count
-            progress.tokens += texts.reduce(0) { $0 + $1.tokens }
+            let known = try earlier?.vectors(of: rows.map { ($0.id, $0.title) }) ?? [:]
+            var missing = 0
+            let end = rows.firstIndex {
+                missing += known[$0.id] == nil ? 1 : 0
+                return missing > Self.batch
+            }
+            rows = Array(rows[..<(end ?? rows.count)])
+            let texts = rows.filter { known[$0.id] == nil }.map(\.text)
+            var fresh: ArraySlice<Float> = []
+            if !texts.isEmpty {
+                let batch = try await embedder.embed(texts, kind: .passage)
+                try batch.validate(count: texts.count, identity: embedder.identity)
+                fresh = batch.values[...]
+            }
+            var values: [Float] = []
+            values.reserveCapacity(rows.count * embedder.identity.dimension)
+            for row in rows {
+                if let vector = known[row.id] {
+                    values += vector
+                } else {
+                    values += fresh.prefix(embedder.identity.dimension)
+                    fresh = fresh.dropFirst(embedder.identity.dimension)
+                }
+            }
+            try build.vectors.append(values)
+            progress.chunksDone += rows.count
+            reused += rows.count - texts.count
+            try build.database.recordEmbedded(progress.chunksDone, reused: reused)
+            progress.tokens += rows.reduce(0) { $0 + $1.tokens }
             onProgress(progress)
         }
     }

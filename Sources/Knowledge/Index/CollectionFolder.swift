@@ -4,6 +4,8 @@ import Foundation
 public enum CollectionFolder {
     static let chunks = "chunks.sqlite"
     static let vectors = "vectors.f32"
+    static let quantised = "vectors.i8"
+    static let lock = "build.lock"
 
     /// Where the collection is while it is built: beside its final place, so that the last step is a
     /// rename within one file system.
@@ -24,7 +26,7 @@ public enum CollectionFolder {
     }
 
     static func bytes(_ directory: URL) throws -> Int {
-        try [chunks, vectors].reduce(0) { sum, name in
+        try [chunks, vectors, quantised].reduce(0) { sum, name in
             let attributes = try FileManager.default.attributesOfItem(atPath: directory.appendingPathComponent(name).path)
             return sum + (attributes[.size] as? Int ?? 0)
         }

@@ -6,15 +6,18 @@ public struct CollectionSummary: Sendable, Codable, Equatable {
     public var chunks: Int
     /// Tokens of all chunks, repetitions between neighbours included.
     public var tokens: Int
-    /// Bytes on disk: chunks.sqlite and vectors.f32.
+    /// Bytes on disk: chunks.sqlite, vectors.f32 and vectors.i8.
     public var bytes: Int
     /// The model that made the vectors.
     public var embedder: EmbedderIdentity
     /// What could not be used.
     public var problems: [DocumentProblem]
+    /// What changed against the version before; nil for a collection built from its sources alone.
+    public var changes: CollectionChanges?
 
     public init(
-        documents: Int, chunks: Int, tokens: Int, bytes: Int, embedder: EmbedderIdentity, problems: [DocumentProblem]
+        documents: Int, chunks: Int, tokens: Int, bytes: Int, embedder: EmbedderIdentity, problems: [DocumentProblem],
+        changes: CollectionChanges? = nil
     ) {
         self.documents = documents
         self.chunks = chunks
@@ -22,5 +25,6 @@ public struct CollectionSummary: Sendable, Codable, Equatable {
         self.bytes = bytes
         self.embedder = embedder
         self.problems = problems
+        self.changes = changes
     }
 }

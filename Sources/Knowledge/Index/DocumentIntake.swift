@@ -6,6 +6,7 @@ struct DocumentIntake {
 
     let chunker: Chunker
     let database: ChunkDatabase
+    let earlier: EarlierVersion?
     private(set) var problems = ProblemLog()
     private(set) var documentsDone = 0
     private var group: [Document] = []
@@ -13,9 +14,10 @@ struct DocumentIntake {
     /// Start of the content hash by name, to tell a repeated document from another of the same name.
     private var seen: [String: Substring] = [:]
 
-    init(chunker: Chunker, database: ChunkDatabase) {
+    init(chunker: Chunker, database: ChunkDatabase, earlier: EarlierVersion?) {
         self.chunker = chunker
         self.database = database
+        self.earlier = earlier
     }
 
     /// - Returns: whether a group was stored.
@@ -25,7 +27,7 @@ struct DocumentIntake {
             problems.add(problem)
             return false
         case .document(var document):
-            guard let name = uniqueName(document) else {
+            guard let name = try uniqueName(document) else {
                 problems.add(.duplicate(document.name))
                 return false
             }
@@ -60,17 +62,25 @@ struct DocumentIntake {
         bytes = 0
     }
 
-    /// A name of its own, or nil if the same document came before.
-    private mutating func uniqueName(_ document: Document) -> String? {
-        let hash = document.sha256.prefix(16)
-        var name = document.name
+    /// A name of its own, or nil if the same document came before or is in the earlier version.
+    private mutating func uniqueName(_ document: Document) throws -> String? {
+        let hash = Substring(String(document.sha256.prefix(16)))
+        var candidate = document
         var number = 2
-        while let other = seen[name] {
-            if other == hash { return nil }
-            name = "\(document.name) (\(number))"
+        while true {
+            if let other = seen[candidate.name] {
+                if other == hash { return nil }
+            } else {
+                switch try earlier?.place(of: candidate) ?? .added {
+                case .present: return nil
+                case .added:
+                    seen[candidate.name] = hash
+                    return candidate.name
+                case .taken: break
+                }
+            }
+            candidate.name = "\(document.name) (\(number))"
             number += 1
         }
-        seen[name] = Substring(String(hash))
-        return name
     }
 }

@@ -6,16 +6,25 @@ import Foundation
 enum InputFingerprint {
     private static let blockBytes = 1 << 20
 
-    static func compute(_ sources: [DocumentSource], settings: ChunkingSettings, embedder: EmbedderIdentity) throws -> String {
+    static func compute(
+        _ sources: [DocumentSource], settings: ChunkingSettings, embedder: EmbedderIdentity,
+        update: (previous: String, strategy: CollectionUpdate.Strategy)? = nil
+    ) throws -> String {
         var hasher = SHA256()
         func add(_ text: String) {
             // The length first, or "ab","c" and "a","bc" would be one.
             hasher.update(data: Data("\(text.utf8.count):\(text)".utf8))
         }
-        add("\(ChunkDatabase.formatVersion) \(settings.maxTokens) \(settings.overlapTokens)")
+        add(ChunkDatabase.formatVersion)
+        add(try ChunkDatabase.json(settings))
         add(embedder.model)
         add("\(embedder.dimension) \(embedder.maxTokens)")
+        if let update {
+            add(update.previous)
+            add(try ChunkDatabase.json(update.strategy))
+        }
         for source in sources {
+            add("\(source.tags) \(source.date?.description ?? "") \(source.kind ?? "")")
             let url = source.url.resolvingSymlinksInPath()
             if FileTree.isDirectory(url) {
                 for path in try FileTree.files(under: url) {

@@ -7,40 +7,51 @@ struct UnfinishedBuild {
     let vectors: VectorWriter
     /// Vectors that are on disk already.
     let embedded: Int
+    let lock: BuildLock
 
     /// Folder for unpacked archives; emptied here, because an attempt that was killed left its files.
     var scratch: URL { folder.appendingPathComponent("scratch", isDirectory: true) }
 
     /// Opens `directory`'s unfinished build if it has the same fingerprint, else starts a new one.
-    static func open(_ directory: URL, fingerprint: String, dimension: Int) throws -> UnfinishedBuild {
+    ///
+    /// - Throws: `KnowledgeError.buildBusy` while another builder works on it.
+    static func open(
+        _ directory: URL, fingerprint: String, embedder: EmbedderIdentity, settings: ChunkingSettings
+    ) throws -> UnfinishedBuild {
         let folder = CollectionFolder.unfinished(directory)
+        try Durable.createPrivateFolder(folder)
+        let lock = try BuildLock(folder, collection: directory.lastPathComponent)
         let file = folder.appendingPathComponent(CollectionFolder.chunks)
-        let collection = directory.lastPathComponent
         if FileManager.default.fileExists(atPath: file.path) {
             // An unfinished build may be damaged in any way a crash can damage it; it is only a saving.
             do {
-                let database = try ChunkDatabase.openForBuilding(file, collection: collection)
+                let database = try ChunkDatabase.openForBuilding(file)
                 if try database.get(.fingerprint) == fingerprint {
-                    return try resume(folder, database: database, dimension: dimension)
+                    return try resume(folder, database: database, dimension: embedder.dimension, lock: lock)
                 }
                 try database.close()
             } catch let error as KnowledgeError {
                 throw error
             } catch {}
         }
-        if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
-        try Durable.createPrivateFolder(folder)
-        let database = try ChunkDatabase.openForBuilding(file, collection: collection)
-        try database.set(.format, ChunkDatabase.formatVersion)
-        try database.set(.fingerprint, fingerprint)
-        return try resume(folder, database: database, dimension: dimension)
+        for entry in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        where entry.lastPathComponent != CollectionFolder.lock {
+            try FileManager.default.removeItem(at: entry)
+        }
+        let database = try ChunkDatabase.openForBuilding(file)
+        try database.queue.write { db in
+            try ChunkDatabase.set(.format, ChunkDatabase.formatVersion, db)
+            try ChunkDatabase.set(.embedder, ChunkDatabase.json(embedder), db)
+            try ChunkDatabase.set(.settings, ChunkDatabase.json(settings), db)
+            try ChunkDatabase.set(.fingerprint, fingerprint, db)
+        }
+        return try resume(folder, database: database, dimension: embedder.dimension, lock: lock)
     }
 
-    private static func resume(_ folder: URL, database: ChunkDatabase, dimension: Int) throws -> UnfinishedBuild {
+    private static func resume(_ folder: URL, database: ChunkDatabase, dimension: Int, lock: BuildLock) throws -> UnfinishedBuild {
         let known = Int(try database.get(.embedded) ?? "0") ?? 0
-        let file = folder.appendingPathComponent(CollectionFolder.vectors)
-        let (vectors, rows) = try VectorWriter.open(file, dimension: dimension, rows: known)
-        let build = UnfinishedBuild(folder: folder, database: database, vectors: vectors, embedded: rows)
+        let (vectors, rows) = try VectorWriter.open(folder, dimension: dimension, rows: known)
+        let build = UnfinishedBuild(folder: folder, database: database, vectors: vectors, embedded: rows, lock: lock)
         try? FileManager.default.removeItem(at: build.scratch)
         try Durable.createPrivateFolder(build.scratch)
         return build
@@ -61,6 +72,9 @@ struct UnfinishedBuild {
         try Durable.synchronise(folder.appendingPathComponent(CollectionFolder.chunks))
         try Durable.synchronise(folder)
         guard rename(folder.path, directory.path) == 0 else { throw Durable.posixError() }
+        // Held until here: another builder that waits for the old name finds the collection instead.
+        try FileManager.default.removeItem(at: directory.appendingPathComponent(CollectionFolder.lock))
+        try Durable.synchronise(directory)
         try Durable.synchronise(directory.deletingLastPathComponent())
     }
 }

@@ -1,46 +1,58 @@
 import Foundation
 
-/// Appends rows to vectors.f32 while a collection is built.
+/// Appends rows to the two vector files while a collection is built.
 struct VectorWriter {
-    private let handle: FileHandle
+    private let files: [(layout: VectorLayout, handle: FileHandle)]
     private let dimension: Int
 
-    /// Opens or creates the file and cuts it back to `rows`, the rows the database knows: what lies
+    /// Opens or creates the files and cuts them back to `rows`, the rows the database knows: what lies
     /// beyond was written in the moment of a crash.
     ///
-    /// - Returns: the writer and how many rows it holds: fewer than `rows` if the file lost some.
-    static func open(_ url: URL, dimension: Int, rows: Int) throws -> (writer: VectorWriter, rows: Int) {
-        try Durable.createPrivateFile(url)
-        let handle = try FileHandle(forUpdating: url)
-        let size = Int(try handle.seekToEnd())
-        let rowBytes = dimension * MemoryLayout<Float>.size
-        let kept = min(rows, max(0, size - VectorHeader.bytes) / rowBytes)
-        try handle.truncate(atOffset: UInt64(kept == 0 ? 0 : VectorHeader.bytes + kept * rowBytes))
-        let writer = VectorWriter(handle: handle, dimension: dimension)
-        try writer.writeHeader(count: 0)
-        try handle.seek(toOffset: UInt64(VectorHeader.bytes + kept * rowBytes))
+    /// - Returns: the writer and how many rows it holds: fewer than `rows` if a file lost some.
+    static func open(_ folder: URL, dimension: Int, rows: Int) throws -> (writer: VectorWriter, rows: Int) {
+        var files: [(layout: VectorLayout, handle: FileHandle)] = []
+        var kept = rows
+        for layout in [VectorLayout.floats(dimension), .quantised(dimension)] {
+            let file = folder.appendingPathComponent(layout.file)
+            try Durable.createPrivateFile(file)
+            let handle = try FileHandle(forUpdating: file)
+            kept = min(kept, max(0, Int(try handle.seekToEnd()) - VectorHeader.bytes) / layout.stride)
+            files.append((layout, handle))
+        }
+        for (layout, handle) in files {
+            let end = UInt64(kept == 0 ? 0 : VectorHeader.bytes + kept * layout.stride)
+            if try handle.seekToEnd() != end { try handle.truncate(atOffset: end) }
+        }
+        let writer = VectorWriter(files: files, dimension: dimension)
+        try writer.writeHeaders(count: 0)
+        for (layout, handle) in files { try handle.seek(toOffset: UInt64(VectorHeader.bytes + kept * layout.stride)) }
         return (writer, kept)
     }
 
     /// Appends rows and flushes them to the disk.
     func append(_ values: [Float]) throws {
-        try handle.write(contentsOf: values.withUnsafeBytes { Data($0) })
-        try handle.synchronize()
+        try values.withUnsafeBytes { try files[0].handle.write(contentsOf: $0) }
+        try files[1].handle.write(contentsOf: QuantisedRow.encode(values, dimension: dimension))
+        for (_, handle) in files { try handle.synchronize() }
     }
 
     /// Writes the final count, flushes and closes.
     func finish(count: Int) throws {
-        try writeHeader(count: count)
-        try handle.synchronize()
-        try handle.close()
+        try writeHeaders(count: count)
+        for (_, handle) in files {
+            try handle.synchronize()
+            try handle.close()
+        }
     }
 
     func close() {
-        try? handle.close()
+        for (_, handle) in files { try? handle.close() }
     }
 
-    private func writeHeader(count: Int) throws {
-        try handle.seek(toOffset: 0)
-        try handle.write(contentsOf: Data(VectorHeader(dimension: dimension, count: count).encoded))
+    private func writeHeaders(count: Int) throws {
+        for (layout, handle) in files {
+            try handle.seek(toOffset: 0)
+            try handle.write(contentsOf: Data(VectorHeader(layout, count: count).encoded))
+        }
     }
 }

@@ -3,58 +3,34 @@ import Foundation
 extension CollectionIndex {
     /// Finds the passages that answer a query best.
     ///
-    /// When the dense half fails (the embedder throws, or is not the model that made the vectors) the
-    /// search goes on with words alone and says so in `degraded`. A query without any word or sign finds
-    /// nothing.
+    /// What fails costs only its own part, and `degraded` says why: without the embedder (it throws, or is
+    /// not the model that made the vectors) words alone are searched, without the reranker the fused order
+    /// stands, without the expander only the query itself is searched. A query without any word or sign
+    /// finds nothing.
     ///
+    /// - Parameters:
+    ///   - reranker: reads the best `options.rerank` chunks.
+    ///   - expander: gives `options.variants` other forms of the query.
     /// - Throws: `CancellationError`; SQLite's error.
-    public func search(_ query: String, embedder: any Embedder, options: SearchOptions = .init()) async throws -> SearchReply {
+    public func search(
+        _ query: String, embedder: any Embedder, reranker: (any Reranker)? = nil, expander: (any QueryExpander)? = nil,
+        options: SearchOptions = .init()
+    ) async throws -> SearchReply {
         let start = ContinuousClock.now
         let options = options.normalised
-        let isBlank = query.allSatisfy(\.isWhitespace)
-        var strategy = options.strategy
-        var degraded: String?
-        var lists: [ReciprocalRankFusion.List] = []
-        if !isBlank {
-            if strategy != .lexical {
-                do {
-                    let chunks = try await dense(query, embedder: embedder, limit: options.candidates)
-                    lists.append(.init(name: "dense", weight: options.denseWeight, chunks: chunks))
-                } catch let error where !(error is CancellationError) && !Task.isCancelled {
-                    degraded = "Searched by words only: \(error)"
-                    strategy = .lexical
-                }
-            }
-            if strategy != .dense, let expression = LexicalQuery.expression(query) {
-                let chunks = try await database.lexical(expression, limit: options.candidates)
-                lists.append(.init(name: "lexical", weight: options.lexicalWeight, chunks: chunks))
-            }
+        var run = try await SearchRun(self, query: query, options: options)
+        var picker = PassagePicker(database: database, options: options)
+        if !query.allSatisfy(\.isWhitespace) {
+            let fused = try await run.candidates(embedder: embedder, expander: expander)
+            let ordered = try await run.rerank(fused, reranker)
+            try await picker.pick(run.aboveThresholds(ordered))
         }
-        let fused = ReciprocalRankFusion.fuse(lists, k: options.rrfK).prefix(options.k)
-        let chunks = try await database.chunks(fused.map(\.chunk.number))
-        let passages = fused.compactMap { entry in chunks[entry.chunk.number].map { Passage($0, entry) } }
+        let total = options.filter == nil ? run.extent.chunks : try database.chunkCount().last
         return SearchReply(
-            passages: passages, strategy: strategy, chunksSearched: summary.chunks, documentsSearched: summary.documents,
-            milliseconds: (ContinuousClock.now - start) / .milliseconds(1), degraded: degraded)
-    }
-
-    private func dense(_ query: String, embedder: any Embedder, limit: Int) async throws -> [RankedChunk] {
-        let identity = embedder.identity
-        guard identity.isComparable(with: summary.embedder) else {
-            throw KnowledgeError.embedderInvalid(
-                reason: "the collection was built with \(summary.embedder.model) (\(summary.embedder.dimension) dimensions), "
-                    + "the running embedder is \(identity.model) (\(identity.dimension)); build a new version of the collection")
-        }
-        let batch = try await embedder.embed([query], kind: .query)
-        try batch.validate(count: 1, identity: identity)
-        return await VectorScan(vectors: vectors).search(batch.values, limit: limit)
-    }
-}
-
-extension Passage {
-    init(_ chunk: Chunk, _ fused: ReciprocalRankFusion.Fused) {
-        self.init(
-            chunkID: chunk.id, document: chunk.document, title: chunk.title, headings: chunk.headings, text: chunk.text,
-            startByte: chunk.startByte, endByte: chunk.endByte, score: fused.chunk.score, signals: fused.signals)
+            passages: picker.passages, strategy: run.strategy, chunksSearched: run.extent.chunks, documentsSearched: run.extent.documents,
+            milliseconds: (ContinuousClock.now - start) / .milliseconds(1),
+            degraded: run.degraded.isEmpty ? nil : run.degraded.joined(separator: "; "), chunksEmbedded: min(run.extent.embedded, total),
+            chunksTotal: total, reranked: run.reranked, duplicates: picker.duplicates, belowThreshold: run.belowThreshold,
+            overBudget: picker.overBudget)
     }
 }

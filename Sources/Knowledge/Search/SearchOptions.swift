@@ -1,21 +1,45 @@
-/// What a search returns and how it weighs its two halves.
+/// What a search returns and how it weighs its parts.
 public struct SearchOptions: Sendable, Codable, Equatable {
-    /// Passages returned, at least 1.
-    public var k: Int
-    public var strategy: SearchStrategy
+    /// Passages returned at most, at least 1.
+    public var k: Int = 5
+    public var strategy: SearchStrategy = .hybrid
     /// Best chunks of each half that enter fusion; at least `k`.
-    public var candidates: Int
+    public var candidates: Int = 100
     /// Constant of reciprocal rank fusion, at least 0. Larger values flatten the difference between
     /// ranks; 60 is the value of the paper (see `ReciprocalRankFusion`).
-    public var rrfK: Double
+    public var rrfK: Double = 60
     /// Weight of the dense half, at least 0.
-    public var denseWeight: Double
+    public var denseWeight: Double = 1
     /// Weight of the lexical half, at least 0.
-    public var lexicalWeight: Double
+    public var lexicalWeight: Double = 1
+    /// Only chunks of documents it matches are searched; nil searches all.
+    public var filter: DocumentFilter?
+    /// Best fused chunks that a reranker reads, 0 for none.
+    public var rerank: Int = 0
+    /// Weight of the reranker's list in fusion, at least 0. Beside 1 for each half it is half of the say;
+    /// a very large one leaves the order of the reranked to it alone.
+    public var rerankWeight: Double = 2
+    /// Other forms of the query that are searched too, 0 for none, and the weight of their lists.
+    public var variants: Int = 0
+    public var variantWeight: Double = 0.5
+    /// Chunks before and after a found one that are shown with it.
+    public var neighbours: Int = 0
+    /// Passages are left out that share at least this part of their distinct three-word sequences with a
+    /// better one (Jaccard index, 0 to 1); nil keeps all.
+    public var duplicateThreshold: Double?
+    /// Lowest cosine similarity of query and passage, −1 to 1, whichever half found it; nil for none.
+    public var minCosine: Double?
+    /// Lowest rerank score, 0 to 1; passages the reranker has not read do not reach it; nil for none.
+    public var minRerank: Double?
+    /// Most tokens of all passages together, in the embedder's vocabulary; nil for no limit. A passage
+    /// that does not fit is left out, and the next one is tried.
+    public var tokenBudget: Int?
 
     public init(
         k: Int = 5, strategy: SearchStrategy = .hybrid, candidates: Int = 100, rrfK: Double = 60, denseWeight: Double = 1,
-        lexicalWeight: Double = 1
+        lexicalWeight: Double = 1, filter: DocumentFilter? = nil, rerank: Int = 0, rerankWeight: Double = 2, variants: Int = 0,
+        variantWeight: Double = 0.5, neighbours: Int = 0, duplicateThreshold: Double? = nil, minCosine: Double? = nil,
+        minRerank: Double? = nil, tokenBudget: Int? = nil
     ) {
         self.k = k
         self.strategy = strategy
@@ -23,18 +47,16 @@ public struct SearchOptions: Sendable, Codable, Equatable {
         self.rrfK = rrfK
         self.denseWeight = denseWeight
         self.lexicalWeight = lexicalWeight
-    }
-
-    /// Every key may be left out.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let defaults = Self()
-        k = try container.decodeIfPresent(Int.self, forKey: .k) ?? defaults.k
-        strategy = try container.decodeIfPresent(SearchStrategy.self, forKey: .strategy) ?? defaults.strategy
-        candidates = try container.decodeIfPresent(Int.self, forKey: .candidates) ?? defaults.candidates
-        rrfK = try container.decodeIfPresent(Double.self, forKey: .rrfK) ?? defaults.rrfK
-        denseWeight = try container.decodeIfPresent(Double.self, forKey: .denseWeight) ?? defaults.denseWeight
-        lexicalWeight = try container.decodeIfPresent(Double.self, forKey: .lexicalWeight) ?? defaults.lexicalWeight
+        self.filter = filter
+        self.rerank = rerank
+        self.rerankWeight = rerankWeight
+        self.variants = variants
+        self.variantWeight = variantWeight
+        self.neighbours = neighbours
+        self.duplicateThreshold = duplicateThreshold
+        self.minCosine = minCosine
+        self.minRerank = minRerank
+        self.tokenBudget = tokenBudget
     }
 
     enum CodingKeys: String, CodingKey {
@@ -44,16 +66,32 @@ public struct SearchOptions: Sendable, Codable, Equatable {
         case rrfK = "rrf_k"
         case denseWeight = "dense_weight"
         case lexicalWeight = "lexical_weight"
+        case filter
+        case rerank
+        case rerankWeight = "rerank_weight"
+        case variants
+        case variantWeight = "variant_weight"
+        case neighbours
+        case duplicateThreshold = "duplicate_threshold"
+        case minCosine = "min_cosine"
+        case minRerank = "min_rerank"
+        case tokenBudget = "token_budget"
     }
 
     /// The options with every value in its range.
     var normalised: SearchOptions {
         var options = self
         options.k = max(1, k)
-        options.candidates = max(options.k, candidates)
+        options.candidates = max(options.k, candidates, rerank)
         options.rrfK = max(0, rrfK)
         options.denseWeight = max(0, denseWeight)
         options.lexicalWeight = max(0, lexicalWeight)
+        options.rerank = max(0, rerank)
+        options.rerankWeight = max(0, rerankWeight)
+        options.variants = max(0, variants)
+        options.variantWeight = max(0, variantWeight)
+        options.neighbours = max(0, neighbours)
+        if filter?.isEmpty == true { options.filter = nil }
         return options
     }
 }

@@ -4,10 +4,20 @@ public struct SearchReply: Sendable, Codable, Equatable {
     public var passages: [Passage]
     /// What was really done: `lexical` where a hybrid or dense search had to do without its dense half.
     public var strategy: SearchStrategy
-    /// Chunks searched: all of the collection's, always.
+    /// Chunks searched: all of the collection's, or of the documents the filter matches.
     public var chunksSearched: Int
     /// Documents those chunks belong to.
     public var documentsSearched: Int
+    /// How far the collection is: chunks that are found by meaning, of all that are found by words.
+    /// Equal for a finished one; while documents are still being cut the total grows.
+    public var chunksEmbedded: Int
+    public var chunksTotal: Int
+    /// Chunks that a reranker read.
+    public var reranked: Int
+    /// Passages left out: like a better one, below a threshold, over the budget of tokens.
+    public var duplicates: Int
+    public var belowThreshold: Int
+    public var overBudget: Int
     /// Wall-clock time of the search, embedding of the query included.
     public var milliseconds: Double
     /// Why the search did less than asked; nil when it did not.
@@ -15,7 +25,8 @@ public struct SearchReply: Sendable, Codable, Equatable {
 
     public init(
         passages: [Passage], strategy: SearchStrategy, chunksSearched: Int, documentsSearched: Int, milliseconds: Double,
-        degraded: String? = nil
+        degraded: String? = nil, chunksEmbedded: Int = 0, chunksTotal: Int = 0, reranked: Int = 0, duplicates: Int = 0,
+        belowThreshold: Int = 0, overBudget: Int = 0
     ) {
         self.passages = passages
         self.strategy = strategy
@@ -23,6 +34,12 @@ public struct SearchReply: Sendable, Codable, Equatable {
         self.documentsSearched = documentsSearched
         self.milliseconds = milliseconds
         self.degraded = degraded
+        self.chunksEmbedded = chunksEmbedded
+        self.chunksTotal = chunksTotal
+        self.reranked = reranked
+        self.duplicates = duplicates
+        self.belowThreshold = belowThreshold
+        self.overBudget = overBudget
     }
 
     enum CodingKeys: String, CodingKey {
@@ -30,6 +47,12 @@ public struct SearchReply: Sendable, Codable, Equatable {
         case strategy
         case chunksSearched = "chunks_searched"
         case documentsSearched = "documents_searched"
+        case chunksEmbedded = "chunks_embedded"
+        case chunksTotal = "chunks_total"
+        case reranked
+        case duplicates
+        case belowThreshold = "below_threshold"
+        case overBudget = "over_budget"
         case milliseconds
         case degraded
     }

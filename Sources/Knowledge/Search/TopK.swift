@@ -13,6 +13,11 @@ struct TopK: Sendable {
         heap.sorted { $0.precedes($1) }
     }
 
+    /// Score below which nothing is taken any more; lowest while there is room.
+    var threshold: Float {
+        heap.count < capacity ? -.greatestFiniteMagnitude : Float(heap[0].score)
+    }
+
     mutating func insert(_ chunk: RankedChunk) {
         if heap.count < capacity {
             heap.append(chunk)

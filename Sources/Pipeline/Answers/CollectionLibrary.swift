@@ -1,5 +1,6 @@
 import Foundation
 import Knowledge
+import Store
 
 /// Open collections, the least recently used closed first.
 public actor CollectionLibrary {
@@ -22,6 +23,20 @@ public actor CollectionLibrary {
         order.append(path)
         if order.count > capacity { open[order.removeFirst()] = nil }
         return index
+    }
+
+    /// A collection as it is now: the version asked for, or where none is finished yet the one that is being built.
+    /// - Returns: nil where nothing of it can be searched yet.
+    public func current(_ collection: Collection, version: Int? = nil, data: DataDirectory, user: String) throws -> CollectionIndex? {
+        let version = version ?? collection.version
+        if version > 0 { return try index(at: data.url(DataPaths.collection(collection.id, version: version, user: user))) }
+        return try building(collection, data: data, user: user)
+    }
+
+    /// The version under construction; opened for each search, since it changes under the reader.
+    public nonisolated func building(_ collection: Collection, data: DataDirectory, user: String) throws -> CollectionIndex? {
+        guard let version = collection.buildingVersion else { return nil }
+        return try CollectionIndex.openUnfinished(data.url(DataPaths.collection(collection.id, version: version, user: user)))
     }
 
     /// Closes what lies below a folder that is about to be deleted.

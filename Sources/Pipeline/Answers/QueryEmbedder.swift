@@ -4,7 +4,7 @@ import LocalModels
 import Logging
 
 /// The engine's embedder as Knowledge sees it.
-public struct EngineEmbedder: IndexingEmbedder {
+public struct EngineEmbedder: IndexingEmbedder, Reranker {
     let engine: EmbeddingEngine
 
     public init(_ engine: EmbeddingEngine) { self.engine = engine }
@@ -18,6 +18,8 @@ public struct EngineEmbedder: IndexingEmbedder {
     }
 
     public func tokenCounts(_ texts: [String]) async throws -> [Int] { try await engine.tokenCounts(texts) }
+
+    public func scores(_ query: String, _ texts: [String]) async throws -> [Float] { try await engine.rerank(query, texts) }
 
     public func stop() async { await engine.stop() }
 }
@@ -40,11 +42,12 @@ public actor QueryEmbedder {
     public nonisolated var model: String { paths.embedder.lastPathComponent }
 
     public func search(_ index: CollectionIndex, _ query: String, options: SearchOptions) async throws -> SearchReply {
-        let embedder: any Embedder
-        do { embedder = try await engine() } catch {
-            embedder = UnavailableEmbedder(identity: index.summary.embedder, cause: error)
+        let engine: EngineEmbedder
+        do { engine = try await self.engine() } catch {
+            let none = UnavailableEmbedder(identity: index.summary.embedder, cause: error)
+            return try await index.search(query, embedder: none, reranker: none, options: options)
         }
-        return try await index.search(query, embedder: embedder, options: options)
+        return try await index.search(query, embedder: engine, reranker: engine, options: options)
     }
 
     /// Starts it before it is needed.
@@ -66,9 +69,10 @@ public actor QueryEmbedder {
 }
 
 /// Stands in where no embedder runs: every call says why.
-private struct UnavailableEmbedder: Embedder {
+private struct UnavailableEmbedder: Embedder, Reranker {
     var identity: EmbedderIdentity
     var cause: any Error
     func embed(_ texts: [String], kind: EmbedKind) async throws -> EmbeddingBatch { throw cause }
     func tokenCounts(_ texts: [String]) async throws -> [Int] { throw cause }
+    func scores(_ query: String, _ texts: [String]) async throws -> [Float] { throw cause }
 }

@@ -62,10 +62,17 @@ public struct SearchTrace: Sendable, Codable, Equatable {
     public var strategy: String
     public var chunksSearched: Int
     public var documentsSearched: Int
+    /// How far the collection is: fewer than there are while it is being built.
+    public var chunksEmbedded: Int?
+    public var chunksTotal: Int?
+    /// Passages the cross-encoder read.
+    public var reranked: Int?
 
     enum CodingKeys: String, CodingKey {
-        case version, query, strategy
+        case version, query, strategy, reranked
         case collectionID = "collection_id"
+        case chunksEmbedded = "chunks_embedded"
+        case chunksTotal = "chunks_total"
         case chunksSearched = "chunks_searched"
         case documentsSearched = "documents_searched"
     }

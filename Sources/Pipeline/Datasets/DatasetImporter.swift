@@ -1,20 +1,26 @@
 import Crypto
+import Datasets
 import Foundation
 import Knowledge
+import LocalModels
 import Store
 
-/// From an upload's bytes to a dataset row: streamed to disk, hashed, validated, then named.
+/// From an upload's bytes to a dataset row: streamed to disk, hashed, checked, then named.
 public struct DatasetImporter: Sendable {
     let store: Store
     let data: DataDirectory
     let extractor: any ArchiveExtractor
+    let parser: any DocumentParser
+    let parquet: ParquetTool
     /// Largest upload in bytes.
     public let maxBytes: Int
 
-    public init(store: Store, data: DataDirectory, extractor: any ArchiveExtractor, maxBytes: Int) {
+    public init(store: Store, data: DataDirectory, extractor: any ArchiveExtractor, parser: any DocumentParser, parquet: ParquetTool, maxBytes: Int) {
         self.store = store
         self.data = data
         self.extractor = extractor
+        self.parser = parser
+        self.parquet = parquet
         self.maxBytes = maxBytes
     }
 
@@ -24,48 +30,157 @@ public struct DatasetImporter: Sendable {
         public var kind: Dataset.Kind
         public var fileName: String
         public var text: String?
+        public var reading: ChatReading
 
-        public init(name: String, kind: Dataset.Kind, fileName: String, text: String? = nil) {
+        public init(name: String, kind: Dataset.Kind, fileName: String, text: String? = nil, reading: ChatReading = .init()) {
             self.name = name
             self.kind = kind
             self.fileName = fileName
             self.text = text
+            self.reading = reading
         }
     }
 
-    /// - Throws: ``DatasetInvalid``, ``UploadTooLarge``, ``LimitExceeded``; nothing is left behind then.
+    /// How new content is joined to what a dataset holds.
+    public enum Change: String, Sendable, CaseIterable {
+        /// The new content alone.
+        case replace
+        /// Behind the old, also what is there already.
+        case append
+        /// Of the new what is not there yet, by content.
+        case merge
+    }
+
+    /// - Throws: ``DatasetRefused``, ``UploadTooLarge``, ``LimitExceeded``; nothing is left behind then.
     public func importDataset<Bytes: AsyncSequence>(_ description: Description, bytes: Bytes, user: String, room: StorageReservation) async throws
         -> Dataset
     where Bytes.Element: Sequence<UInt8> {
-        let uploads = try data.folder("\(DataPaths.user(user))/uploads")
-        let staging = uploads.appending(path: UUID().uuidString)
-        defer { try? FileManager.default.removeItem(at: staging) }
-        let (size, sha256) = try await receive(bytes, into: staging, room: room)
-        guard size > 0 else {
-            throw DatasetInvalid(
-                message: "the file is empty",
-                problems: [DatasetProblem(code: "empty_file", message: "0 bytes received", hint: "send the file as the request's body")])
+        try await withStaging(user) { staging in
+            let (size, sha256) = try await receive(bytes, into: staging, description.kind, room: room)
+            let draft = try await inspect(staging, description, size: size, sha256: sha256, user: user)
+            // The row last: a row without its file must not exist. The same content twice is one file.
+            try publish(staging, draft, user)
+            do {
+                let dataset = try await store.user(user).createDataset(draft)
+                room.keep()
+                return dataset
+            } catch {
+                try await discard([draft.filePath, draft.documentsPath(user)], user)
+                throw error
+            }
         }
-        let (samples, metadata) = try await inspect(staging, description)
-        let path = DataPaths.dataset(sha256: sha256, user: user)
-        // The row last: a row without its file must not exist. The same content twice is one file.
-        if !FileManager.default.fileExists(atPath: data.url(path).path) { try data.publish(staging, as: path) }
-        do {
-            let dataset = try await store.user(user).createDataset(
-                DatasetDraft(
-                    datasetName: description.name, datasetType: description.kind, filePath: path, fileName: description.fileName,
-                    sampleCount: samples,
-                    metadata: metadata, sha256: sha256, bytes: size))
-            room.keep()
-            return dataset
-        } catch {
-            if try await !store.user(user).refersToFile(path) { try? data.remove(path) }
-            throw error
+    }
+
+    /// Gives a dataset new content.
+    /// - Returns: the dataset; of an `append` or `merge` also what became of the examples.
+    /// - Throws: as ``importDataset(_:bytes:user:room:)``; the old content stays then.
+    public func change<Bytes: AsyncSequence>(
+        _ id: String, _ change: Change, _ described: Description, bytes: Bytes, user: String, room: StorageReservation
+    ) async throws -> (dataset: Dataset, outcome: DatasetUpdate.Outcome?) where Bytes.Element: Sequence<UInt8> {
+        let rows = store.user(user)
+        let current = try await rows.dataset(id)
+        guard current.datasetType == .jsonl || change == .replace else { throw Self.notJoinable(current) }
+        return try await withStaging(user) { staging in
+            var (size, sha256) = try await receive(bytes, into: staging, current.datasetType, room: room)
+            var description = described
+            var outcome: DatasetUpdate.Outcome?
+            if change != .replace {
+                let (base, arrived) = (ChatReading(current.metadata).reader(data.url(current.filePath)), description.reading.reader(staging.file))
+                let joined = staging.joined
+                let made = try await BlockingExecutor.run {
+                    do {
+                        return try (change == .append ? DatasetUpdate.append(arrived) : .merge(arrived)).apply(to: base, writing: joined)
+                    } catch let invalid as DatasetInvalid { throw DatasetRefused(invalid.report) }
+                }
+                // What is written is normalised: whatever was said of the files it came from holds no more.
+                description.reading = ChatReading(redact: ChatReading(current.metadata).redact.union(described.reading.redact))
+                description.fileName = current.fileName
+                (outcome, size, sha256) = (made, made.bytes, made.sha256)
+                try FileManager.default.removeItem(at: staging.file)
+                try FileManager.default.moveItem(at: joined, to: staging.file)
+            }
+            let draft = try await inspect(staging, description, size: size, sha256: sha256, user: user)
+            try publish(staging, draft, user)
+            do {
+                let (dataset, unused) = try await rows.replaceContent(of: id, version: current.version, with: draft, change: change.rawValue)
+                for path in unused { try data.remove(path) }
+                room.keep()
+                return (dataset, outcome)
+            } catch {
+                try await discard([draft.filePath, draft.documentsPath(user)], user)
+                throw error
+            }
         }
     }
 
     public func delete(_ id: String, user: String) async throws {
-        if let path = try await store.user(user).deleteDataset(id) { try data.remove(path) }
+        for path in try await store.user(user).deleteDataset(id) { try data.remove(path) }
+        try await store.scrub()
+    }
+
+    private static func notJoinable(_ dataset: Dataset) -> DatasetRefused {
+        DatasetRefused(
+            message: "a dataset of type \(dataset.datasetType.rawValue) can only be replaced as a whole",
+            problems: [
+                .init(
+                    field: "mode", code: "invalid", message: "append and merge join chat examples",
+                    hint: "upload the new documents as a dataset of their own; a job takes several, and its config.collection_update joins them")
+            ])
+    }
+
+    // MARK: on the way
+
+    /// Where an upload is until it has a name.
+    struct Staging: Sendable {
+        var file: URL
+        var joined: URL { file.appendingPathExtension("joined") }
+        var documents: URL { file.appendingPathExtension("documents") }
+        var scratch: URL { file.appendingPathExtension("scratch") }
+    }
+
+    private func withStaging<T>(_ user: String, _ body: (Staging) async throws -> T) async throws -> T {
+        let staging = Staging(file: try data.folder("\(DataPaths.user(user))/uploads").appending(path: UUID().uuidString))
+        defer {
+            for url in [staging.file, staging.joined, staging.documents, staging.scratch] { try? FileManager.default.removeItem(at: url) }
+        }
+        return try await body(staging)
+    }
+
+    private func publish(_ staging: Staging, _ draft: DatasetDraft, _ user: String) throws {
+        if !FileManager.default.fileExists(atPath: data.url(draft.filePath).path) { try data.publish(staging.file, as: draft.filePath) }
+        let documents = draft.documentsPath(user)
+        if draft.datasetType == .rag, !FileManager.default.fileExists(atPath: data.url(documents).path) {
+            try data.publish(staging.documents, as: documents)
+        }
+    }
+
+    private func discard(_ paths: [String], _ user: String) async throws {
+        for path in paths where try await !store.user(user).refersToFile(path) { try? data.remove(path) }
+    }
+
+    /// - Returns: bytes and SHA-256 of what is to be kept: of Parquet the JSON lines it holds.
+    private func receive<Bytes: AsyncSequence>(
+        _ bytes: Bytes, into staging: Staging, _ kind: Dataset.Kind, room: StorageReservation
+    ) async throws -> (Int, String) where Bytes.Element: Sequence<UInt8> {
+        let (size, sha256) = try await receive(bytes, into: staging.file, room: room)
+        guard kind == .jsonl, try ParquetFile.matches(staging.file) else { return (size, sha256) }
+        do { try await parquet.convert(staging.file, to: staging.joined, maxBytes: maxBytes) } catch let error as LocalModelError {
+            throw DatasetRefused(
+                message: "the Parquet file cannot be used",
+                problems: [.init(code: error.code, message: error.message, hint: error.hint ?? "write it as JSON lines")])
+        }
+        try FileManager.default.removeItem(at: staging.file)
+        try FileManager.default.moveItem(at: staging.joined, to: staging.file)
+        return try await BlockingExecutor.run { [file = staging.file] in
+            let handle = try FileHandle(forReadingFrom: file)
+            defer { try? handle.close() }
+            var (hash, size) = (SHA256(), 0)
+            while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
+                hash.update(data: block)
+                size += block.count
+            }
+            return (size, hash.finalize().map { String(format: "%02x", $0) }.joined())
+        }
     }
 
     private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> (Int, String)
@@ -83,42 +198,46 @@ public struct DatasetImporter: Sendable {
             hash.update(data: data)
             try handle.write(contentsOf: data)
         }
+        guard size > 0 else { throw DatasetRefused.empty }
         return (size, hash.finalize().map { String(format: "%02x", $0) }.joined())
     }
 
-    private func inspect(_ file: URL, _ description: Description) async throws -> (Int, DatasetMetadata) {
+    private func inspect(_ staging: Staging, _ description: Description, size: Int, sha256: String, user: String) async throws -> DatasetDraft {
+        var draft = DatasetDraft(
+            datasetName: description.name, datasetType: description.kind, filePath: DataPaths.dataset(sha256: sha256, user: user),
+            fileName: description.fileName, sampleCount: 0, metadata: DatasetMetadata(description: description.text), sha256: sha256, bytes: size)
         switch description.kind {
         case .jsonl:
-            let found = try ChatFile(file).read()
-            return (found.examples, DatasetMetadata(replies: found.replies, description: description.text))
+            let reader = description.reading.reader(staging.file)
+            let report = try await BlockingExecutor.run { try reader.validate() }
+            guard report.isUsable else { throw DatasetRefused(report) }
+            draft.sampleCount = report.examples
+            draft.format = report.layout.format.rawValue
+            draft.report = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
+            draft.metadata.replies = report.replies
+            draft.metadata.readAs = description.reading.readAs
+            draft.metadata.redact = description.reading.redact.isEmpty ? nil : description.reading.redact.map(\.rawValue).sorted()
         case .rag:
-            return try await inspectDocuments(file, description)
-        case .custom:
-            return (0, DatasetMetadata(description: description.text))
+            let (documents, problems) = try await readDocuments(staging, description)
+            draft.sampleCount = documents
+            let lines = problems.prefix(100).map { "\($0.name): \($0.message)" }
+            draft.metadata.problems = lines.isEmpty ? nil : lines
+        case .custom: break
         }
+        return draft
     }
 
-    private func inspectDocuments(_ file: URL, _ description: Description) async throws -> (Int, DatasetMetadata) {
-        let scratch = URL(filePath: file.path + ".unpacked")
-        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        defer { try? FileManager.default.removeItem(at: scratch) }
-        var documents = 0
+    /// Reads every document once and for all; what is built later begins with their text.
+    private func readDocuments(_ staging: Staging, _ description: Description) async throws -> (Int, [DocumentProblem]) {
+        try FileManager.default.createDirectory(at: staging.scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         do {
-            let problems = try await DocumentSource(file, name: description.fileName).forEachDocument(extractor: extractor, scratch: scratch) { _ in
-                documents += 1
-            }
-            let lines = problems.prefix(100).map { "\($0.name): \($0.message)" }
-            return (documents, DatasetMetadata(problems: lines.isEmpty ? nil : lines, description: description.text))
-        } catch KnowledgeError.nothingReadable(let problems) {
-            throw DatasetInvalid(
-                message: "no readable document in the file",
-                problems: problems.prefix(100).map { DatasetProblem(field: $0.name, code: $0.code, message: $0.message, hint: $0.hint) },
-                count: problems.count)
-        }
+            return try await ParsedDocuments.write(
+                DocumentSource(staging.file, name: description.fileName), into: staging.documents, extractor: extractor, parser: parser,
+                scratch: staging.scratch)
+        } catch KnowledgeError.nothingReadable(let problems) { throw DatasetRefused(problems) }
     }
 }
 
-/// The upload passed the limit; what had arrived is gone.
-public struct UploadTooLarge: Error, Sendable {
-    public var limit: Int
+extension DatasetDraft {
+    fileprivate func documentsPath(_ user: String) -> String { DataPaths.documents(sha256: sha256, name: fileName, user: user) }
 }

@@ -34,6 +34,8 @@ public struct Housekeeping: Sendable {
                     let number = version.hasPrefix("v") ? Int(version.dropFirst()) : nil
                     // A version above the row's was never published.
                     if let collection, let number, number <= collection.version { continue }
+                    // One that is not finished is gone on with when its job is started again.
+                    if let building = collection?.buildingVersion, version == "v\(building).building" || version == "v\(building)" { continue }
                     remove("\(DataPaths.collection(id, user: user))/\(version)")
                 }
                 if collection == nil { remove(DataPaths.collection(id, user: user)) }

@@ -20,50 +20,74 @@ struct CollectionStage: Sendable {
     let store: Store
     let data: DataDirectory
     let extractor: any ArchiveExtractor
+    let parser: any DocumentParser
     let embedder: @Sendable () async throws -> any IndexingEmbedder
 
+    /// Searchable by words as soon as a text is cut. What an attempt finished stays when it fails or is
+    /// stopped: the job, started again, goes on from there.
     func run(_ prepared: PreparedData, _ context: JobContext) async throws -> BuiltCollection {
         let job = context.job
         let rows = store.user(job.userID)
         let minion = try await rows.minion(job.minionID)
-        let earlier = try await rows.collectionForMinion(job.minionID)
-        let id = earlier?.id ?? RowID.make("col")
-        let version = (earlier?.version ?? 0) + 1
-        // A display name can be reused by another minion later; the id's end keeps this one unique.
-        let name = earlier?.name ?? "\(minion.displayName) · \(id.suffix(6))"
-        let path = DataPaths.collection(id, version: version, user: job.userID)
-        _ = try data.folder(DataPaths.collection(id, user: job.userID))
-        try data.remove(path)
-
         let embedder = try await embedder()
+        let collection: Collection
+        do {
+            collection = try await rows.beginCollection(
+                minion: minion, embedder: embedder.identity.model, dimension: embedder.identity.dimension, job: job.id)
+        } catch {
+            await embedder.stop()
+            throw error
+        }
+        let version = collection.version + 1
+        let directory = data.url(DataPaths.collection(collection.id, version: version, user: job.userID))
+        _ = try data.folder(DataPaths.collection(collection.id, user: job.userID))
+
         let progress = ProgressRelay(context)
         do {
             let builder = CollectionBuilder(
-                embedder: embedder, extractor: extractor,
+                embedder: embedder, extractor: extractor, parser: parser,
                 settings: ChunkingSettings(maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
             let sources = prepared.documents.map { DocumentSource($0.url, name: $0.name) }
-            let summary = try await builder.build(sources: sources, into: data.url(path)) { progress.send($0) }
+            let update = try earlier(collection, job)
+            let summary: CollectionSummary
+            do {
+                summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
+            } catch KnowledgeError.destinationExists {
+                // Finished by an attempt that could not publish it, and made of other data than this one's.
+                try data.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
+                summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
+            }
             await progress.finish()
             await embedder.stop()
             for problem in summary.problems.prefix(100) {
                 try await context.event("log", ["message": "\(problem.name): \(problem.message)", "hint": problem.hint])
             }
-            return BuiltCollection(id: id, name: name, version: version, summary: summary)
+            return BuiltCollection(id: collection.id, name: collection.name, version: version, summary: summary)
         } catch {
             await progress.finish()
             await embedder.stop()
-            try? remove(id, version: version, user: job.userID)
             throw error
         }
     }
 
-    /// Removes a version that no release will refer to.
-    func discard(_ built: BuiltCollection, _ context: JobContext) throws { try remove(built.id, version: built.version, user: context.job.userID) }
+    /// The version that answers now: chunks that come again keep its vectors. One that cannot be read is
+    /// no loss but of time.
+    /// - Throws: `KnowledgeError.indexDamaged` where its documents are to stay and cannot be read.
+    private func earlier(_ collection: Collection, _ job: TrainingJob) throws -> CollectionUpdate? {
+        guard collection.version > 0 else { return nil }
+        let folder = data.url(DataPaths.collection(collection.id, version: collection.version, user: job.userID))
+        switch job.config.collectionUpdate {
+        case .append: return CollectionUpdate(previous: folder, strategy: .append)
+        case .merge: return CollectionUpdate(previous: folder, strategy: .merge)
+        case .replaceAll:
+            guard (try? CollectionIndex.open(folder)) != nil else { return nil }
+            return CollectionUpdate(previous: folder, strategy: .replaceAll)
+        }
+    }
 
-    private func remove(_ id: String, version: Int, user: String) throws {
-        let path = DataPaths.collection(id, version: version, user: user)
-        try CollectionFolder.remove(data.url(path))
-        if version == 1 { try data.remove(DataPaths.collection(id, user: user)) }
+    /// Removes a finished version that no release will refer to.
+    func discard(_ built: BuiltCollection, _ context: JobContext) throws {
+        try data.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
     }
 }
 

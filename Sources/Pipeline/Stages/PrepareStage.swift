@@ -28,6 +28,7 @@ struct PrepareStage: Sendable {
         var prepared = PreparedData()
         var examples: [(hash: String, line: Data)] = []
         var seen: Set<String> = []
+        var withTools = 0
         for id in job.datasetIDs {
             let dataset = try await store.user(job.userID).dataset(id)
             let file = data.url(dataset.filePath)
@@ -38,15 +39,34 @@ struct PrepareStage: Sendable {
             }
             switch dataset.datasetType {
             case .jsonl where job.trainingType.trainsAdapter:
-                try ChatFile(file).read { example in
-                    let line = try example.line()
+                let reader = ChatReading(dataset.metadata).reader(file)
+                let lines = try await BlockingExecutor.run {
+                    var lines: [Data] = []
+                    var untrainable = 0
+                    let report = try reader.forEach { example in
+                        if let example = TrainingExample(example) { try lines.append(example.line()) } else { untrainable += 1 }
+                    }
+                    guard report.isUsable else { throw DatasetRefused(report) }
+                    return (lines, untrainable)
+                }
+                withTools += lines.1
+                for line in lines.0 {
                     let hash = Self.hash(line, seed: job.config.seed)
                     // A repeated example must not stand on both sides of the split.
                     if seen.insert(hash).inserted { examples.append((hash, line)) }
                 }
-            case .rag where job.trainingType.buildsCollection: prepared.documents.append((file, dataset.fileName))
+            case .rag where job.trainingType.buildsCollection:
+                // What was read when it arrived; of an upload from before that was done, the file itself.
+                let text = data.url(dataset.documentsPath)
+                let isRead = FileManager.default.fileExists(atPath: text.path)
+                prepared.documents.append((isRead ? text : file, dataset.fileName))
             default: break
             }
+        }
+        if withTools > 0 {
+            try await context.event(
+                "log",
+                ["message": "\(withTools) example(s) with tool calls are left out: the base model's template has no place for them"])
         }
         if job.trainingType.trainsAdapter {
             guard examples.count >= 2 else {

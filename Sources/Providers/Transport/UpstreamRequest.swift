@@ -19,6 +19,10 @@ public struct UpstreamRequest: Sendable, Equatable {
 
     /// `base` without trailing slashes, followed by `path`.
     public static func join(_ base: String, _ path: String) -> String {
+        // The usual one by bytes: characters are ten times slower.
+        if let first = base.utf8.first, let last = base.utf8.last, first > 0x20, last > 0x20, last < 0x7F, last != UInt8(ascii: "/") {
+            return base + path
+        }
         var base = base.trimmingPrefix { $0.isWhitespace }
         while let last = base.last, last == "/" || last.isWhitespace { base.removeLast() }
         return base + path

@@ -12,7 +12,9 @@ struct WholeReply: Sendable {
         let fields: HTTPHeaders
 
         var mediaType: String? {
-            fields.first(name: "content-type").map { String($0.prefix { $0 != ";" }).filter { !$0.isWhitespace }.lowercased() }
+            guard let type = fields.first(name: "content-type") else { return nil }
+            if type == "application/json" { return type }
+            return String(type.prefix { $0 != ";" }).filter { !$0.isWhitespace }.lowercased()
         }
     }
 }

@@ -14,6 +14,7 @@ struct CollectionsController: Sendable {
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
         group.get("{collection_id}", use: show)
+        group.get("{collection_id}/documents", use: documents)
         group.delete("{collection_id}", use: delete)
         group.post("{collection_id}/search", use: search)
     }
@@ -26,6 +27,24 @@ struct CollectionsController: Sendable {
         .json(try await store.user(context.owner).collection(context.parameters.require("collection_id")))
     }
 
+    /// `?limit=…&offset=…`: the documents that are found in it, in the order they were read.
+    @Sendable func documents(_ request: Request, context: OwnerContext) async throws -> Response {
+        let collection = try await store.user(context.owner).collection(context.parameters.require("collection_id"))
+        let query = request.uri.queryParameters
+        func number(_ name: Substring, _ range: ClosedRange<Int>, _ standard: Int) throws -> Int {
+            guard let text = query[name] else { return standard }
+            guard let number = Int(text), range.contains(number) else {
+                throw APIError.invalid([
+                    .init(field: String(name), code: "invalid", message: "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+                ])
+            }
+            return number
+        }
+        let (limit, offset) = (try number("limit", 1...1000, 100), try number("offset", 0...Int(Int32.max), 0))
+        let index = try await library.current(collection, data: data, user: context.owner)
+        return .json(["items": try index?.documents(limit: limit, offset: offset) ?? []])
+    }
+
     /// The row first: from then on nothing finds the files, and a crash in between leaves only bytes
     /// that the next start removes.
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
@@ -35,6 +54,7 @@ struct CollectionsController: Sendable {
         await library.close(under: data.url(folder))
         try data.remove(folder)
         try await store.audit.record(actor: context.caller.id, action: "collection.delete", target: id)
+        try await store.scrub()
         return .noContent
     }
 
@@ -42,11 +62,20 @@ struct CollectionsController: Sendable {
         let collection = try await store.user(context.owner).collection(context.parameters.require("collection_id"))
         var fields = try await RequestFields(request, context: context)
         let query = fields.required("query", length: 1...4000)
-        var options = SearchOptions()
-        options.k = fields.integer("top_k", 1...100) ?? options.k
-        options.strategy = fields.choice("strategy", SearchStrategy.self) ?? options.strategy
+        let options = SearchFields.read(&fields)
+        let wantsBuilding = fields.bool("building") ?? false
         try fields.finish()
-        let index = try await library.index(at: data.url(DataPaths.collection(collection.id, version: collection.version, user: context.owner)))
+        let index =
+            wantsBuilding
+            ? try library.building(collection, data: data, user: context.owner)
+            : try await library.current(collection, data: data, user: context.owner)
+        guard let index else {
+            throw APIError(
+                status: .conflict, code: "nothing_indexed_yet",
+                message: wantsBuilding
+                    ? "no version of this collection is being built: search without \"building\""
+                    : "no document of this collection has been cut yet: ask again in a moment, or look at the job's events")
+        }
         return .json(try await embedder.search(index, query, options: options))
     }
 }

@@ -1,5 +1,8 @@
+import Datasets
 import Foundation
+import HTTPTypes
 import Hummingbird
+import NIOCore
 import Pipeline
 import Store
 
@@ -7,6 +10,7 @@ import Store
 struct DatasetsController: Sendable {
     let store: Store
     let importer: DatasetImporter
+    let contents: DatasetContents
     let meter: Meter
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -15,6 +19,11 @@ struct DatasetsController: Sendable {
         group.get("{dataset_id}", use: show)
         group.put("{dataset_id}", use: update)
         group.delete("{dataset_id}", use: delete)
+        group.put("{dataset_id}/content", use: change)
+        group.get("{dataset_id}/report", use: report)
+        group.get("{dataset_id}/versions", use: versions)
+        group.get("{dataset_id}/preview", use: preview)
+        group.get("{dataset_id}/export", use: export)
     }
 
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
@@ -22,37 +31,11 @@ struct DatasetsController: Sendable {
     }
 
     @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
-        .json(try await store.user(context.owner).dataset(context.parameters.require("dataset_id")))
+        .json(try await dataset(context))
     }
 
-    /// `?dataset_name=…&dataset_type=jsonl|rag|custom&file_name=…`
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
-        let query = request.uri.queryParameters
-        var problems: [APIError.Detail] = []
-        let known: Set<String> = ["dataset_name", "dataset_type", "file_name", "description"]
-        for key in Set(query.map { String($0.key) }).subtracting(known).sorted() {
-            problems.append(
-                .init(field: key, code: "unknown_field", message: "is not a parameter here", hint: "known: \(known.sorted().joined(separator: ", "))")
-            )
-        }
-        let fileName = String(query["file_name"] ?? "").trimmingCharacters(in: .whitespaces)
-        if fileName.contains("/") || fileName.contains("\0") || fileName.count > 200 {
-            problems.append(.init(field: "file_name", code: "invalid", message: "must be a plain file name of at most 200 characters"))
-        }
-        let name = query["dataset_name"].map { String($0).trimmingCharacters(in: .whitespaces) } ?? fileName
-        if name.isEmpty || name.count > 200 {
-            problems.append(.init(field: "dataset_name", code: "invalid", message: "must have 1 to 200 characters", hint: "add ?dataset_name=…"))
-        }
-        let kind = query["dataset_type"].flatMap { Dataset.Kind(rawValue: String($0)) }
-        if kind == nil {
-            problems.append(
-                .init(
-                    field: "dataset_type", code: "invalid", message: "must be one of jsonl, rag, custom",
-                    hint: "jsonl: chat examples for the voice; rag: documents for the knowledge"))
-        }
-        guard problems.isEmpty, let kind else { throw APIError.invalid(problems) }
-        let description = DatasetImporter.Description(
-            name: name, kind: kind, fileName: fileName.isEmpty ? name : fileName, text: query["description"].map(String.init))
+        let description = try DatasetQuery.creation(request)
         let rows = store.user(context.owner)
         return try await Idempotent.create(request, fingerprint: "\(description) \(request.headers[.contentLength] ?? "")", rows: rows) {
             let room = try await meter.storage(user: context.owner)
@@ -62,7 +45,7 @@ struct DatasetsController: Sendable {
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
-        let current = try await rows.dataset(context.parameters.require("dataset_id"))
+        let current = try await dataset(context)
         var fields = try await RequestFields(request, context: context)
         let name = fields.string("dataset_name", length: 1...200) ?? current.datasetName
         let description = fields.string("description", length: 0...2000) ?? current.metadata.description
@@ -71,8 +54,85 @@ struct DatasetsController: Sendable {
         return .json(try await rows.updateDataset(current.id, name: name, description: description, isActive: isActive))
     }
 
+    /// Other content for the same dataset; the body is the file.
+    @Sendable func change(_ request: Request, context: OwnerContext) async throws -> Response {
+        struct Reply: Encodable {
+            var dataset: Dataset
+            /// Of `append` and `merge`.
+            var outcome: DatasetUpdate.Outcome?
+        }
+        let current = try await dataset(context)
+        let (mode, description) = try DatasetQuery.change(request, of: current)
+        let room = try await meter.storage(user: context.owner)
+        let (changed, outcome) = try await importer.change(
+            current.id, mode, description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+        return .json(Reply(dataset: changed, outcome: outcome))
+    }
+
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         try await importer.delete(context.parameters.require("dataset_id"), user: context.owner)
         return .noContent
+    }
+
+    /// What was found in the examples when they arrived.
+    @Sendable func report(_ request: Request, context: OwnerContext) async throws -> Response {
+        guard let report = try await store.user(context.owner).report(ofDataset: context.parameters.require("dataset_id")) else {
+            throw APIError(
+                status: .notFound, code: "no_report", message: "this dataset has no report: only chat examples (type jsonl) are looked through")
+        }
+        return .json(data: Data(report.utf8))
+    }
+
+    @Sendable func versions(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(["items": try await store.user(context.owner).versions(ofDataset: context.parameters.require("dataset_id"))])
+    }
+
+    /// `?limit=…`: the first examples as training sees them.
+    @Sendable func preview(_ request: Request, context: OwnerContext) async throws -> Response {
+        let dataset = try await dataset(context)
+        let text = request.uri.queryParameters["limit"] ?? "5"
+        guard let limit = Int(text), (1...50).contains(limit) else {
+            throw APIError.invalid([.init(field: "limit", code: "invalid", message: "must be a whole number from 1 to 50")])
+        }
+        return .json(["items": try await contents.preview(dataset, limit: limit)])
+    }
+
+    /// `?format=…&encoding=…`: the examples as a file, in that format.
+    @Sendable func export(_ request: Request, context: OwnerContext) async throws -> Response {
+        let dataset = try await dataset(context)
+        let export = try DatasetQuery.export(request, of: dataset)
+        let (file, report) = try await contents.export(dataset, as: export)
+        var headers: HTTPFields = [
+            .contentType: export.encoding.mediaType,
+            .contentDisposition: "attachment; filename=\"\(dataset.id).\(export.encoding.rawValue)\"",
+        ]
+        // What the format could not carry is told, for it is not in the file.
+        headers[.init("x-atelier-export")!] = String(decoding: try JSONEncoder.api.encode(report), as: UTF8.self)
+        return Response(status: .ok, headers: headers, body: .init(file: file, bytes: report.bytes))
+    }
+
+    private func dataset(_ context: OwnerContext) async throws -> Dataset {
+        try await store.user(context.owner).dataset(context.parameters.require("dataset_id"))
+    }
+}
+
+extension DatasetEncoding {
+    fileprivate var mediaType: String {
+        switch self {
+        case .jsonl: "application/jsonl"
+        case .json: "application/json"
+        case .csv: "text/csv; charset=utf-8"
+        case .tsv: "text/tab-separated-values; charset=utf-8"
+        }
+    }
+}
+
+extension ResponseBody {
+    /// A file that is read while it is sent; closed, and with that gone, when it is.
+    fileprivate init(file: DatasetContents.Export, bytes: Int) {
+        self.init(contentLength: bytes) { writer in
+            while let block = try file.next() { try await writer.write(ByteBuffer(bytes: block)) }
+            try await writer.finish(nil)
+        }
     }
 }

@@ -8,6 +8,8 @@ import Store
 /// `/api/users/{user_id}/external-training/jobs`
 struct JobsController: Sendable {
     let store: Store
+    let data: DataDirectory
+    let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
     let trainingEnabled: Bool
@@ -61,7 +63,10 @@ struct JobsController: Sendable {
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        try await store.user(context.owner).deleteJob(context.parameters.require("job_id"))
+        if let folder = try await store.user(context.owner).deleteJob(context.parameters.require("job_id")) {
+            await library.close(under: data.url(folder))
+            try data.remove(folder)
+        }
         return .noContent
     }
 
@@ -132,6 +137,7 @@ struct JobsController: Sendable {
             config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
+            config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
         let kind = fields.choice("training_type", TrainingJob.Kind.self)

@@ -34,6 +34,10 @@ struct MinionFields {
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
+            draft.pipeline.rerank = inner.integer("rerank", 0...100) ?? draft.pipeline.rerank
+            draft.pipeline.neighbours = inner.integer("neighbours", 0...3) ?? draft.pipeline.neighbours
+            // 0 takes the bound away.
+            if let tokens = inner.integer("passage_tokens", 0...32_768) { draft.pipeline.passageTokens = tokens == 0 ? nil : tokens }
             draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
             draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
             draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale

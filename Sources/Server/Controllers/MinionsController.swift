@@ -61,6 +61,7 @@ struct MinionsController: Sendable {
             try data.remove(folder)
         }
         try await store.audit.record(actor: context.caller.id, action: "minion.delete", target: id)
+        try await store.scrub()
         return .noContent
     }
 

@@ -29,6 +29,7 @@ struct AuthMiddleware: RouterMiddleware {
 
     private static func bearer(_ request: Request) -> String? {
         guard let header = request.headers[.authorization] else { return nil }
+        if header.utf8.starts(with: "Bearer ".utf8), header.utf8.dropFirst(7).first != UInt8(ascii: " ") { return String(header.dropFirst(7)) }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
         return String(parts[1])

@@ -6,11 +6,17 @@ import Foundation
 /// and `DOUBLE PRECISION`. Times are milliseconds since 1970 in a `BIGINT`, booleans 0 or 1 in a
 /// `BIGINT`, JSON a `TEXT`. Nothing above a driver knows which driver it is.
 public protocol Database: Sendable {
-    /// Runs `body` in a read-only transaction that sees one consistent state.
+    /// Runs `body` in a read-only transaction that sees one consistent state. For statements that find
+    /// their rows by an index: a driver may run them on the calling thread, since going to another one
+    /// and back takes longer than they do.
     func read<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T
+    /// The same for statements that go over many rows: never on the calling thread.
+    func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T
     /// Runs `body` in a read-write transaction: all of it is kept, or nothing of it when it throws.
     @discardableResult
     func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T
+    /// Removes what was deleted or overwritten from files that hold it for a while longer (a write-ahead log).
+    func scrub() async throws
     func close() throws
 }
 

@@ -4,7 +4,8 @@ struct ObservedDatabase: Database {
     /// Tables that grow while requests are served and that no request is decided by. Every other one
     /// counts, so a new table is safe before anybody thinks of this list.
     static let uncounted: Set<Substring> = [
-        "sessions", "user_training_datasets", "external_training_jobs", "training_job_datasets", "job_events", "answers", "usage_records",
+        "sessions", "user_training_datasets", "dataset_versions", "external_training_jobs", "training_job_datasets", "job_events", "answers",
+        "usage_records",
         "idempotency_keys", "audit_log", "response_cache",
     ]
 
@@ -18,6 +19,8 @@ struct ObservedDatabase: Database {
 
     func read<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.read(body) }
 
+    func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.scan(body) }
+
     @discardableResult
     func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
         let (value, counts) = try await base.write { connection in
@@ -28,6 +31,8 @@ struct ObservedDatabase: Database {
         if counts { changes.committed(user: user) }
         return value
     }
+
+    func scrub() async throws { try await base.scrub() }
 
     func close() throws { try base.close() }
 

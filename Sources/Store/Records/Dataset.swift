@@ -18,12 +18,20 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
     public var isActive: Bool
     public var sha256: String
     public var bytes: Int
+    /// 1, 2, 3 …: raised by every change of the content.
+    public var version: Int
+    /// What the records of a `jsonl` are: `openai_chat`, `sharegpt`, …
+    public var format: String?
     public var status: String
     public var createdAt: Date
     public var updatedAt: Date
 
+    /// Where the text of its documents is, relative to the data directory.
+    public var documentsPath: String { DataPaths.documents(sha256: sha256, name: fileName, user: userID) }
+
     enum CodingKeys: CodingKey {
-        case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, status, createdAt, updatedAt
+        case id, userID, datasetName, datasetType, fileName, sampleCount, metadata, isActive, sha256, bytes, version, format, status, createdAt,
+            updatedAt
     }
 
     init(row: Row) throws {
@@ -38,6 +46,8 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
         isActive = try row.bool("is_active")
         sha256 = try row.text("sha256")
         bytes = try row.int("bytes")
+        version = try row.int("version")
+        format = try row.optionalText("format")
         status = try row.text("status")
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")
@@ -48,12 +58,38 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
 public struct DatasetMetadata: Sendable, Codable, Equatable {
     /// Replies in a chat file.
     public var replies: Int?
+    /// How a `jsonl` was said to be read, where it was not told from the content: the format, the encoding (`jsonl`, `csv`, …) and
+    /// the names its fields have in the file.
+    public var readAs: ReadAs?
+    /// What is overwritten wherever the examples are read (`email`, …).
+    public var redact: [String]?
     /// Files that could not be read, by name, with the reason.
     public var problems: [String]?
     public var description: String?
 
-    public init(replies: Int? = nil, problems: [String]? = nil, description: String? = nil) {
+    public struct ReadAs: Sendable, Codable, Equatable {
+        public var format: String?
+        public var encoding: String?
+        public var fields: [String: String]?
+
+        public init(format: String? = nil, encoding: String? = nil, fields: [String: String]? = nil) {
+            self.format = format
+            self.encoding = encoding
+            self.fields = fields
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case replies, redact, problems, description
+        case readAs = "read_as"
+    }
+
+    public init(
+        replies: Int? = nil, readAs: ReadAs? = nil, redact: [String]? = nil, problems: [String]? = nil, description: String? = nil
+    ) {
         self.replies = replies
+        self.readAs = readAs
+        self.redact = redact
         self.problems = problems
         self.description = description
     }
@@ -69,10 +105,13 @@ public struct DatasetDraft: Sendable {
     public var metadata: DatasetMetadata
     public var sha256: String
     public var bytes: Int
+    public var format: String?
+    /// What was found in the content, as JSON.
+    public var report: String?
 
     public init(
         datasetName: String, datasetType: Dataset.Kind, filePath: String, fileName: String, sampleCount: Int, metadata: DatasetMetadata,
-        sha256: String, bytes: Int
+        sha256: String, bytes: Int, format: String? = nil, report: String? = nil
     ) {
         self.datasetName = datasetName
         self.datasetType = datasetType
@@ -82,5 +121,7 @@ public struct DatasetDraft: Sendable {
         self.metadata = metadata
         self.sha256 = sha256
         self.bytes = bytes
+        self.format = format
+        self.report = report
     }
 }

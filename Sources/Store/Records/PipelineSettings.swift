@@ -30,6 +30,12 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var usePassages: Bool
     /// How many passages go into the prompt, 1…20.
     public var topK: Int
+    /// How many found passages the cross-encoder reads to order them better; 0 for none, 0…100.
+    public var rerank: Int
+    /// Chunks before and after a found one that go into the prompt with it, 0…3.
+    public var neighbours: Int
+    /// Most tokens of all passages together; absent for no bound but `topK`.
+    public var passageTokens: Int?
     /// Upper bound of the draft, in tokens.
     public var draftMaxTokens: Int
     /// 0 is the base model, 1 the adapter as trained.
@@ -40,17 +46,20 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var cache: Cache
 
     enum CodingKeys: String, CodingKey {
-        case mode, spread, cache
+        case mode, spread, cache, rerank, neighbours
         case useDraft = "use_draft"
         case usePassages = "use_passages"
         case topK = "top_k"
+        case passageTokens = "passage_tokens"
         case draftMaxTokens = "draft_max_tokens"
         case adapterScale = "adapter_scale"
         case embeddingModel = "embedding_model"
     }
 
     public init(
-        mode: Mode = .full, spread: Spread = .weighted, useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, draftMaxTokens: Int = 96,
+        mode: Mode = .full, spread: Spread = .weighted, useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0,
+        neighbours: Int = 0,
+        passageTokens: Int? = nil, draftMaxTokens: Int = 96,
         adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
         self.mode = mode
@@ -58,6 +67,9 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         self.useDraft = useDraft
         self.usePassages = usePassages
         self.topK = topK
+        self.rerank = rerank
+        self.neighbours = neighbours
+        self.passageTokens = passageTokens
         self.draftMaxTokens = draftMaxTokens
         self.adapterScale = adapterScale
         self.embeddingModel = embeddingModel
@@ -73,6 +85,9 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         useDraft = try fields.decodeIfPresent(Bool.self, forKey: .useDraft) ?? useDraft
         usePassages = try fields.decodeIfPresent(Bool.self, forKey: .usePassages) ?? usePassages
         topK = try fields.decodeIfPresent(Int.self, forKey: .topK) ?? topK
+        rerank = try fields.decodeIfPresent(Int.self, forKey: .rerank) ?? rerank
+        neighbours = try fields.decodeIfPresent(Int.self, forKey: .neighbours) ?? neighbours
+        passageTokens = try fields.decodeIfPresent(Int.self, forKey: .passageTokens)
         draftMaxTokens = try fields.decodeIfPresent(Int.self, forKey: .draftMaxTokens) ?? draftMaxTokens
         adapterScale = try fields.decodeIfPresent(Double.self, forKey: .adapterScale) ?? adapterScale
         embeddingModel = try fields.decodeIfPresent(String.self, forKey: .embeddingModel)

@@ -33,7 +33,12 @@ public struct Collection: Sendable, Encodable, Identifiable, Equatable {
     public var name: String
     public var embedder: String
     public var dimension: Int
+    /// The one that answers; 0 until the first is finished.
     public var version: Int
+    /// The minion it was built for.
+    public var minionID: String?
+    /// The one under construction, or whose construction was interrupted.
+    public var buildingVersion: Int?
     public var documentCount: Int
     public var chunkCount: Int
     public var bytes: Int
@@ -46,6 +51,8 @@ public struct Collection: Sendable, Encodable, Identifiable, Equatable {
         embedder = try row.text("embedder")
         dimension = try row.int("dimension")
         version = try row.int("version")
+        minionID = try row.optionalText("minion_id")
+        buildingVersion = try row.optionalInt("building_version")
         documentCount = try row.int("document_count")
         chunkCount = try row.int("chunk_count")
         bytes = try row.int("bytes")

@@ -106,9 +106,22 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// Chunk size and overlap of the collection, in tokens of the embedder.
     public var chunkTokens: Int
     public var chunkOverlap: Int
+    /// How the documents are joined to what the minion knows already.
+    public var collectionUpdate: CollectionChange
+
+    /// What becomes of the documents of the version before.
+    public enum CollectionChange: String, Sendable, Codable, CaseIterable {
+        /// They go.
+        case replaceAll = "replace_all"
+        /// They stay.
+        case append
+        /// They stay, but for those whose name comes again with other content.
+        case merge
+    }
 
     enum CodingKeys: String, CodingKey {
         case rank, alpha, dropout, epochs, seed
+        case collectionUpdate = "collection_update"
         case learningRate = "learning_rate"
         case batchSize = "batch_size"
         case maxTokens = "max_tokens"
@@ -118,7 +131,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
 
     public init(
         rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
-        maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40
+        maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
+        collectionUpdate: CollectionChange = .replaceAll
     ) {
         self.rank = rank
         self.alpha = alpha
@@ -130,6 +144,24 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         self.seed = seed
         self.chunkTokens = chunkTokens
         self.chunkOverlap = chunkOverlap
+        self.collectionUpdate = collectionUpdate
+    }
+
+    /// Reads a configuration that was written before a field was there: it has its default.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        rank = try fields.decodeIfPresent(Int.self, forKey: .rank) ?? rank
+        alpha = try fields.decodeIfPresent(Int.self, forKey: .alpha) ?? alpha
+        dropout = try fields.decodeIfPresent(Double.self, forKey: .dropout) ?? dropout
+        learningRate = try fields.decodeIfPresent(Double.self, forKey: .learningRate) ?? learningRate
+        epochs = try fields.decodeIfPresent(Int.self, forKey: .epochs) ?? epochs
+        batchSize = try fields.decodeIfPresent(Int.self, forKey: .batchSize) ?? batchSize
+        maxTokens = try fields.decodeIfPresent(Int.self, forKey: .maxTokens) ?? maxTokens
+        seed = try fields.decodeIfPresent(Int.self, forKey: .seed) ?? seed
+        chunkTokens = try fields.decodeIfPresent(Int.self, forKey: .chunkTokens) ?? chunkTokens
+        chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
+        collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
     }
 }
 

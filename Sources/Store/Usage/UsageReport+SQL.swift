@@ -102,13 +102,13 @@ extension UsageRow.Percentiles {
 extension UserStore {
     /// Sums over this user's records.
     public func usageReport(_ query: UsageQuery) async throws -> UsageReport {
-        try await database.read { try UsageReport.make($0, owner: userID, query) }
+        try await database.scan { try UsageReport.make($0, owner: userID, query) }
     }
 }
 
 extension Store {
     /// Sums over everybody's records, for superusers.
     public func usageReport(_ query: UsageQuery) async throws -> UsageReport {
-        try await database.read { try UsageReport.make($0, owner: nil, query) }
+        try await database.scan { try UsageReport.make($0, owner: nil, query) }
     }
 }

@@ -16,13 +16,16 @@ extension UserStore {
                 let rows = try connection.query(
                     """
                     INSERT INTO user_training_datasets
-                        (id, user_id, dataset_name, dataset_type, file_path, file_name, sample_count, metadata, sha256, bytes, status, created_at, updated_at)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $11, $12) RETURNING *
+                        (id, user_id, dataset_name, dataset_type, file_path, file_name, sample_count, metadata, sha256, bytes, status, created_at, updated_at,
+                        format, report)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $11, $12, $13, $14) RETURNING *
                     """,
                     .text(RowID.make("dat")), user, .text(draft.datasetName), .text(draft.datasetType.rawValue), .text(draft.filePath),
                     .text(draft.fileName), SQLValue(draft.sampleCount), try SQLValue(json: draft.metadata), .text(draft.sha256),
-                    SQLValue(draft.bytes), now, now)
-                return try Dataset(row: rows[0])
+                    SQLValue(draft.bytes), now, now, SQLValue(draft.format), SQLValue(draft.report))
+                let dataset = try Dataset(row: rows[0])
+                try note(connection, dataset, change: "create")
+                return dataset
             }
         } catch DatabaseError.uniqueViolation {
             throw StoreError.conflict(field: "dataset_name", message: "you already have a dataset called \"\(draft.datasetName)\"")
@@ -46,30 +49,97 @@ extension UserStore {
         }
     }
 
-    /// Deletes the row.
-    /// - Returns: the file's path when no other dataset of the user has the same content.
-    public func deleteDataset(_ id: String) async throws -> String? {
+    /// Gives the dataset other content: what `draft` says, but for its names and its type.
+    /// - Parameters:
+    ///   - version: the one the new content was made from.
+    ///   - change: `append`, `replace`, `merge` or `remove`.
+    /// - Returns: the dataset, and the paths, relative to the data directory, that nothing refers to any more.
+    /// - Throws: `StoreError.invalidState` where the content has changed meanwhile, or a job is using it.
+    public func replaceContent(of id: String, version: Int, with draft: DatasetDraft, change: String) async throws -> (
+        dataset: Dataset, unused: [String]
+    ) {
         try await database.write { connection in
-            let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
-            let active = try connection.query(
+            let old = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+            guard old.version == version else { throw StoreError.invalidState("the dataset was changed meanwhile: look at it again, then repeat") }
+            try refuseUsed(connection, id)
+            var metadata = draft.metadata
+            metadata.description = old.metadata.description
+            let rows = try connection.query(
                 """
-                SELECT j.job_name FROM external_training_jobs j JOIN training_job_datasets d ON d.job_id = j.id
-                WHERE d.dataset_id = $1 AND j.user_id = $2 AND j.status IN ('QUEUED', 'RUNNING')
-                """, .text(id), user)
-            if let job = active.first {
-                throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" is using this dataset: stop it first")
-            }
-            try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
-            let same = try connection.query(
-                "SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(dataset.filePath))
-            return same.isEmpty ? dataset.filePath : nil
+                UPDATE user_training_datasets SET file_path = $3, file_name = $4, sample_count = $5, metadata = $6, sha256 = $7, bytes = $8, format = $9,
+                    report = $10, version = version + 1, updated_at = $11
+                WHERE id = $1 AND user_id = $2 RETURNING *
+                """,
+                .text(id), user, .text(draft.filePath), .text(draft.fileName), SQLValue(draft.sampleCount), try SQLValue(json: metadata),
+                .text(draft.sha256), SQLValue(draft.bytes), SQLValue(draft.format), SQLValue(draft.report), SQLValue(Date()))
+            let dataset = try Dataset(row: rows[0])
+            try note(connection, dataset, change: change)
+            return (dataset, try unused(connection, [old.filePath, old.documentsPath]))
         }
     }
 
-    /// Whether any dataset of the user still refers to the file.
-    public func refersToFile(_ path: String) async throws -> Bool {
+    /// The contents a dataset has had, newest first.
+    public func versions(ofDataset id: String) async throws -> [DatasetVersion] {
         try await database.read { connection in
-            try !connection.query("SELECT id FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(path)).isEmpty
+            _ = try row(connection, "user_training_datasets", id, what: "dataset")
+            return try connection.query(
+                "SELECT * FROM dataset_versions WHERE dataset_id = $1 AND user_id = $2 ORDER BY number DESC", .text(id), user
+            ).map(DatasetVersion.init)
+        }
+    }
+
+    /// What was found in the content when it arrived, as JSON; nil where nothing was looked for.
+    public func report(ofDataset id: String) async throws -> String? {
+        try await database.read { try row($0, "user_training_datasets", id, what: "dataset").optionalText("report") }
+    }
+
+    private func note(_ connection: any Connection, _ dataset: Dataset, change: String) throws {
+        try connection.query(
+            """
+            INSERT INTO dataset_versions (dataset_id, user_id, number, change_kind, sha256, bytes, sample_count, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            .text(dataset.id), user, SQLValue(dataset.version), .text(change), .text(dataset.sha256), SQLValue(dataset.bytes),
+            SQLValue(dataset.sampleCount), SQLValue(Date()))
+    }
+
+    private func refuseUsed(_ connection: any Connection, _ id: String) throws {
+        let active = try connection.query(
+            """
+            SELECT j.job_name FROM external_training_jobs j JOIN training_job_datasets d ON d.job_id = j.id
+            WHERE d.dataset_id = $1 AND j.user_id = $2 AND j.status IN ('QUEUED', 'RUNNING')
+            """, .text(id), user)
+        if let job = active.first {
+            throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" is using this dataset: stop it first")
+        }
+    }
+
+    /// Deletes the row.
+    /// - Returns: the paths, relative to the data directory, that no other dataset of the user refers to.
+    public func deleteDataset(_ id: String) async throws -> [String] {
+        try await database.write { connection in
+            let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+            try refuseUsed(connection, id)
+            try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
+            return try unused(connection, [dataset.filePath, dataset.documentsPath])
+        }
+    }
+
+    /// Whether any dataset of the user still refers to the file, or to the folder of its documents' text.
+    public func refersToFile(_ path: String) async throws -> Bool {
+        try await database.read { try unused($0, [path]).isEmpty }
+    }
+
+    /// Those of the paths that no dataset of the user refers to.
+    private func unused(_ connection: any Connection, _ paths: [String]) throws -> [String] {
+        try paths.filter { path in
+            // The text's path begins with the file's.
+            let file = path.hasSuffix(".documents") ? String(path.split(separator: ".").first ?? "") : path
+            let rows = try connection.query("SELECT * FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(file))
+            return try !rows.contains { row in
+                let dataset = try Dataset(row: row)
+                return path == dataset.filePath || path == dataset.documentsPath
+            }
         }
     }
 }

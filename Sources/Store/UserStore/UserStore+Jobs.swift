@@ -53,10 +53,13 @@ extension UserStore {
         }
     }
 
-    public func deleteJob(_ id: String) async throws {
+    /// - Returns: the folder, relative to the data directory, of what it had begun and never finished.
+    public func deleteJob(_ id: String) async throws -> String? {
         try await database.write { connection in
             try refuseActive(connection, id, "deleted")
+            let unfinished = try abandonBuild(connection, job: id)
             try connection.query("DELETE FROM external_training_jobs WHERE id = $1 AND user_id = $2", .text(id), user)
+            return unfinished
         }
     }
 

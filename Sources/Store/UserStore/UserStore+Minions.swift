@@ -56,8 +56,8 @@ extension UserStore {
                 """, .text(id), user)
             let collections = try connection.query(
                 """
-                SELECT DISTINCT c.id FROM collections c JOIN releases r ON r.collection_id = c.id
-                WHERE r.minion_id = $1 AND c.user_id = $2
+                SELECT c.id FROM collections c WHERE c.user_id = $2
+                    AND (c.minion_id = $1 OR EXISTS (SELECT 1 FROM releases r WHERE r.collection_id = c.id AND r.minion_id = $1))
                     AND NOT EXISTS (SELECT 1 FROM releases o WHERE o.collection_id = c.id AND o.minion_id <> $1)
                 """, .text(id), user)
             try connection.query("DELETE FROM external_api_models WHERE id = $1 AND user_id = $2", .text(id), user)

@@ -17,48 +17,6 @@ extension UserStore {
         try await database.read { try Adapter(row: row($0, "adapters", id, what: "adapter")) }
     }
 
-    public func collections(_ page: PageRequest = .first) async throws -> Page<Collection> {
-        try await database.read { try page.page($0, from: "collections", where: "user_id = $1", [user], decode: Collection.init) }
-    }
-
-    public func collection(_ id: String) async throws -> Collection {
-        try await database.read { try Collection(row: row($0, "collections", id, what: "collection")) }
-    }
-
-    /// The newest version number a minion's collection has had, and its id: a retraining builds the
-    /// next version of the same collection.
-    public func collectionForMinion(_ minionID: String) async throws -> Collection? {
-        try await database.read { connection in
-            try connection.query(
-                """
-                SELECT c.* FROM collections c JOIN releases r ON r.collection_id = c.id
-                WHERE c.user_id = $1 AND r.minion_id = $2 ORDER BY r.number DESC LIMIT 1
-                """, user, .text(minionID)
-            ).first.map(Collection.init)
-        }
-    }
-
-    /// Deletes the row and the kept and cached answers that quote its passages; releases that used it answer
-    /// without passages from now on.
-    public func deleteCollection(_ id: String) async throws {
-        try await database.write { connection in
-            _ = try row(connection, "collections", id, what: "collection")
-            let active = try connection.query(
-                """
-                SELECT j.job_name FROM external_training_jobs j JOIN releases r ON r.minion_id = j.minion_id
-                WHERE r.collection_id = $1 AND j.user_id = $2 AND j.status IN ('QUEUED', 'RUNNING')
-                """, .text(id), user)
-            if let job = active.first {
-                throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" may be building on this collection: stop it first")
-            }
-            try connection.query(
-                "DELETE FROM answers WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
-            try connection.query(
-                "DELETE FROM response_cache WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
-            try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
-        }
-    }
-
     /// Keeps an answer and its trace.
     public func saveAnswer(id: String, minionID: String, releaseID: String?, question: String, answer: String, trace: String, at: Date)
         async throws

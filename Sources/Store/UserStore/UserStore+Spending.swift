@@ -26,7 +26,7 @@ extension UserStore {
     /// What this user's records of the day and the month add up to.
     /// - Parameter recent: called once the state that is summed up is fixed; record ids of which the reply says whether they are in it.
     public func spent(day: Date, month: Date, recent: @Sendable @escaping () -> [String]) async throws -> Spent {
-        try await database.read { connection in
+        try await database.scan { connection in
             var spent = Spent()
             for (column, path) in [("minion_id", \Spent.minions), ("key_id", \Spent.keys)] as [(String, WritableKeyPath<Spent, [String: Spending]>)] {
                 for row in try connection.query(
@@ -69,7 +69,7 @@ extension UserStore {
 
     /// Bytes of the user's datasets (equal content is one file), adapters and collections.
     public func storedBytes() async throws -> Int {
-        try await database.read { connection in
+        try await database.scan { connection in
             let row = try connection.query(
                 """
                 SELECT (SELECT COALESCE(SUM(bytes), 0) FROM
@@ -108,7 +108,7 @@ extension UserStore {
 
     /// Jobs started on `day`, by minion.
     public func jobStarts(day: Int) async throws -> [String: Int] {
-        try await database.read { try starts($0, day: day) }
+        try await database.scan { try starts($0, day: day) }
     }
 
     private func starts(_ connection: any Connection, day: Int) throws -> [String: Int] {

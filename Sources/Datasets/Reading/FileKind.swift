@@ -1,0 +1,46 @@
+/// Files that are no text at all, or no text of data, by their first bytes.
+enum FileKind {
+    private static let compressed: [(name: String, magic: [UInt8])] = [
+        ("a gzip file", [0x1F, 0x8B]), ("a zip archive (or a spreadsheet)", [0x50, 0x4B, 0x03, 0x04]), ("a zstd file", [0x28, 0xB5, 0x2F, 0xFD]),
+        ("an xz file", [0xFD, 0x37, 0x7A, 0x58, 0x5A]), ("a bzip2 file", Array("BZh".utf8)), ("a 7z archive", [0x37, 0x7A, 0xBC, 0xAF]),
+    ]
+    private static let binary: [(name: String, magic: [UInt8], hint: String)] = [
+        ("a Parquet file", Array("PAR1".utf8), "convert it to JSONL first, or upload it: a server reads it"),
+        ("an Arrow file", Array("ARROW1".utf8), "write it as JSONL"), ("a PDF", Array("%PDF".utf8), "a PDF is a document: upload it as rag"),
+        ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
+    ]
+
+    /// - Parameters:
+    ///   - head: behind a byte-order mark of UTF-8.
+    ///   - raw: the file's very first bytes.
+    static func problem(_ head: Bytes, raw: [UInt8]) -> DatasetProblem? {
+        if let kind = compressed.first(where: { raw.starts(with: $0.magic) }) {
+            return DatasetProblem(line: nil, code: .compressedFile, found: kind.name, expected: "text", hint: "unpack it and send what is inside")
+        }
+        if let kind = binary.first(where: { raw.starts(with: $0.magic) }) {
+            return DatasetProblem(line: nil, code: .binaryFile, found: kind.name, expected: "text", hint: kind.hint)
+        }
+        if isUTF16(raw) {
+            return DatasetProblem(line: 1, code: .invalidUTF8, found: "UTF-16 text", expected: "UTF-8", hint: "save the file as UTF-8")
+        }
+        let text = head.prefix(200).text.trimmed.lowercased()
+        if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") || text.hasPrefix("<?xml") {
+            return DatasetProblem(
+                line: 1, code: .htmlPage, found: "a web page", expected: "a dataset",
+                hint: "the download gave a page instead of the file, often for want of a login: open the link and look")
+        }
+        return nil
+    }
+
+    /// A byte-order mark, or ASCII with a zero behind or before each character.
+    private static func isUTF16(_ raw: [UInt8]) -> Bool {
+        if raw.starts(with: [0xFF, 0xFE]) || raw.starts(with: [0xFE, 0xFF]) { return true }
+        guard raw.count >= 8 else { return false }
+        let pairs = (0..<4).map { (raw[2 * $0], raw[2 * $0 + 1]) }
+        return pairs.allSatisfy { $0.0 == 0 && $0.1 != 0 } || pairs.allSatisfy { $0.0 != 0 && $0.1 == 0 }
+    }
+}
+
+extension Slice<UnsafeBufferPointer<UInt8>> {
+    var text: String { String(decoding: self, as: UTF8.self) }
+}

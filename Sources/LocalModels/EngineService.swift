@@ -1,0 +1,129 @@
+import Foundation
+import Logging
+
+/// A script of the engine that answers each JSON line with one, in order, as a supervised child. One
+/// request at a time; a child that dies is started again for the next request.
+actor EngineService {
+    /// What it is called in messages (`the embedder`) and in codes (`embedder`).
+    struct Name: Sendable {
+        var words: String
+        var code: String
+    }
+
+    private struct Channel {
+        var child: Child
+        var reader: ByteReader
+    }
+
+    private struct Envelope: Decodable {
+        struct Failure: Decodable {
+            var code: String
+            var message: String
+            var hint: String?
+        }
+        var id: Int?
+        var event: String?
+        var bytes: Int?
+        var error: Failure?
+    }
+
+    private let name: Name
+    private let sendsPayload: Bool
+    private let launch: @Sendable () throws -> ChildCommand
+    private let logger: Logger
+    private var channel: Channel?
+    private var nextID = 1
+    private var busy = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    private init(name: Name, sendsPayload: Bool, logger: Logger, channel: Channel, launch: @Sendable @escaping () throws -> ChildCommand) {
+        self.name = name
+        self.sendsPayload = sendsPayload
+        self.launch = launch
+        self.logger = logger
+        self.channel = channel
+    }
+
+    /// Starts the child and waits until it is ready.
+    /// - Parameter sendsPayload: whether `bytes` of a reply announces so many raw bytes behind it.
+    /// - Returns: the service, and the line it said that it is ready with.
+    static func start(
+        _ name: Name, sendsPayload: Bool = false, logger: Logger, launch: @Sendable @escaping () throws -> ChildCommand
+    ) async throws -> (EngineService, ready: Data) {
+        let (channel, ready) = try await open(name, launch)
+        return (EngineService(name: name, sendsPayload: sendsPayload, logger: logger, channel: channel, launch: launch), ready)
+    }
+
+    /// Sends one request and waits for its reply.
+    /// - Parameter encode: the request's line, for the id it gets.
+    /// - Throws: ``LocalModelError`` with the script's own code, or `…_died` where the child ended instead of answering.
+    func ask(_ encode: @Sendable (Int) throws -> Data) async throws -> (line: Data, payload: Data?) {
+        await acquire()
+        defer { release() }
+        try Task.checkCancellation()
+        if channel == nil {
+            logger.notice("starting \(name.words) again")
+            channel = try await Self.open(name, launch).0
+        }
+        let id = nextID
+        nextID += 1
+        let request = try encode(id)
+        // In a task of its own: a caller that is cancelled must not leave half a reply in the pipe.
+        return try await Task { try await exchange(id, request) }.value
+    }
+
+    func stop() async {
+        await channel?.child.stop()
+        channel = nil
+    }
+
+    /// For tests that kill it.
+    var processID: Int32? { channel?.child.processID }
+
+    private func exchange(_ id: Int, _ request: Data) async throws -> (line: Data, payload: Data?) {
+        guard var current = channel else { throw LocalModelError(code: "engine_stopped", message: "\(name.words) was stopped") }
+        current.child.write(request + [0x0A])
+        guard let line = await current.reader.line(), let reply = try? JSONDecoder().decode(Envelope.self, from: line), reply.id == id else {
+            throw await died(current.child)
+        }
+        var payload: Data?
+        if sendsPayload, let count = reply.bytes {
+            payload = await current.reader.bytes(count)
+            if payload == nil { throw await died(current.child) }
+        }
+        channel = current
+        if let failure = reply.error { throw LocalModelError(code: failure.code, message: failure.message, hint: failure.hint) }
+        return (line, payload)
+    }
+
+    private func died(_ child: Child) async -> LocalModelError {
+        let exit = await child.stop()
+        channel = nil
+        return LocalModelError(
+            code: "\(name.code)_died", message: "\(name.words) ended in the middle of a request: \(exit.lastErrorLine)",
+            hint: "it is started again for the next request")
+    }
+
+    // Actors are re-entrant at every await; requests on one pipe must not be.
+    private func acquire() async {
+        if !busy {
+            busy = true
+            return
+        }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    private func release() {
+        if waiters.isEmpty { busy = false } else { waiters.removeFirst().resume() }
+    }
+
+    private static func open(_ name: Name, _ launch: @Sendable () throws -> ChildCommand) async throws -> (Channel, Data) {
+        let child = Child(try launch())
+        var reader = ByteReader(child.output)
+        guard let line = await reader.line(), (try? JSONDecoder().decode(Envelope.self, from: line))?.event == "ready" else {
+            let exit = await child.stop()
+            throw LocalModelError(code: "\(name.code)_failed", message: "\(name.words) did not start: \(exit.lastErrorLine)", hint: "run: make setup")
+        }
+        return (Channel(child: child, reader: reader), line)
+    }
+}

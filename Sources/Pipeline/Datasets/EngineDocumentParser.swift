@@ -1,0 +1,58 @@
+import Foundation
+import Knowledge
+import LocalModels
+import Logging
+
+/// The engine's document parser as Knowledge sees it: started with the first document that needs it.
+public actor EngineDocumentParser: DocumentParser {
+    private let paths: EnginePaths
+    private let limits: DocumentLimits
+    private let logger: Logger
+    private var starting: Task<DocumentParsingEngine, any Error>?
+
+    public init(paths: EnginePaths, limits: DocumentLimits = .init(), logger: Logger) {
+        self.paths = paths
+        self.limits = limits
+        self.logger = logger
+    }
+
+    public func parse(_ file: URL, name: String, into out: URL) async throws -> ParsedText {
+        let parsed: DocumentParsingEngine.Parsed
+        do {
+            parsed = try await engine().parse(file, name: name, into: out)
+        } catch let error as LocalModelError {
+            // The engine names the file as it was told to: by the user's name.
+            throw DocumentParseFailure(
+                code: error.code, message: error.message, hint: error.hint ?? "Convert it to PDF, DOCX, HTML, markdown or UTF-8 text.")
+        }
+        return ParsedText(
+            kind: parsed.kind, format: Self.format(parsed), title: parsed.title, date: parsed.metadata?["date"].flatMap { CalendarDate($0) },
+            pages: parsed.pages ?? [], warnings: parsed.warnings.map { .init(code: $0.code, message: $0.message) })
+    }
+
+    public func stop() async {
+        let running = try? await starting?.value
+        starting = nil
+        await running?.stop()
+    }
+
+    private func engine() async throws -> DocumentParsingEngine {
+        if let starting { return try await starting.value }
+        let task = Task { [paths, limits, logger] in
+            try await DocumentParsingEngine.start(paths: paths, maxTextBytes: limits.maxDocumentBytes, logger: logger)
+        }
+        starting = task
+        do { return try await task.value } catch {
+            starting = nil
+            throw error
+        }
+    }
+
+    private static func format(_ parsed: DocumentParsingEngine.Parsed) -> DocumentFormat {
+        switch parsed.format {
+        case "code": .code(language: parsed.language ?? "")
+        case "plain": .plain
+        default: .markdown
+        }
+    }
+}

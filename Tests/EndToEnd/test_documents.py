@@ -1,0 +1,171 @@
+"""Documents of many kinds: read when they arrive, found by page, kind and meaning, and gone when deleted."""
+
+import io
+import signal
+import zipfile
+
+import pytest
+from harness import ROOT, eventually, handbook, ok, refused, running
+from test_datasets import holding
+
+FIXTURES = ROOT / "engine/tests/fixtures/documents"
+KINDS = {"handbook.pdf": "pdf", "handbook.docx": "docx", "handbook.odt": "odt", "page.html": "html", "mill.epub": "epub", "Kiln.swift": "code"}
+
+
+def packed(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.write(FIXTURES / name, name)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def shelf(server):
+    """A collection of one document of each kind."""
+    account = server.account("shelf")
+    minion = account.minion("Shelf", pipeline={"top_k": 3, "rerank": 10})
+    dataset = account.dataset(packed(*KINDS), "rag", "shelf.zip")
+    assert dataset["sample_count"] == len(KINDS) and "problems" not in dataset["metadata"]
+    account.finish(account.job(minion, "rag_only", [dataset]))
+    collection, = account.get("collections")["items"]
+    return account, minion, collection
+
+
+def search(shelf, query: str, **options) -> dict:
+    account, _, collection = shelf
+    return account.post(f"collections/{collection['id']}/search", {"query": query} | options)
+
+
+def test_every_kind_is_found_and_filters_choose_among_them(shelf):
+    account, _, collection = shelf
+    listed = account.get(f"collections/{collection['id']}/documents")["items"]
+    assert {entry["name"]: entry["kind"] for entry in listed} == KINDS
+    for name, kind in KINDS.items():
+        reply = search(shelf, listed[0]["title"], top_k=50, strategy="lexical" if kind == "code" else "hybrid", filter={"kinds": [kind]})
+        assert reply["documents_searched"] == 1 and {passage["document"] for passage in reply["passages"]} <= {name}
+    only = search(shelf, "kiln", top_k=50, filter={"documents": ["handbook.pdf", "Kiln.swift"]})
+    assert {passage["document"] for passage in only["passages"]} <= {"handbook.pdf", "Kiln.swift"} and only["documents_searched"] == 2
+    assert refused(
+        account.request("POST", f"collections/{collection['id']}/search", json={"query": "x", "filter": {"from": "soon"}}), 422, "validation_failed")
+
+
+def test_a_passage_of_a_pdf_says_its_page(shelf):
+    reply = search(shelf, "handbook", top_k=20, filter={"kinds": ["pdf"]})
+    assert reply["passages"] and all(passage["page"] >= 1 for passage in reply["passages"])
+    assert len({passage["page"] for passage in reply["passages"]}) > 1
+
+
+def test_options_of_a_search_change_what_it_finds(shelf):
+    plain = search(shelf, "opening hours", top_k=10)
+    assert plain["chunks_embedded"] == plain["chunks_total"] > 0
+    reranked = search(shelf, "opening hours", top_k=10, rerank=20)
+    assert reranked["reranked"] > 0 and any(signal["name"] == "rerank" for passage in reranked["passages"] for signal in passage["signals"])
+    strict = search(shelf, "opening hours", top_k=10, min_cosine=0.99)
+    assert strict["passages"] == [] and strict["below_threshold"] > 0
+    budget = max(1, plain["passages"][0]["tokens"])
+    small = search(shelf, "opening hours", top_k=10, token_budget=budget)
+    assert sum(passage["tokens"] for passage in small["passages"]) <= budget and small["over_budget"] > 0
+    single = search(shelf, "opening hours", top_k=10, duplicate_threshold=0.5)
+    assert single["duplicates"] > 0, "the same handbook came as PDF, DOCX and ODT"
+    wide = search(shelf, "opening hours", top_k=1, neighbours=1, filter={"kinds": ["pdf"]})["passages"][0]
+    narrow = search(shelf, "opening hours", top_k=1, filter={"kinds": ["pdf"]})["passages"][0]
+    assert len(wide["text"]) > len(narrow["text"]) and (wide["found_start_byte"], wide["found_end_byte"]) == (narrow["start_byte"], narrow["end_byte"])
+    refused(shelf[0].request("POST", f"collections/{shelf[2]['id']}/search", json={"query": "x", "min_rerank": 0.5}), 422, "validation_failed")
+
+
+def test_a_minions_own_settings_rerank_its_passages(shelf):
+    account, minion, _ = shelf
+    reply = account.ask(minion, "What are the opening hours?", max_tokens=8)
+    assert reply["trace"]["search"]["reranked"] > 0
+    account.put(f"minions/{minion['id']}", {"pipeline": {"rerank": 0, "passage_tokens": 1}})
+    after = account.ask(minion, "What are the opening hours?", max_tokens=8)
+    assert after["trace"]["search"]["reranked"] == 0 and after["trace"]["passages"] == []
+
+
+def test_a_bad_file_is_named_and_the_others_are_read(somebody):
+    dataset = somebody.dataset(packed("page.html", "encrypted.pdf"), "rag", "mixed.zip")
+    assert dataset["sample_count"] == 1
+    problem, = dataset["metadata"]["problems"]
+    assert problem.startswith("encrypted.pdf: ")
+    error = refused(somebody.upload((FIXTURES / "encrypted.pdf").read_bytes(), "rag", "secret.pdf"), 422, "dataset_invalid")
+    assert (error["details"][0]["field"], error["details"][0]["code"]) == ("secret.pdf", "encrypted") and error["details"][0]["hint"]
+
+
+def test_documents_are_added_and_changed_without_embedding_the_others_again(somebody):
+    minion = somebody.minion("Growing")
+    one = somebody.dataset(handbook("kitchen.md", "darkroom.md"), "rag", "one.zip")
+    somebody.finish(somebody.job(minion, "rag_only", [one]))
+    two = somebody.dataset(handbook("governance.md"), "rag", "two.zip")
+    somebody.finish(somebody.job(minion, "rag_only", [two], collection_update="append"))
+    collection, = somebody.get("collections")["items"]
+    assert (collection["version"], collection["document_count"]) == (2, 3) and "building_version" not in collection
+    somebody.finish(somebody.job(minion, "rag_only", [two], collection_update="merge"))
+    assert somebody.get("collections")["items"][0]["document_count"] == 3
+    somebody.finish(somebody.job(minion, "rag_only", [two]))
+    collection, = somebody.get("collections")["items"]
+    assert (collection["version"], collection["document_count"]) == (4, 1)
+    reply = somebody.post(f"collections/{collection['id']}/search", {"query": "darkroom", "top_k": 20})
+    assert {passage["document"] for passage in reply["passages"]} == {"governance.md"}
+
+
+def long_text(name: str, count: int) -> bytes:
+    """So many different paragraphs that embedding them takes a while, and one that is easy to find."""
+    paragraphs = [f"Paragraph {number} tells of lot {number * 7919 % 10007}, shelf {number * 31 % 97} and bin {number * 17 % 53}. " * 12 for number in range(count)]
+    return ("The word of the day is Xylotheque.\n\n" + "\n\n".join(paragraphs)).encode()
+
+
+@pytest.fixture
+def builder(tmp_path):
+    with running(tmp_path) as server:
+        yield server.account("builder")
+
+
+def test_a_collection_answers_by_words_while_it_is_built_and_goes_on_after_a_crash(builder):
+    """The build is killed in the middle; nothing that was embedded is embedded again."""
+    account, server = builder, builder.server
+    minion = account.minion("Early")
+    dataset = account.dataset(long_text("a", 900), "rag", "long.txt")
+    job = account.job(minion, "rag_only", [dataset])
+
+    def partial():
+        items = account.get("collections")["items"]
+        if not items:
+            return None
+        response = account.request("POST", f"collections/{items[0]['id']}/search", json={"query": "Xylotheque", "strategy": "lexical"})
+        if response.status_code == 409:
+            return None
+        reply = ok(response)
+        return reply if reply["passages"] and reply["chunks_embedded"] >= 192 else None
+
+    reply = eventually(partial, 120, "the first words are found")
+    assert "Xylotheque" in reply["passages"][0]["text"] and 0 < reply["chunks_embedded"] < reply["chunks_total"]
+    collection, = account.get("collections")["items"]
+    assert (collection["version"], collection["building_version"], collection["minion_id"]) == (0, 1, minion["id"])
+    early = account.ask(minion, "What is the word of the day?", max_tokens=8)
+    assert any("Xylotheque" in passage["text"] for passage in early["trace"]["passages"])
+    assert any(entry["stage"] == "retrieve" and "being built" in entry["reason"] for entry in early["degraded"])
+
+    server.end(signal.SIGKILL, 30)
+    server.start()
+    failed = account.show_job(job)
+    assert (failed["status"], failed["error"]["code"], failed["error"]["step"]) == ("FAILED", "interrupted", "collection")
+    account.post(f"external-training/jobs/{job['id']}/start")
+    _, history = account.finish(job)
+    begun = max(index for index, event in enumerate(history) if event.name == "queued")
+    counts = [event.data["chunks"] for event in history[begun:] if event.name == "progress" and event.data.get("chunks_total")]
+    assert counts[0] >= reply["chunks_embedded"], "what had a vector before the crash is not embedded again"
+    finished, = account.get("collections")["items"]
+    assert (finished["version"], finished["chunk_count"]) == (1, reply["chunks_total"]) and "building_version" not in finished
+
+
+def test_deleting_leaves_no_byte_of_documents_in_the_whole_data_directory(somebody):
+    mark = "Ratchet-Lantern-93"
+    minion = somebody.minion("Forgetful", pipeline={"top_k": 1})
+    dataset = somebody.dataset(f"# Notes\n\nThe {mark} hangs in the boathouse.\n".encode(), "rag", "notes.md")
+    somebody.finish(somebody.job(minion, "rag_only", [dataset]))
+    assert mark in str(somebody.ask(minion, "Where does the lantern hang?", max_tokens=8)["trace"]["passages"])
+    assert holding(somebody.server.data, mark.encode())
+    somebody.delete(f"minions/{minion['id']}")
+    somebody.delete(f"training-datasets/{dataset['id']}")
+    assert not holding(somebody.server.data, mark.encode())

@@ -1,0 +1,128 @@
+"""Rows of a Parquet file as JSONL, trusting nothing in it.
+
+    python engine/parquet.py --file FILE --out FILE --max-bytes 1000000000
+
+Reads row group by row group and batch by batch, so memory does not grow with the file; one that claims more than fits into the memory limit
+fails alone. Columns may hold text, numbers, booleans, dates, lists and structs; bytes that are no UTF-8 are refused, since JSON has no bytes.
+Numbers that JSON cannot say (NaN, infinite) are refused, too. Absent values are null.
+
+Prints {"event":"done","rows","bytes","columns"}; or, with exit status 1 and nothing at --out,
+{"event":"error","code","message","hint","row"} (row is 1-based, null where no single one is to blame).
+"""
+
+import child  # first: it owns stdout
+
+import argparse
+import datetime
+import decimal
+import json
+import os
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+MEMORY_LIMIT = 4 << 30  # bytes of address space; the library reserves far more than it uses
+BATCH = 256  # rows
+MAX_COLUMNS = 1000
+
+
+@dataclass
+class Arguments:
+    file: Path
+    out: Path
+    max_bytes: int
+
+
+class ParquetError(Exception):
+    def __init__(self, code: str, message: str, hint: str, row: int | None = None):
+        super().__init__(message)
+        self.code, self.hint, self.row = code, hint, row
+
+
+def plain(value: object) -> object:
+    """What JSON has no type for."""
+    match value:
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+        case decimal.Decimal() | datetime.timedelta() | uuid.UUID():
+            return str(value)
+        case bytes():
+            return value.decode("utf-8")
+        case _:
+            raise TypeError(f"a value of the type {type(value).__name__}")
+
+
+def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
+    import pyarrow.parquet as pq
+
+    count = written = 0
+    # Without memory mapping and with one thread: what is held is what is being read.
+    with pq.ParquetFile(arguments.file, memory_map=False, pre_buffer=False) as source:
+        columns = source.schema_arrow.names
+        if len(columns) > MAX_COLUMNS:
+            raise ParquetError("too_many_columns", f"the file has {len(columns)} columns, more than {MAX_COLUMNS}", "Keep the columns that are needed.")
+        if len(set(columns)) < len(columns):
+            raise ParquetError("duplicate_column", "two columns have the same name", "Rename or remove one of the two.")
+        descriptor = os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as target:
+            for batch in source.iter_batches(batch_size=BATCH, use_threads=False):
+                for row in batch.to_pylist():
+                    count += 1
+                    try:
+                        line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=plain).encode() + b"\n"
+                    except (TypeError, ValueError) as error:
+                        raise ParquetError("value_unsupported", f"row {count} holds what JSON cannot say: {error}",
+                                           "Write the column as text.", count) from error
+                    written += len(line)
+                    if written > arguments.max_bytes:
+                        raise ParquetError("too_large", f"the rows come to more than {arguments.max_bytes} bytes as text",
+                                           "Split the file, or ask the operator for a higher limit.", count)
+                    target.write(line)
+    return count, written, columns
+
+
+def explain(error: Exception) -> ParquetError:
+    """Any failure as one with a code and a way out."""
+    match error:
+        case ParquetError():
+            return error
+        case MemoryError():
+            return ParquetError("memory_limit", "reading the file takes too much memory", "Write it with smaller row groups, or as JSONL.")
+        case FileExistsError():
+            return ParquetError("not_empty", "there is a file at the target already", "Give a new name.")
+        case OSError() if error.errno is not None:
+            return ParquetError("io_error", str(error), "Check the file and the free space.")
+        case _:  # the library raises many things on hostile input
+            return ParquetError("parquet_invalid", f"the file is damaged, or no Parquet file: {str(error)[:300]}", "Write the file again, or as JSONL.")
+
+
+def limit_memory() -> None:
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="a new file")
+    parser.add_argument("--max-bytes", type=int, required=True, help="of the rows as JSONL")
+    arguments = Arguments(**vars(parser.parse_args()))
+    child.start()
+    limit_memory()
+    existed = arguments.out.exists()
+    try:
+        rows, size, columns = convert(arguments)
+    except Exception as problem:
+        error = explain(problem)
+        if not existed:
+            arguments.out.unlink(missing_ok=True)
+        child.emit({"event": "error", "code": error.code, "message": str(error), "hint": error.hint, "row": error.row})
+        sys.exit(1)
+    child.emit({"event": "done", "rows": rows, "bytes": size, "columns": columns})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Parquet files come out as JSONL; damaged and hostile ones fail by name and leave nothing."""
+
+import datetime
+import json
+import os
+import random
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import command
+
+
+def convert(file, out, max_bytes=10_000_000):
+    result = subprocess.run(command("parquet.py", "--file", file, "--out", out, "--max-bytes", max_bytes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return result.returncode, json.loads(result.stdout.splitlines()[-1])
+
+
+def refused(file, out, code, **limits):
+    status, event = convert(file, out, **limits)
+    assert status == 1 and event["event"] == "error" and event["code"] == code, event
+    assert event["message"] and event["hint"] and "row" in event
+    assert not out.exists()
+    return event
+
+
+CHATS = [
+    {"messages": [{"role": "user", "content": "Where, “exactly”?\n"}, {"role": "assistant", "content": "Über der Tür 😀"}], "id": 1, "score": 0.5, "tag": None},
+    {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}], "id": 2, "score": 1.0, "tag": "x"},
+]
+
+
+def write(path, rows, **options):
+    pq.write_table(pa.Table.from_pylist(rows), path, **options)
+    return path
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
+def test_comes_out_as_it_went_in(compression, tmp_path):
+    status, event = convert(write(tmp_path / "a.parquet", CHATS, compression=compression), tmp_path / "a.jsonl")
+    assert status == 0
+    assert event == {"event": "done", "rows": 2, "bytes": (tmp_path / "a.jsonl").stat().st_size, "columns": ["messages", "id", "score", "tag"]}
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()] == CHATS
+    assert (tmp_path / "a.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_dates_and_bytes_of_text_are_text(tmp_path):
+    rows = [{"day": datetime.date(2024, 2, 29), "at": datetime.datetime(2024, 2, 29, 12, 30), "raw": "é".encode()}]
+    assert convert(write(tmp_path / "a.parquet", rows), tmp_path / "a.jsonl")[0] == 0
+    assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8")) == {"day": "2024-02-29", "at": "2024-02-29T12:30:00", "raw": "é"}
+
+
+def test_many_rows_take_bounded_memory(tmp_path):
+    """200 MB of text in small row groups, in a child that reports its peak."""
+    rows = [{"question": "q" * 1000, "answer": str(number) + "a" * 1000} for number in range(100)]
+    table = pa.Table.from_pylist(rows)
+    with pq.ParquetWriter(tmp_path / "a.parquet", table.schema) as writer:
+        for _ in range(1000):
+            writer.write_table(table)
+    with subprocess.Popen(command("parquet.py", "--file", tmp_path / "a.parquet", "--out", tmp_path / "a.jsonl", "--max-bytes", 1 << 30),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        event = json.loads(process.stdout.read().splitlines()[-1])
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0 and event["rows"] == 100_000 and event["bytes"] > 200_000_000
+    assert usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) < 300 << 20
+
+
+def test_nothing_is_an_empty_file(tmp_path):
+    pq.write_table(pa.table({"question": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    status, event = convert(tmp_path / "a.parquet", tmp_path / "a.jsonl")
+    assert status == 0 and event["rows"] == 0 and (tmp_path / "a.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 40 + b"PAR1", b"PAR1" + b"\xff" * 60 + b"\xff\xff\xff\x7fPAR1", b'{"messages":[]}\n'],
+                         ids=["empty", "cut", "zeros", "a footer of 2 GB", "JSONL"])
+def test_what_is_no_parquet_is_refused(content, tmp_path):
+    (tmp_path / "a.parquet").write_bytes(content)
+    refused(tmp_path / "a.parquet", tmp_path / "a.jsonl", "parquet_invalid")
+
+
+def test_a_damaged_file_never_passes_for_a_whole_one(tmp_path):
+    """Bytes are changed at random places: an error by name, or the rows without a crash."""
+    whole = write(tmp_path / "a.parquet", CHATS * 50, compression="none").read_bytes()
+    draw = random.Random(3)
+    for number in range(12):
+        data = bytearray(whole)
+        for _ in range(3):
+            data[draw.randrange(4, len(data) - 8)] = draw.randrange(256)
+        (tmp_path / "b.parquet").write_bytes(data)
+        out = tmp_path / f"b{number}.jsonl"
+        status, event = convert(tmp_path / "b.parquet", out)
+        assert status in (0, 1) and event["event"] == ("error" if status else "done") and out.exists() == (status == 0)
+
+
+def test_a_small_file_of_many_bytes_is_stopped(tmp_path):
+    """100 MB of one letter in a few KB."""
+    rows = write(tmp_path / "a.parquet", [{"text": "x" * 1_000_000}] * 100, compression="zstd")
+    assert rows.stat().st_size < 1_000_000
+    event = refused(rows, tmp_path / "a.jsonl", "too_large", max_bytes=10_000_000)
+    assert event["row"] == 10
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"\xff\xfe"], ids=["NaN", "infinite", "bytes"])
+def test_what_json_cannot_say_is_named_by_its_row(value, tmp_path):
+    event = refused(write(tmp_path / "a.parquet", [{"x": type(value)()}, {"x": value}]), tmp_path / "a.jsonl", "value_unsupported")
+    assert event["row"] == 2
+
+
+def test_a_target_that_is_there_is_kept(tmp_path):
+    (tmp_path / "a.jsonl").write_text("mine")
+    status, event = convert(write(tmp_path / "a.parquet", CHATS), tmp_path / "a.jsonl")
+    assert status == 1 and event["code"] == "not_empty" and (tmp_path / "a.jsonl").read_text() == "mine"
