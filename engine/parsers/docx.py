@@ -14,7 +14,7 @@ from .document import Output, Parsed, ParseError, Source, metadata, title_of
 
 # w:pPrChange and w:rPrChange hold formats as they were; mc:Fallback repeats mc:Choice.
 SKIPPED = {"w:del", "w:moveFrom", "w:instrText", "w:delText", "w:pPrChange", "w:rPrChange", "w:sectPr", "w:tblPrChange",
-           "mc:Fallback", "w:tblGrid"}
+           "mc:Fallback", "w:tblGrid", "w:rt"}
 CONTENTS = re.compile(r"^(toc|contents|table of figures|index)( heading)?( \d+)?$", re.IGNORECASE)
 QUOTE = re.compile(r"quot|^block text$", re.IGNORECASE)
 CODE = re.compile(r"\bcode\b|preformatted|source", re.IGNORECASE)

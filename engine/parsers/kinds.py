@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Callable
 
-from . import docx, epub, html, json_text, odt, pdf, tabular, text
+from . import docx, epub, html, json_text, notebook, odt, pdf, tabular, text
 from .document import Output, Parsed, ParseError, Source
 
 Reader = Callable[[Source, Output], Parsed]
@@ -36,7 +36,8 @@ TEXTUAL: dict[str, Reader] = {
     **dict.fromkeys([".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdx", ".qmd", ".rmd"], text.read_markdown),
     **dict.fromkeys([".html", ".htm", ".xhtml", ".xht"], html.read),
     **dict.fromkeys([".csv", ".tsv", ".tab"], tabular.read),
-    **dict.fromkeys([".json", ".geojson", ".ipynb", ".webmanifest"], json_text.read),
+    **dict.fromkeys([".json", ".geojson", ".webmanifest"], json_text.read),
+    ".ipynb": notebook.read,
     **dict.fromkeys([".jsonl", ".ndjson"], json_text.read_lines),
 }
 CONTAINERS: dict[str, Reader] = {"docx": docx.read, "odt": odt.read, "epub": epub.read}

@@ -14,7 +14,7 @@ from reader import DOCUMENTS, codes, reader
 
 GOLDEN = DOCUMENTS / "golden"
 SAMPLES = ["handbook.docx", "handbook.odt", "handbook.pdf", "mill.epub", "page.html", "notes.md", "hives.csv", "stations.tsv",
-           "orders.json", "people.json", "log.jsonl", "Kiln.swift", "greeting-1252.txt", "greeting-utf16.txt"]
+           "orders.json", "people.json", "log.jsonl", "firing.ipynb", "Kiln.swift", "greeting-1252.txt", "greeting-utf16.txt"]
 
 
 @pytest.fixture(scope="module")

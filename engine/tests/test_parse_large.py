@@ -31,7 +31,11 @@ def large_pdf(path, size: int, picture: bytes = b"") -> int:
             pages += 1
             lines = [f"BT /F 8 Tf 500 820 Td ({pages}) Tj ET"]
             for row in range(45):
-                lines += [f"BT /F 11 Tf {60 + 62 * column}.25 {780 - 16 * row}.5 Td ({chance.choice(WORDS)}) Tj ET" for column in range(8)]
+                left = 60.0
+                while left < 500:
+                    word = chance.choice(WORDS)
+                    lines.append(f"BT /F 11 Tf {left:.2f} {780 - 16 * row}.5 Td ({word}) Tj ET")
+                    left += 5.5 * len(word) + 4
             add(number, b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 3 0 R>>/XObject<</I %d 0 R>>>>"
                 b"/Contents %d 0 R>>" % (number + 2, number + 1))
             add(number + 1, stream("\n".join(lines).encode() + b"\nq 9 0 0 9 9 9 cm /I Do Q"))
