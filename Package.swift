@@ -44,9 +44,10 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
-        // The four leaves: none imports another.
         // The one loop that is compiled for more than one processor.
         .target(name: "CVectorScan"),
+
+        // The four leaves: none imports another.
         leaf("Store", [grdb, crypto, cryptoExtras]),
         leaf("Knowledge", ["CVectorScan", grdb, crypto]),
         leaf(

@@ -10,7 +10,10 @@ struct AtelierCommand: AsyncParsableCommand {
             then the HTTP API (GET /openapi.json describes it).
             """,
         version: AtelierVersion.current,
-        subcommands: [ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, VersionCommand.self])
+        subcommands: [
+            ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, EvalCommand.self, BenchCommand.self,
+            VersionCommand.self,
+        ])
 }
 
 struct VersionCommand: ParsableCommand {

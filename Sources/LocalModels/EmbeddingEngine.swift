@@ -63,6 +63,16 @@ public actor EmbeddingEngine {
         return counts
     }
 
+    /// One logit per text: how well it answers the query, by the cross-encoder. Its model is loaded with the
+    /// first call.
+    public func rerank(_ query: String, _ texts: [String]) async throws -> [Float] {
+        guard !texts.isEmpty else { return [] }
+        guard let scores = try await request(Request(op: "rerank", query: query, texts: texts)).0.scores, scores.count == texts.count else {
+            throw LocalModelError(code: "engine_protocol", message: "the reranker answered with the wrong number of scores")
+        }
+        return scores
+    }
+
     public func stop() async {
         await channel?.child.stop()
         channel = nil
@@ -75,6 +85,7 @@ public actor EmbeddingEngine {
         var id = 0
         var op: String
         var kind: String?
+        var query: String?
         var texts: [String]
     }
 
@@ -87,6 +98,7 @@ public actor EmbeddingEngine {
         var count: Int?
         var bytes: Int?
         var counts: [Int]?
+        var scores: [Float]?
         var error: Failure?
     }
 

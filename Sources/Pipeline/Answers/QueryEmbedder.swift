@@ -22,6 +22,10 @@ public struct EngineEmbedder: IndexingEmbedder {
     public func stop() async { await engine.stop() }
 }
 
+extension EngineEmbedder: Reranker {
+    public func scores(_ query: String, _ texts: [String]) async throws -> [Float] { try await engine.rerank(query, texts) }
+}
+
 extension ArchiveTool: ArchiveExtractor {}
 
 /// The embedder for questions: its own process, so that a question never waits behind an index
