@@ -30,6 +30,7 @@ struct EvalCommand: AsyncParsableCommand {
             let place =
                 collection.map { URL(filePath: $0) }
                 ?? FileManager.default.temporaryDirectory.appending(path: "atelier-eval-\(UUID().uuidString)/v1")
+            defer { if collection == nil { try? FileManager.default.removeItem(at: place.deletingLastPathComponent()) } }
             do {
                 try FileManager.default.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
                 _ = try await CollectionBuilder(embedder: embedder, extractor: nil)
@@ -47,7 +48,6 @@ struct EvalCommand: AsyncParsableCommand {
                 throw error
             }
             await embedder.stop()
-            if collection == nil { try FileManager.default.removeItem(at: place.deletingLastPathComponent()) }
         }
 
         private func show(_ reports: [RetrievalReport]) throws {
