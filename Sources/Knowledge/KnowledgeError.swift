@@ -15,6 +15,10 @@ public enum KnowledgeError: Error, Sendable, Equatable {
     case buildBusy(collection: String)
     /// The embedder answered something that is not what it promised.
     case embedderInvalid(reason: String)
+    /// A vector has another dimension than the index.
+    case vectorsInvalid(reason: String)
+    /// The vector server refused, or answered something that its API does not promise.
+    case vectorServer(reason: String)
     /// The reranker answered something that is not what it promised.
     case rerankerInvalid(reason: String)
     /// A queries or judgements file is not in the BEIR layout.
@@ -29,6 +33,8 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .destinationExists: "destination_exists"
         case .buildBusy: "build_busy"
         case .embedderInvalid: "embedder_invalid"
+        case .vectorsInvalid: "vectors_invalid"
+        case .vectorServer: "vector_server"
         case .rerankerInvalid: "reranker_invalid"
         case .evaluationUnreadable: "evaluation_unreadable"
         }
@@ -48,6 +54,8 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .destinationExists(let collection): "The folder \(collection) already holds another collection."
         case .buildBusy(let collection): "The collection \(collection) is being built by another process."
         case .embedderInvalid(let reason): "The embedder broke its contract: \(reason)."
+        case .vectorsInvalid(let reason): "The vectors do not fit the index: \(reason)."
+        case .vectorServer(let reason): "The vector server failed: \(reason)."
         case .rerankerInvalid(let reason): "The reranker broke its contract: \(reason)."
         case .evaluationUnreadable(let file, let line, let reason): "\(file), line \(line): \(reason)."
         }
@@ -63,6 +71,8 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .destinationExists: "Build into a new version's folder, or delete this one first."
         case .buildBusy: "Wait for the running build, or stop it and start this one again: finished work is kept."
         case .embedderInvalid: "Check the model folder and the engine's version, then start the build again: finished work is kept."
+        case .vectorsInvalid: "Build a new version with the embedder in use; vectors of two models cannot be compared."
+        case .vectorServer: "Check that it is a ChromaDB server with API v2 and that its address is right, then try again."
         case .rerankerInvalid: "Check the reranker's model folder, or search without it."
         case .evaluationUnreadable: "Use BEIR's layout: queries.jsonl with _id and text; qrels.tsv with query-id, corpus-id, score."
         }

@@ -211,5 +211,5 @@ public struct App: Sendable {
 
     /// Relative to the working directory. The Python of a virtual environment must not be resolved:
     /// its link is what makes it one.
-    private static func absolute(_ path: String) -> URL { URL(filePath: path).absoluteURL.standardized }
+    static func absolute(_ path: String) -> URL { URL(filePath: path).absoluteURL.standardized }
 }

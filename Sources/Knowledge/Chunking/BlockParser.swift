@@ -12,7 +12,12 @@ struct BlockParser {
     }
 
     func parse() -> Outline {
-        format == .markdown ? parseMarkdown() : parsePlain()
+        switch format {
+        case .markdown: parseMarkdown()
+        case .plain: parsePlain()
+        case .code: parseCode()
+        case .rows(let delimiter): RecordParser(bytes: bytes, start: lines.first?.range.lowerBound ?? 0, delimiter: delimiter).parse()
+        }
     }
 
     private static func lines(of bytes: [UInt8]) -> [SourceLine] {
@@ -38,6 +43,21 @@ struct BlockParser {
                 index = end
             }
         }
+        return builder.outline
+    }
+
+    /// A block is a top-level declaration with the comment above it: it begins at the margin after a blank
+    /// line or a closing bracket. Blank lines inside one are no end.
+    private func parseCode() -> Outline {
+        var builder = OutlineBuilder()
+        var start = 0
+        for index in lines.indices.dropFirst() where lines[index].indent == 0 && !lines[index].isBlank && !lines[index].isClosing {
+            let before = lines[index - 1]
+            guard before.isBlank || (before.isClosing && before.indent == 0) else { continue }
+            builder.add(code(start..<index))
+            start = index
+        }
+        builder.add(code(start..<lines.count))
         return builder.outline
     }
 

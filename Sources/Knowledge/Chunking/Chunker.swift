@@ -25,7 +25,8 @@ public struct Chunker: Sendable {
         var drafts: [Draft] = []
         for (index, document) in documents.enumerated() {
             let bytes = Array(document.text.utf8)
-            for section in BlockParser(text: document.text, format: document.format).parse().sections {
+            let outline = BlockParser(text: document.text, format: document.format).parse()
+            for section in outline.arranged(for: settings.strategy, bytes: bytes).sections {
                 drafts.append(Draft(document: index, bytes: bytes, section: section))
             }
         }
@@ -49,6 +50,22 @@ public struct Chunker: Sendable {
         var atoms: [SectionPacker.Atom] = []
 
         func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+        /// Code that does not fit into a chunk is cut at its blank lines first: what stands between two
+        /// of them becomes a block of its own.
+        mutating func separateLongCode() {
+            let sizes = atoms.reduce(into: [:]) { $0[$1.block, default: 0] += $1.tokens }
+            var block = -1
+            var last = -1
+            for index in atoms.indices {
+                let original = atoms[index].block
+                let isLong = atoms[index].kind == .code && sizes[original, default: 0] > limit
+                let gap = index > 0 ? bytes[atoms[index - 1].range.upperBound..<atoms[index].range.lowerBound] : []
+                if original != last || (isLong && gap.count(where: { $0 == 0x0A }) > 1) { block += 1 }
+                last = original
+                atoms[index].block = block
+            }
+        }
     }
 
     /// Counts every atom and cuts those over the limit until none is.
@@ -61,7 +78,7 @@ public struct Chunker: Sendable {
         while true {
             var texts: [String] = []
             for draft in drafts { texts += draft.atoms.filter { $0.tokens < 0 }.map { draft.text($0.range) } }
-            guard !texts.isEmpty else { return }
+            guard !texts.isEmpty else { break }
             var counts = try await counter.counts(texts, special: special)[...]
             for index in drafts.indices {
                 let limit = drafts[index].limit
@@ -81,14 +98,16 @@ public struct Chunker: Sendable {
                 drafts[index].atoms = measured
             }
         }
+        for index in drafts.indices { drafts[index].separateLongCode() }
     }
 
     private func finish(_ drafts: [Draft], documents: [Document], counter: TokenCounter, special: Int) async throws -> [[Chunk]] {
         var chunks: [[Chunk]] = documents.map { _ in [] }
         var seen: [[String: Int]] = documents.map { _ in [:] }
+        let overlap = settings.strategy == .rows ? 0 : settings.overlapTokens
         for draft in drafts {
             let document = documents[draft.document]
-            for range in SectionPacker(atoms: draft.atoms, limit: draft.limit, overlap: settings.overlapTokens).pack() {
+            for range in SectionPacker(atoms: draft.atoms, limit: draft.limit, overlap: overlap, even: settings.strategy != .fixed).pack() {
                 let text = draft.text(range)
                 let headings = draft.section.headings
                 let first = Chunk.makeID(document: document.name, headings: headings, text: text, repetition: 0)

@@ -18,7 +18,8 @@ struct SectionPacker {
     /// - Parameters:
     ///   - limit: most tokens of a chunk; no atom has more.
     ///   - overlap: most tokens repeated.
-    init(atoms: [Atom], limit: Int, overlap: Int) {
+    ///   - even: whether chunks are made of like size, or filled one after the other.
+    init(atoms: [Atom], limit: Int, overlap: Int, even: Bool = true) {
         self.atoms = atoms
         self.limit = limit
         self.overlap = min(overlap, limit / 2)
@@ -26,7 +27,7 @@ struct SectionPacker {
         // Chunks of like size: a full one and a stub of two sentences are found worse than two halves.
         let total = sums[sums.count - 1]
         let count = (total + limit - self.overlap - 1) / max(1, limit - self.overlap)
-        target = total <= limit ? limit : min(limit, total / max(1, count) + self.overlap + limit / 8)
+        target = total <= limit || !even ? limit : min(limit, total / max(1, count) + self.overlap + limit / 8)
     }
 
     /// Byte ranges of the chunks, in order.

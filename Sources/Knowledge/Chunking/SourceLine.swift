@@ -83,6 +83,12 @@ struct SourceLine {
         return first == UInt8(ascii: "=") ? 1 : first == UInt8(ascii: "-") ? 2 : nil
     }
 
+    /// A line that ends what stands above it in source code.
+    var isClosing: Bool {
+        guard let first = body.first else { return false }
+        return first == UInt8(ascii: "}") || first == UInt8(ascii: ")") || first == UInt8(ascii: "]") || body.elementsEqual("end".utf8)
+    }
+
     /// A line of three or more `-`, `*` or `_` and spaces.
     var isThematicBreak: Bool {
         guard indent < 4, let first = body.first, [UInt8(ascii: "-"), UInt8(ascii: "*"), UInt8(ascii: "_")].contains(first) else {

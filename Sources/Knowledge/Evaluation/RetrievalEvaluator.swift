@@ -14,11 +14,12 @@ public struct RetrievalEvaluator: Sendable {
 
     /// One report per strategy. A document's rank is that of its best chunk.
     ///
-    /// - Parameter options: `k` and `strategy` are replaced.
+    /// - Parameter options: `k` and `strategy` are replaced; with `rerank` or `variants` the reports measure
+    ///   those too, and say so.
     /// - Throws: what `CollectionIndex.search` throws.
     public func evaluate(
-        _ index: CollectionIndex, embedder: any Embedder, strategies: [SearchStrategy] = SearchStrategy.allCases,
-        options: SearchOptions = .init()
+        _ index: CollectionIndex, embedder: any Embedder, reranker: (any Reranker)? = nil, expander: (any QueryExpander)? = nil,
+        strategies: [SearchStrategy] = SearchStrategy.allCases, options: SearchOptions = .init()
     ) async throws -> [RetrievalReport] {
         var reports: [RetrievalReport] = []
         for strategy in strategies {
@@ -27,11 +28,12 @@ public struct RetrievalEvaluator: Sendable {
             // No deeper than a search looks anyway: more candidates would measure another fusion.
             options.k = max(options.candidates, recallCutoff)
             var report = RetrievalReport(
-                strategy: strategy, queries: judgements.queries.count, ndcgAt10: 0, recall: 0, recallCutoff: recallCutoff, mrr: 0,
+                strategy: strategy, reranked: options.rerank, variants: options.variants, queries: judgements.queries.count, ndcgAt10: 0, recall: 0,
+                recallCutoff: recallCutoff, mrr: 0,
                 milliseconds: 0, degraded: 0)
             for query in judgements.queries {
                 try Task.checkCancellation()
-                let reply = try await index.search(query.text, embedder: embedder, options: options)
+                let reply = try await index.search(query.text, embedder: embedder, reranker: reranker, expander: expander, options: options)
                 var seen: Set<String> = []
                 let ranking = reply.passages.map(\.document).filter { seen.insert($0).inserted }
                 report.ndcgAt10 += RetrievalMetrics.ndcg(ranking, judgements: query.judgements)

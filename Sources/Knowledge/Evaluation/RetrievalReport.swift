@@ -1,6 +1,9 @@
 /// Means over all judged queries for one strategy.
 public struct RetrievalReport: Sendable, Codable, Equatable {
     public var strategy: SearchStrategy
+    /// Best chunks a reranker read, and other forms of each query that were searched.
+    public var reranked: Int
+    public var variants: Int
     /// Queries with at least one relevant document.
     public var queries: Int
     /// nDCG of the first 10 documents, 0 to 1.
@@ -16,10 +19,13 @@ public struct RetrievalReport: Sendable, Codable, Equatable {
     public var degraded: Int
 
     public init(
-        strategy: SearchStrategy, queries: Int, ndcgAt10: Double, recall: Double, recallCutoff: Int, mrr: Double,
+        strategy: SearchStrategy, reranked: Int = 0, variants: Int = 0, queries: Int, ndcgAt10: Double, recall: Double, recallCutoff: Int,
+        mrr: Double,
         milliseconds: Double, degraded: Int
     ) {
         self.strategy = strategy
+        self.reranked = reranked
+        self.variants = variants
         self.queries = queries
         self.ndcgAt10 = ndcgAt10
         self.recall = recall
@@ -31,6 +37,8 @@ public struct RetrievalReport: Sendable, Codable, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case strategy
+        case reranked
+        case variants
         case queries
         case ndcgAt10 = "ndcg_at_10"
         case recall

@@ -5,7 +5,7 @@ import Foundation
 #endif
 
 /// The two files of vectors: exact floats, and the same rounded to bytes for a first look.
-struct VectorLayout: Equatable {
+struct VectorLayout: Equatable, Sendable {
     var file: String
     var magic: String
     /// Bytes of a row.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Appends rows to the two vector files while a collection is built.
-struct VectorWriter {
+struct VectorWriter: Sendable {
     private let files: [(layout: VectorLayout, handle: FileHandle)]
     private let dimension: Int
 
@@ -34,6 +34,26 @@ struct VectorWriter {
         try values.withUnsafeBytes { try files[0].handle.write(contentsOf: $0) }
         try files[1].handle.write(contentsOf: QuantisedRow.encode(values, dimension: dimension))
         for (_, handle) in files { try handle.synchronize() }
+    }
+
+    /// Writes rows from `row` on and flushes them.
+    func write(_ values: [Float], at row: Int) throws {
+        for (layout, handle) in files { try handle.seek(toOffset: UInt64(VectorHeader.bytes + row * layout.stride)) }
+        try append(values)
+    }
+
+    /// Overwrites rows with zeros and flushes them.
+    func erase(_ rows: [Range<Int>]) throws {
+        guard !rows.isEmpty else { return }
+        for (layout, handle) in files {
+            for range in rows {
+                let zeros = [UInt8](repeating: 0, count: range.count * layout.stride)
+                let offset = VectorHeader.bytes + range.lowerBound * layout.stride
+                // At a place of its own: another writer may be between seeking and writing.
+                guard pwrite(handle.fileDescriptor, zeros, zeros.count, off_t(offset)) == zeros.count else { throw Durable.posixError() }
+            }
+            try handle.synchronize()
+        }
     }
 
     /// Writes the final count, flushes and closes.

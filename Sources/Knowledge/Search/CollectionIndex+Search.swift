@@ -9,16 +9,19 @@ extension CollectionIndex {
     /// finds nothing.
     ///
     /// - Parameters:
+    ///   - vectorIndex: where vectors are asked instead of the collection's own files; it holds theirs (see
+    ///     `load(into:)`).
     ///   - reranker: reads the best `options.rerank` chunks.
     ///   - expander: gives `options.variants` other forms of the query.
     /// - Throws: `CancellationError`; SQLite's error.
     public func search(
-        _ query: String, embedder: any Embedder, reranker: (any Reranker)? = nil, expander: (any QueryExpander)? = nil,
+        _ query: String, embedder: any Embedder, vectorIndex: (any VectorIndex)? = nil, reranker: (any Reranker)? = nil,
+        expander: (any QueryExpander)? = nil,
         options: SearchOptions = .init()
     ) async throws -> SearchReply {
         let start = ContinuousClock.now
         let options = options.normalised
-        var run = try await SearchRun(self, query: query, options: options)
+        var run = try await SearchRun(self, query: query, options: options, vectorIndex: vectorIndex)
         var picker = PassagePicker(database: database, options: options)
         if !query.allSatisfy(\.isWhitespace) {
             let fused = try await run.candidates(embedder: embedder, expander: expander)

@@ -6,6 +6,8 @@ struct SearchRun {
     let query: String
     let options: SearchOptions
     let extent: ChunkDatabase.Extent
+    /// Where the vectors are asked, if not in the collection's own files.
+    let vectorIndex: (any VectorIndex)?
     var strategy: SearchStrategy
     /// The query's vector, where the dense half ran.
     var vector: [Float]?
@@ -13,10 +15,11 @@ struct SearchRun {
     var reranked = 0
     var belowThreshold = 0
 
-    init(_ index: CollectionIndex, query: String, options: SearchOptions) async throws {
+    init(_ index: CollectionIndex, query: String, options: SearchOptions, vectorIndex: (any VectorIndex)?) async throws {
         self.index = index
         self.query = query
         self.options = options
+        self.vectorIndex = vectorIndex
         strategy = options.strategy
         extent = try await index.database.extent(options.filter)
     }
@@ -83,7 +86,12 @@ struct SearchRun {
         var lists: [ReciprocalRankFusion.List] = []
         for (number, text) in texts.enumerated() {
             let query = Array(batch.values[number * identity.dimension..<(number + 1) * identity.dimension])
-            let chunks = await scan.search(query, limit: options.candidates, rows: rows)
+            let chunks: [RankedChunk]
+            if let vectorIndex {
+                chunks = try await index.database.ranked(vectorIndex.query(query, limit: options.candidates, filter: options.filter))
+            } else {
+                chunks = await scan.search(query, limit: options.candidates, rows: rows)
+            }
             lists.append(list("dense", options.denseWeight, chunks, variant: number == 0 ? nil : text))
         }
         return lists

@@ -2,7 +2,7 @@ import Foundation
 import Knowledge
 
 /// The real engine as a child process, one request at a time.
-final class EngineEmbedder: Embedder, @unchecked Sendable {
+final class EngineEmbedder: Embedder, Reranker, @unchecked Sendable {
     let identity: EmbedderIdentity
     private let process = Process()
     private let input = Pipe()
@@ -27,12 +27,13 @@ final class EngineEmbedder: Embedder, @unchecked Sendable {
         var dimension: Int?
         var bytes: Int?
         var counts: [Int]?
+        var scores: [Float]?
         var error: Problem?
     }
 
     init(engine: EngineFiles) throws {
         process.executableURL = engine.python
-        process.arguments = [engine.script.path, "--model", engine.model.path]
+        process.arguments = [engine.script.path, "--model", engine.model.path, "--reranker", engine.reranker.path]
         process.standardInput = input
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
@@ -61,6 +62,10 @@ final class EngineEmbedder: Embedder, @unchecked Sendable {
 
     func tokenCounts(_ texts: [String]) async throws -> [Int] {
         try lock.withLock { try request(["op": "count_tokens", "texts": texts]).counts ?? [] }
+    }
+
+    func scores(_ query: String, _ texts: [String]) async throws -> [Float] {
+        try lock.withLock { try request(["op": "rerank", "query": query, "texts": texts]).scores ?? [] }
     }
 
     private func request(_ fields: [String: Any]) throws -> Reply {

@@ -19,6 +19,7 @@ struct EngineFiles {
     var python: URL
     var script: URL
     var model: URL
+    var reranker: URL
 
     /// Nil unless all three are there.
     static let found: EngineFiles? = {
@@ -28,8 +29,9 @@ struct EngineFiles {
         let files = EngineFiles(
             python: TestFiles.root.appendingPathComponent(".venv/bin/python"),
             script: TestFiles.root.appendingPathComponent("engine/embed.py"),
-            model: data.appendingPathComponent("models/bge-small-en-v1.5", isDirectory: true))
-        let needed = [files.python, files.script, files.model.appendingPathComponent("model.onnx")]
+            model: data.appendingPathComponent("models/bge-small-en-v1.5", isDirectory: true),
+            reranker: data.appendingPathComponent("models/ms-marco-minilm", isDirectory: true))
+        let needed = [files.python, files.script] + [files.model, files.reranker].map { $0.appendingPathComponent("model.onnx") }
         return needed.allSatisfy { FileManager.default.fileExists(atPath: $0.path) } ? files : nil
     }()
 }

@@ -1,0 +1,181 @@
+import Foundation
+import GRDB
+import Synchronization
+
+/// Vectors in a folder of their own: a database of ids and facts, and the vector files, scanned exactly.
+///
+/// The files are written and flushed before the database counts their rows, so that a crash leaves nothing
+/// torn. Rows of deleted entries are overwritten with zeros and never looked at again. One process at a
+/// time.
+public final class EmbeddedVectorIndex: VectorIndex {
+    private let folder: URL
+    private let dimension: Int
+    private let queue: DatabaseQueue
+    private let lock: BuildLock
+    private let writer: VectorWriter
+    private let vectors: GrowingVectors
+    /// Rows that hold an entry; nil after a change, until a query asks.
+    private let live = Mutex<[Range<Int>]?>(nil)
+    private let destroyed = Mutex(false)
+
+    /// Opens or creates it.
+    ///
+    /// - Throws: `KnowledgeError.buildBusy` while another process has it open; `.vectorsInvalid` if it
+    ///   holds vectors of another dimension.
+    public init(_ folder: URL, dimension: Int) throws {
+        self.folder = folder
+        self.dimension = dimension
+        try Durable.createPrivateFolder(folder)
+        lock = try BuildLock(folder, collection: folder.lastPathComponent)
+        let file = folder.appendingPathComponent("entries.sqlite")
+        try Durable.createPrivateFile(file)
+        queue = try DatabaseQueue(path: file.path)
+        let rows = try queue.write { db in
+            try Self.createSchema(db)
+            let known = try Int.fetchOne(db, sql: "SELECT dimension FROM shape")
+            guard known == nil || known == dimension else {
+                throw KnowledgeError.vectorsInvalid(reason: "\(folder.lastPathComponent) holds vectors of \(known!) dimensions, not \(dimension)")
+            }
+            try db.execute(sql: "INSERT OR IGNORE INTO shape (one, dimension, rows) VALUES (1, ?, 0)", arguments: [dimension])
+            return try Int.fetchOne(db, sql: "SELECT rows FROM shape")!
+        }
+        let (writer, kept) = try VectorWriter.open(folder, dimension: dimension, rows: rows)
+        guard kept == rows, let vectors = GrowingVectors(folder, dimension: dimension) else {
+            throw KnowledgeError.indexDamaged(collection: folder.lastPathComponent, reason: "\(rows) vectors were written, \(kept) are there")
+        }
+        self.writer = writer
+        self.vectors = vectors
+        // A crash may have come between a deletion and its zeros.
+        let used = try queue.read { try Self.ranges($0, nil) }
+        try writer.erase(zip([0] + used.map(\.upperBound), used.map(\.lowerBound) + [rows]).map { $0..<$1 }.filter { !$0.isEmpty })
+        live.withLock { $0 = used }
+    }
+
+    deinit {
+        writer.close()
+        try? queue.close()
+    }
+
+    public func add(_ entries: [VectorEntry]) async throws {
+        try checkExists()
+        guard !entries.isEmpty else { return }
+        for entry in entries where entry.vector.count != dimension {
+            throw KnowledgeError.vectorsInvalid(reason: "the vector of \(entry.id) has \(entry.vector.count) dimensions, the index \(dimension)")
+        }
+        let replaced = try await queue.write { [self] db in
+            let first = try Int.fetchOne(db, sql: "SELECT rows FROM shape")!
+            // The last one of an id counts.
+            var last: [String: Int] = [:]
+            for (index, entry) in entries.enumerated() { last[entry.id] = index }
+            let kept = last.count == entries.count ? entries : entries.enumerated().filter { last[$0.element.id] == $0.offset }.map(\.element)
+            var values: [Float] = []
+            values.reserveCapacity(kept.count * dimension)
+            for entry in kept { values += entry.vector }
+            try writer.write(values, at: first)
+            let replaced = try Self.delete(
+                db, "id IN (SELECT value FROM json_each(?))", [ChunkDatabase.json(kept.map(\.id))])
+            let insert = try db.cachedStatement(sql: "INSERT INTO entries (number, id, name, tags, date, kind) VALUES (?, ?, ?, ?, ?, ?)")
+            for (index, entry) in kept.enumerated() {
+                let tags = entry.tags.isEmpty ? "[]" : try ChunkDatabase.json(entry.tags)
+                try insert.execute(arguments: [first + index + 1, entry.id, entry.document, tags, entry.date?.description, entry.kind])
+            }
+            try db.execute(sql: "UPDATE shape SET rows = ?", arguments: [first + kept.count])
+            return replaced
+        }
+        live.withLock { $0 = nil }
+        try writer.erase(replaced)
+    }
+
+    public func query(_ vector: [Float], limit: Int, filter: DocumentFilter?) async throws -> [VectorHit] {
+        try checkExists()
+        guard vector.count == dimension else {
+            throw KnowledgeError.vectorsInvalid(reason: "the query has \(vector.count) dimensions, the index \(dimension)")
+        }
+        let rows = try await rows(filter?.isEmpty == true ? nil : filter)
+        guard limit > 0, let end = rows.last?.upperBound else { return [] }
+        let found = await VectorScan(vectors: try vectors.rows(end)).search(vector, limit: limit, rows: rows)
+        let ids = try await queue.read { db in
+            let statement = try db.cachedStatement(sql: "SELECT id FROM entries WHERE number = ?")
+            return try found.map { try String.fetchOne(statement, arguments: [$0.number]) }
+        }
+        // An entry that was deleted since the scan began has no id any more.
+        return zip(ids, found).compactMap { id, chunk in id.map { VectorHit(id: $0, score: chunk.score) } }
+    }
+
+    public func delete(ids: [String]) async throws {
+        try await delete("id IN (SELECT value FROM json_each(?))", [ChunkDatabase.json(ids)])
+    }
+
+    public func delete(matching filter: DocumentFilter) async throws {
+        let condition = try FilterSQL(filter)
+        try await delete("number IN (SELECT number FROM entries d WHERE \(condition.sql))", condition.arguments)
+    }
+
+    public func count() async throws -> Int {
+        try await queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM entries")! }
+    }
+
+    /// The files stay open until the value is let go of; queries that run at this moment end as they would.
+    public func destroy() async throws {
+        destroyed.withLock { $0 = true }
+        try FileManager.default.removeItem(at: folder)
+        try Durable.synchronise(folder.deletingLastPathComponent())
+    }
+
+    private func checkExists() throws {
+        guard destroyed.withLock({ !$0 }) else {
+            throw KnowledgeError.indexDamaged(collection: folder.lastPathComponent, reason: "it was deleted")
+        }
+    }
+
+    private func delete(_ condition: String, _ arguments: StatementArguments) async throws {
+        try checkExists()
+        let rows = try await queue.write { try Self.delete($0, condition, arguments) }
+        live.withLock { $0 = nil }
+        try writer.erase(rows)
+    }
+
+    /// - Returns: the rows that are free now.
+    private static func delete(_ db: Database, _ condition: String, _ arguments: StatementArguments) throws -> [Range<Int>] {
+        try Int.fetchAll(db, sql: "DELETE FROM entries WHERE \(condition) RETURNING number - 1", arguments: arguments).map { $0..<$0 + 1 }
+    }
+
+    private func rows(_ filter: DocumentFilter?) async throws -> [Range<Int>] {
+        if filter == nil, let known = live.withLock({ $0 }) { return known }
+        let rows = try await queue.read { try Self.ranges($0, filter) }
+        if filter == nil { live.withLock { $0 = rows } }
+        return rows
+    }
+
+    private static func ranges(_ db: Database, _ filter: DocumentFilter?) throws -> [Range<Int>] {
+        let condition = try FilterSQL(filter ?? .init())
+        let numbers = try Int.fetchCursor(
+            db, sql: "SELECT number - 1 FROM entries d WHERE \(condition.sql) ORDER BY number", arguments: condition.arguments)
+        var ranges: [Range<Int>] = []
+        while let row = try numbers.next() {
+            if let last = ranges.last, last.upperBound == row {
+                ranges[ranges.count - 1] = last.lowerBound..<row + 1
+            } else {
+                ranges.append(row..<row + 1)
+            }
+        }
+        return ranges
+    }
+
+    private static func createSchema(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Zeros in the place of what is deleted.
+                PRAGMA secure_delete = ON;
+                CREATE TABLE IF NOT EXISTS shape (one INTEGER PRIMARY KEY CHECK (one = 1), dimension INTEGER NOT NULL, rows INTEGER NOT NULL);
+                CREATE TABLE IF NOT EXISTS entries (
+                    number INTEGER PRIMARY KEY,
+                    id TEXT NOT NULL UNIQUE,
+                    name TEXT NOT NULL,
+                    tags TEXT NOT NULL,
+                    date TEXT,
+                    kind TEXT NOT NULL
+                );
+                """)
+    }
+}
