@@ -1,6 +1,6 @@
 """Vector search against a ChromaDB server with its defaults: same vectors, same queries, one run.
 
-    .venv/bin/python bench/search.py [--queries 200]
+    .venv/bin/python bench/search.py [--queries 200] [--large 100000]
 
 12,000 sentences of Cranfield, embedded here (about 10,000 are in it; what is missing to 12,000 is made of halves of
 the long ones, real text too), and 100,000: those and copies with Gaussian noise added, since there are no 100,000
@@ -114,6 +114,7 @@ def recall(hits: list[list[int]], rows: np.ndarray, queries: np.ndarray) -> floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--large", type=int, default=100_000, help="rows of the second, jittered set; 0 leaves it out")
     parser.add_argument("--cache", type=pathlib.Path, default=knowledge.ROOT / "bench/results")
     arguments = parser.parse_args()
     arguments.cache.mkdir(exist_ok=True, parents=True)
@@ -122,7 +123,7 @@ def main() -> None:
     asked = [line["text"] for line in knowledge.lines(knowledge.beir() / "queries.jsonl")][: arguments.queries]
     queries = embedded(arguments.cache, f"queries-{len(asked)}", lambda: model.embed([knowledge.QUERY_PREFIX + text for text in asked]))
     random = np.random.default_rng(7)
-    jittered = real[np.arange(100_000) % len(real)]
+    jittered = real[np.arange(arguments.large) % len(real)]
     noise = random.normal(scale=0.3 / np.sqrt(knowledge.DIMENSION), size=jittered.shape).astype(np.float32)
     noise[: len(real)] = 0
     jittered = jittered + noise
@@ -131,7 +132,8 @@ def main() -> None:
     import chromadb
 
     table = []
-    for name, rows in ((f"{len(real):,} sentences", real), ("100,000 (jittered copies)", np.ascontiguousarray(jittered, np.float32))):
+    sets = [(f"{len(real):,} sentences", real), (f"{arguments.large:,} (jittered copies)", np.ascontiguousarray(jittered, np.float32))]
+    for name, rows in sets[: 2 if arguments.large else 1]:
         with tempfile.TemporaryDirectory() as temporary:
             folder = pathlib.Path(temporary)
             rows.astype("<f4").tofile(folder / "rows.f32")

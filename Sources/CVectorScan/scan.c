@@ -20,6 +20,29 @@ ALWAYS void scan(const int8_t *rows, size_t stride, size_t count, const int16_t 
     }
 }
 
+void vector_quantise(const float *row, size_t dimension, int8_t *bytes, float *scale, float *error) {
+#pragma clang fp reassociate(on)
+    // A row of zeros has a scale too.
+    float largest = 1e-30f;
+    for (size_t i = 0; i < dimension; i++) {
+        float size = row[i] < 0 ? -row[i] : row[i];
+        largest = size > largest ? size : largest;
+    }
+    *scale = largest / 127;
+    float inverse = 127 / largest;
+    float squares = 0;
+    for (size_t i = 0; i < dimension; i++) {
+        // To the nearest, without a call of the library; |value| is at most 127.5 before the cut.
+        float value = row[i] * inverse;
+        int32_t nearest = (int32_t)(value + (value < 0 ? -0.5f : 0.5f));
+        nearest = nearest > 127 ? 127 : nearest < -127 ? -127 : nearest;
+        bytes[i] = (int8_t)nearest;
+        float lost = row[i] - (float)nearest * *scale;
+        squares += lost * lost;
+    }
+    *error = __builtin_sqrtf(squares);
+}
+
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2,fma")))
 

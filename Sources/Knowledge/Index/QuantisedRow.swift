@@ -18,19 +18,10 @@ enum QuantisedRow {
         bytes.withUnsafeMutableBytes { bytes in
             values.withUnsafeBufferPointer { values in
                 for row in 0..<values.count / dimension {
-                    let source = values[row * dimension..<(row + 1) * dimension]
-                    let target = row * stride
-                    let largest = source.reduce(Float.leastNormalMagnitude) { max($0, abs($1)) }
-                    let scale = largest / 127
-                    var squares: Float = 0
-                    for (index, value) in source.enumerated() {
-                        let byte = Int8((value / scale).rounded())
-                        let lost = value - Float(byte) * scale
-                        squares += lost * lost
-                        bytes.storeBytes(of: byte, toByteOffset: target + header + index, as: Int8.self)
-                    }
-                    bytes.storeBytes(of: scale, toByteOffset: target, as: Float.self)
-                    bytes.storeBytes(of: squares.squareRoot(), toByteOffset: target + 4, as: Float.self)
+                    let target = bytes.baseAddress! + row * stride
+                    vector_quantise(
+                        values.baseAddress! + row * dimension, dimension, (target + header).assumingMemoryBound(to: Int8.self),
+                        target.assumingMemoryBound(to: Float.self), (target + 4).assumingMemoryBound(to: Float.self))
                 }
             }
         }
