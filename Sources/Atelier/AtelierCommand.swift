@@ -11,7 +11,8 @@ struct AtelierCommand: AsyncParsableCommand {
             """,
         version: AtelierVersion.current,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self, EvalCommand.self,
+            ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self,
+            CollectionsCommand.self, EvalCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -1,7 +1,9 @@
 import Foundation
+import Knowledge
 import LocalModels
 import Logging
 import Pipeline
+import Store
 
 extension App {
     /// The embedder and reranker alone, for commands that need nothing else of the server.
@@ -10,5 +12,32 @@ extension App {
         let data = try DataDirectory(URL(filePath: settings.dataDirectory))
         let paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
         return EngineEmbedder(try await EmbeddingEngine.start(paths: paths, logger: logger))
+    }
+}
+
+extension App {
+    /// A user's collection as it is on disk: the version that answers, or where none is finished the one that is being built.
+    /// - Returns: nil where nothing of it can be searched yet.
+    public static func openCollection(_ collection: Collection, _ settings: Settings, user: String) throws -> CollectionIndex? {
+        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
+        guard collection.version > 0 else { return try CollectionLibrary().building(collection, data: data, user: user) }
+        return try CollectionIndex.open(data.url(DataPaths.collection(collection.id, version: collection.version, user: user)))
+    }
+
+    /// One search as the server would do it: by words alone where the embedder cannot be started.
+    public static func search(
+        _ index: CollectionIndex, _ query: String, options: SearchOptions, _ settings: Settings, logger: Logger
+    ) async throws -> SearchReply {
+        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
+        let paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+        let embedder = QueryEmbedder(paths: paths, logger: logger)
+        do {
+            let reply = try await embedder.search(index, query, options: options)
+            await embedder.stop()
+            return reply
+        } catch {
+            await embedder.stop()
+            throw error
+        }
     }
 }
