@@ -101,7 +101,7 @@ FILES = {
     "blank rag": ("rag", "a.md", b"\n  \n", [(None, "a.md", "empty_document")]),
     "binary jsonl": ("jsonl", "a.jsonl", b"\x89PNG\r\n\x1a\n\x00\xff", [(1, None, "invalid_utf8"), (2, None, "invalid_json"), (3, None, "invalid_utf8")]),
     "binary rag": ("rag", "a.md", b"\x89PNG\r\n\x1a\n\x00\xff", [(None, "a.md", "binary_file")]),
-    "rag of a format that is not read": ("rag", "a.pdf", b"%PDF-1.7\n\xff", [(None, "a.pdf", "unsupported_type")]),
+    "a pdf that is damaged": ("rag", "a.pdf", b"%PDF-1.7\n\xff", [(None, "a.pdf", "damaged")]),
     "a zip that climbs out": ("rag", "a.zip", climbing_zip(), [(None, "a.zip", "archive_unreadable")]),
     "a zip that is cut": ("rag", "a.zip", climbing_zip()[:60], [(None, "a.zip", "archive_unreadable")]),
     "chat examples as documents": ("rag", "a.jsonl", rows(example("user", "assistant")), [(None, "a.jsonl:1", "missing_id")]),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import uuid
 
 import pytest
 from harness import ok, refused
@@ -71,7 +72,7 @@ def test_columns_of_other_names_are_mapped(somebody):
     job = somebody.post("external-training/jobs", {
         "job_name": "j", "minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]]})
     assert job["status"] == "PENDING", "what is mapped can be trained from"
-    wrong = refused(upload(somebody, content, "x", fields="question"), 422, "validation_failed")
+    wrong = refused(upload(somebody, content, "x", fields="question"), 422, "invalid_request")
     assert "fields" in json.dumps(wrong)
 
 
@@ -123,7 +124,7 @@ def test_what_is_redacted_is_in_no_preview_and_no_export(somebody):
     warned = ok(upload(somebody, content, "plain"))
     report = somebody.get(f"training-datasets/{warned['id']}/report")
     assert report["warning_counts"] == {"email_found": 1} and "ann.wick" not in json.dumps(report)
-    kinds = refused(upload(somebody, content, "x", redact="everything"), 422, "validation_failed")["details"][0]["hint"]
+    kinds = refused(upload(somebody, content, "x", redact="everything"), 422, "invalid_request")["details"][0]["hint"]
     kind = next(word.strip() for word in kinds.removeprefix("known:").split(",") if "mail" in word)
     dataset = ok(upload(somebody, content, "redacted", redact=kind))
     preview = json.dumps(somebody.get(f"training-datasets/{dataset['id']}/preview"))
@@ -132,11 +133,13 @@ def test_what_is_redacted_is_in_no_preview_and_no_export(somebody):
 
 
 def test_deleting_leaves_no_byte_in_the_whole_data_directory(somebody):
-    dataset = ok(upload(somebody, FORMS["openai_chat jsonl"], "a.jsonl"))
-    ok(change(somebody, dataset, FORMS["alpaca jsonl"], mode="append"))
-    assert holding(somebody.server.data, MARK.encode()), "the test can see the text it looks for"
+    # Of nobody else's data.
+    mark = f"Quillwort-{uuid.uuid4().hex}"
+    dataset = ok(upload(somebody, FORMS["openai_chat jsonl"].replace(MARK.encode(), mark.encode()), "a.jsonl"))
+    ok(change(somebody, dataset, FORMS["alpaca jsonl"].replace(MARK.encode(), f"Still {mark}".encode()), mode="append"))
+    assert holding(somebody.server.data, mark.encode()), "the test can see the text it looks for"
     somebody.delete(f"training-datasets/{dataset['id']}")
-    assert not holding(somebody.server.data, MARK.encode())
+    assert not holding(somebody.server.data, mark.encode())
 
 
 def holding(folder, text: bytes) -> list[str]:

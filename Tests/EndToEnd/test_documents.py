@@ -47,7 +47,7 @@ def test_every_kind_is_found_and_filters_choose_among_them(shelf):
     only = search(shelf, "kiln", top_k=50, filter={"documents": ["handbook.pdf", "Kiln.swift"]})
     assert {passage["document"] for passage in only["passages"]} <= {"handbook.pdf", "Kiln.swift"} and only["documents_searched"] == 2
     assert refused(
-        account.request("POST", f"collections/{collection['id']}/search", json={"query": "x", "filter": {"from": "soon"}}), 422, "validation_failed")
+        account.request("POST", f"collections/{collection['id']}/search", json={"query": "x", "filter": {"from": "soon"}}), 422, "invalid_request")
 
 
 def test_a_passage_of_a_pdf_says_its_page(shelf):
@@ -71,7 +71,7 @@ def test_options_of_a_search_change_what_it_finds(shelf):
     wide = search(shelf, "opening hours", top_k=1, neighbours=1, filter={"kinds": ["pdf"]})["passages"][0]
     narrow = search(shelf, "opening hours", top_k=1, filter={"kinds": ["pdf"]})["passages"][0]
     assert len(wide["text"]) > len(narrow["text"]) and (wide["found_start_byte"], wide["found_end_byte"]) == (narrow["start_byte"], narrow["end_byte"])
-    refused(shelf[0].request("POST", f"collections/{shelf[2]['id']}/search", json={"query": "x", "min_rerank": 0.5}), 422, "validation_failed")
+    refused(shelf[0].request("POST", f"collections/{shelf[2]['id']}/search", json={"query": "x", "min_rerank": 0.5}), 422, "invalid_request")
 
 
 def test_a_minions_own_settings_rerank_its_passages(shelf):
