@@ -1,6 +1,6 @@
 """Retrieval quality against a plain script with the same model: BM25, dense, and both fused by rank.
 
-    .venv/bin/python bench/quality.py [--rerank 50]
+    .venv/bin/python bench/quality.py [--rerank 20]
 
 ATELIER_BENCH_BEIR names another folder in BEIR's layout than Cranfield. The peer searches whole documents: BM25
 (k1 1.2, b 0.75, words of letters and digits), cosine of the same model's vectors (cut at 512 tokens), reciprocal
@@ -92,7 +92,7 @@ def plain(folder) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rerank", type=int, default=50)
+    parser.add_argument("--rerank", type=int, default=20)
     arguments = parser.parse_args()
     folder = knowledge.beir()
     with tempfile.TemporaryDirectory() as temporary:

@@ -16,9 +16,10 @@ public struct SearchOptions: Sendable, Codable, Equatable {
     public var filter: DocumentFilter?
     /// Best fused chunks that a reranker reads, 0 for none.
     public var rerank: Int = 0
-    /// Weight of the reranker's list in fusion, at least 0. Beside 1 for each half it is half of the say;
-    /// a very large one leaves the order of the reranked to it alone.
-    public var rerankWeight: Double = 2
+    /// Weight of the reranker's list in fusion, at least 0: like each half's where it is 1. A very large one
+    /// leaves the order of the reranked to it alone, which is worse than no reranking where the model does
+    /// not know the subject (Cranfield nDCG@10: 0.568 without, 0.571 with 1, 0.545 alone; 20 reranked).
+    public var rerankWeight: Double = 1
     /// Other forms of the query that are searched too, 0 for none, and the weight of their lists.
     public var variants: Int = 0
     public var variantWeight: Double = 0.5
@@ -37,7 +38,7 @@ public struct SearchOptions: Sendable, Codable, Equatable {
 
     public init(
         k: Int = 5, strategy: SearchStrategy = .hybrid, candidates: Int = 100, rrfK: Double = 60, denseWeight: Double = 1,
-        lexicalWeight: Double = 1, filter: DocumentFilter? = nil, rerank: Int = 0, rerankWeight: Double = 2, variants: Int = 0,
+        lexicalWeight: Double = 1, filter: DocumentFilter? = nil, rerank: Int = 0, rerankWeight: Double = 1, variants: Int = 0,
         variantWeight: Double = 0.5, neighbours: Int = 0, duplicateThreshold: Double? = nil, minCosine: Double? = nil,
         minRerank: Double? = nil, tokenBudget: Int? = nil
     ) {
