@@ -29,7 +29,7 @@ public struct AnswerPipeline: Sendable {
 
     public init(
         store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, catalog: ProviderCatalog, cache: ResponseCache,
-        library: CollectionLibrary, embedder: QueryEmbedder, logger: Logger
+        search: CollectionSearch, embedder: QueryEmbedder, logger: Logger
     ) {
         self.store = store
         self.data = data
@@ -41,7 +41,7 @@ public struct AnswerPipeline: Sendable {
         self.logger = logger
         draft = DraftStage(
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
-        retrieve = RetrieveStage(library: library, data: data, embedder: embedder)
+        retrieve = RetrieveStage(search: search)
         compose = ComposeStage(notes: NoteSelector(embedder: embedder))
         direct = DirectAnswer(store: store, data: data, server: server, router: router, meter: meter, cache: cache)
     }

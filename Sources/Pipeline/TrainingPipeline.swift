@@ -15,12 +15,12 @@ public struct TrainingPipeline: Sendable {
     let publish: PublishStage
 
     public init(
-        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser,
+        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
         embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
-        collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, embedder: embedder)
+        collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data)
     }
 

@@ -22,6 +22,9 @@ public struct App: Sendable {
     let library: CollectionLibrary
     let embedder: QueryEmbedder
     let parser: EngineDocumentParser
+    /// Nil where vectors are searched in the collections' own files alone.
+    let vectors: VectorServer?
+    let search: CollectionSearch
     let addresses: AddressPolicy
     let catalog: ProviderCatalog
     public let journal: UsageJournal
@@ -47,7 +50,10 @@ public struct App: Sendable {
             python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
         let extractor = ArchiveTool(paths: engine)
         let parser = EngineDocumentParser(paths: engine, logger: logger)
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser) {
+        let vectors = settings.chromaURL.map { url in
+            VectorServer(exchange: ChromaExchange(base: String(url.reversed().drop { $0 == "/" }.reversed())), logger: logger)
+        }
+        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
         }
         let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
@@ -76,12 +82,14 @@ public struct App: Sendable {
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
+        let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
-            embedder: embedder, parser: parser, addresses: addresses, catalog: catalog, journal: journal, meter: meter, health: router.health,
+            embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
+            meter: meter, health: router.health,
             answers: AnswerPipeline(
-                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, library: library,
+                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
                 embedder: embedder, logger: logger),
             snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(
@@ -122,7 +130,7 @@ public struct App: Sendable {
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
         MinionsController(
-            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library
+            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors
         ).routes(user.group("minions"))
         ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
@@ -134,7 +142,7 @@ public struct App: Sendable {
         JobsController(
             store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
-        CollectionsController(store: store, data: data, library: library, embedder: embedder).routes(user.group("collections"))
+        CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))
         UsageController(store: store, journal: journal).routes(admin.group("usage"))
         LimitsController(store: store, meter: meter).routes(user.group("limits"))

@@ -41,13 +41,16 @@ public actor QueryEmbedder {
     /// The model's name, known before it is started.
     public nonisolated var model: String { paths.embedder.lastPathComponent }
 
-    public func search(_ index: CollectionIndex, _ query: String, options: SearchOptions) async throws -> SearchReply {
+    /// - Parameter vectors: asked in place of the collection's own files.
+    public func search(
+        _ index: CollectionIndex, _ query: String, vectors: (any VectorIndex)? = nil, options: SearchOptions
+    ) async throws -> SearchReply {
         let engine: EngineEmbedder
         do { engine = try await self.engine() } catch {
             let none = UnavailableEmbedder(identity: index.summary.embedder, cause: error)
             return try await index.search(query, embedder: none, reranker: none, options: options)
         }
-        return try await index.search(query, embedder: engine, reranker: engine, options: options)
+        return try await index.search(query, embedder: engine, vectorIndex: vectors, reranker: engine, options: options)
     }
 
     /// Starts it before it is needed.

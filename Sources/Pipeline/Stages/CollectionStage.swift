@@ -21,6 +21,7 @@ struct CollectionStage: Sendable {
     let data: DataDirectory
     let extractor: any ArchiveExtractor
     let parser: any DocumentParser
+    let vectors: VectorServer?
     let embedder: @Sendable () async throws -> any IndexingEmbedder
 
     /// Searchable by words as soon as a text is cut. What an attempt finished stays when it fails or is
@@ -57,6 +58,7 @@ struct CollectionStage: Sendable {
                 try data.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
                 summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
             }
+            try await vectors?.load(CollectionIndex.open(directory), collection: collection.id, version: version, user: job.userID)
             await progress.finish()
             await embedder.stop()
             for problem in summary.problems.prefix(100) {

@@ -9,7 +9,8 @@ struct CollectionsController: Sendable {
     let store: Store
     let data: DataDirectory
     let library: CollectionLibrary
-    let embedder: QueryEmbedder
+    let finder: CollectionSearch
+    let vectors: VectorServer?
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -49,10 +50,12 @@ struct CollectionsController: Sendable {
     /// that the next start removes.
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("collection_id")
+        let collection = try await store.user(context.owner).collection(id)
         try await store.user(context.owner).deleteCollection(id)
         let folder = DataPaths.collection(id, user: context.owner)
         await library.close(under: data.url(folder))
         try data.remove(folder)
+        await vectors?.remove(id, versions: 1...max(1, collection.version), user: context.owner)
         try await store.audit.record(actor: context.caller.id, action: "collection.delete", target: id)
         try await store.scrub()
         return .noContent
@@ -65,17 +68,13 @@ struct CollectionsController: Sendable {
         let options = SearchFields.read(&fields)
         let wantsBuilding = fields.bool("building") ?? false
         try fields.finish()
-        let index =
-            wantsBuilding
-            ? try library.building(collection, data: data, user: context.owner)
-            : try await library.current(collection, data: data, user: context.owner)
-        guard let index else {
+        guard let found = try await finder.run(query, in: collection, building: wantsBuilding, user: context.owner, options: options) else {
             throw APIError(
                 status: .conflict, code: "nothing_indexed_yet",
                 message: wantsBuilding
                     ? "no version of this collection is being built: search without \"building\""
                     : "no document of this collection has been cut yet: ask again in a moment, or look at the job's events")
         }
-        return .json(try await embedder.search(index, query, options: options))
+        return .json(found.reply)
     }
 }

@@ -13,6 +13,7 @@ struct MinionsController: Sendable {
     let addresses: AddressPolicy
     let server: AdapterServer
     let library: CollectionLibrary
+    let vectors: VectorServer?
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -54,7 +55,12 @@ struct MinionsController: Sendable {
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("minion_id")
-        let folders = try await store.user(context.owner).deleteMinion(id)
+        let rows = store.user(context.owner)
+        let collection = try await rows.collectionForMinion(id)
+        let folders = try await rows.deleteMinion(id)
+        if let collection, folders.contains(DataPaths.collection(collection.id, user: context.owner)) {
+            await vectors?.remove(collection.id, versions: 1...max(1, collection.version), user: context.owner)
+        }
         for folder in folders {
             await server.forget(under: data.url(folder))
             await library.close(under: data.url(folder))

@@ -44,6 +44,8 @@ public struct Settings: Sendable {
     public var cacheMegabytes = 64
     /// `ATELIER_OTLP_ENDPOINT`: an OpenTelemetry collector that takes traces over HTTP; unset makes none.
     public var otlpEndpoint: String?
+    /// `ATELIER_CHROMA_URL`: a ChromaDB server that searches vectors; unset searches the collections' own files.
+    public var chromaURL: String?
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -112,7 +114,10 @@ public struct Settings: Sendable {
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
         settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
         settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
-        settings.otlpEndpoint = try text("atelier.otlp.endpoint").map(collector)
+        settings.otlpEndpoint = try text("atelier.otlp.endpoint").map {
+            try address($0, key: "atelier.otlp.endpoint", example: "http://localhost:4318")
+        }
+        settings.chromaURL = try text("atelier.chroma.url").map { try address($0, key: "atelier.chroma.url", example: "http://localhost:8000") }
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =
@@ -121,12 +126,12 @@ public struct Settings: Sendable {
     }
 
     /// An address with scheme and host, and with nothing secret in it: it may end up in a log.
-    private static func collector(_ text: String) throws -> String {
+    private static func address(_ text: String, key: String, example: String) throws -> String {
         guard let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false, parts.user == nil,
             parts.password == nil, parts.query == nil, parts.fragment == nil
         else {
             throw SettingsError(
-                key: "atelier.otlp.endpoint", message: "not an address like http://localhost:4318, without user, password, query and fragment")
+                key: key, message: "not an address like \(example), without user, password, query and fragment")
         }
         return text
     }

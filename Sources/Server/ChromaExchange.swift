@@ -1,0 +1,24 @@
+import AsyncHTTPClient
+import Foundation
+import Knowledge
+import NIOCore
+
+/// Speaks with a ChromaDB server.
+struct ChromaExchange: HTTPExchange {
+    /// Without a trailing slash.
+    let base: String
+    /// Of one request.
+    let timeout: TimeAmount = .seconds(30)
+
+    func send(method: String, path: String, body: Data?) async throws -> (status: Int, body: Data) {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = .init(rawValue: method)
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(body)
+        }
+        let response = try await HTTPClient.shared.execute(request, deadline: .now() + timeout)
+        let buffer = try await response.body.collect(upTo: 64 << 20)
+        return (Int(response.status.code), Data(buffer.readableBytesView))
+    }
+}
