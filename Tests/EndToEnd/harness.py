@@ -179,6 +179,13 @@ class Server:
             cwd=self.data.parent, env=self.environment, text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
 
+    def run(self, *arguments: str) -> str:
+        """What one of the operator's commands prints."""
+        done = subprocess.run(
+            [BINARY, *arguments, "--data-dir", self.data], cwd=self.data.parent, env=self.environment, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def account(self, name: str, *flags: str) -> "Account":
         """A new person, signed in."""
         self.create_user(f"{name}@example.org", *flags)

@@ -1,9 +1,16 @@
 """Documents of many kinds: read when they arrive, found by page, kind and meaning, and gone when deleted."""
 
 import io
+import json
+import os
 import signal
+import socket
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
+import httpx
 import pytest
 from harness import ROOT, eventually, handbook, ok, refused, running
 from test_datasets import holding
@@ -169,3 +176,74 @@ def test_deleting_leaves_no_byte_of_documents_in_the_whole_data_directory(somebo
     somebody.delete(f"minions/{minion['id']}")
     somebody.delete(f"training-datasets/{dataset['id']}")
     assert not holding(somebody.server.data, mark.encode())
+
+
+@pytest.fixture(scope="module")
+def chroma(tmp_path_factory):
+    """A real ChromaDB server; its address and its process."""
+    folder = tmp_path_factory.mktemp("chroma")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("chroma"), "run", "--host", "127.0.0.1", "--port", str(port), "--path", folder],
+        cwd=folder, env=os.environ | {"ANONYMIZED_TELEMETRY": "FALSE"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: process.poll() is None and beats(url), 120, "the Chroma server answers")
+        yield url, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def beats(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/v2/heartbeat").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def in_chroma(url: str) -> list[str]:
+    found = httpx.get(f"{url}/api/v2/tenants/default_tenant/databases/default_database/collections")
+    return [entry["name"] for entry in found.json()]
+
+
+def test_vectors_are_searched_in_a_chroma_server_and_here_when_it_is_gone(tmp_path, chroma):
+    url, process = chroma
+    with running(tmp_path, ATELIER_CHROMA_URL=url) as server:
+        account, other = server.account("ann"), server.account("bob")
+        minion = account.minion("Remote")
+        pages = account.dataset(handbook("kitchen.md", "darkroom.md", "governance.md"), "rag", "pages.zip")
+        account.finish(account.job(minion, "rag_only", [pages]))
+        collection, = account.get("collections")["items"]
+        assert in_chroma(url) == [f"{account.id}.{collection['id']}.v1"]
+        query = {"query": "What is the charge for one go in the darkroom?", "strategy": "dense", "top_k": 3}
+        path = f"collections/{collection['id']}/search"
+        remote = account.post(path, query)
+        assert "degraded" not in remote and remote["passages"][0]["document"] == "darkroom.md"
+        filtered = account.post(path, query | {"filter": {"documents": ["kitchen.md"]}})
+        assert {passage["document"] for passage in filtered["passages"]} == {"kitchen.md"}
+        refused(other.request("POST", path, json=query), 404, "not_found")
+
+        second = account.minion("Gone")
+        account.finish(account.job(second, "rag_only", [account.dataset(handbook("kitchen.md"), "rag", "one.zip")]))
+        assert len(in_chroma(url)) == 2
+        account.delete(f"minions/{second['id']}")
+        assert in_chroma(url) == [f"{account.id}.{collection['id']}.v1"]
+
+        process.kill()
+        process.wait()
+        local = account.post(path, query)
+        assert "files here were searched" in local["degraded"]
+        assert [passage["chunk_id"] for passage in local["passages"]] == [passage["chunk_id"] for passage in remote["passages"]]
+        account.delete(f"collections/{collection['id']}")
+        refused(account.request("POST", path, json=query), 404, "not_found")
+
+
+def test_the_command_line_searches_beside_the_server(shelf):
+    account, _, collection = shelf
+    reply = account.server.run("collections", "search", collection["id"], "opening hours", "--user", account.email, "--json")
+    found = json.loads(reply)
+    asked = search(shelf, "opening hours")
+    assert [passage["chunk_id"] for passage in found["passages"]] == [passage["chunk_id"] for passage in asked["passages"]]
