@@ -58,7 +58,7 @@ struct CollectionStage: Sendable {
                 try data.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
                 summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
             }
-            try await vectors?.load(CollectionIndex.open(directory), collection: collection.id, version: version, user: job.userID)
+            try await copy(directory, collection, version, context)
             await progress.finish()
             await embedder.stop()
             for problem in summary.problems.prefix(100) {
@@ -69,6 +69,21 @@ struct CollectionStage: Sendable {
             await progress.finish()
             await embedder.stop()
             throw error
+        }
+    }
+
+    /// Into the vector server, where there is one. It holds copies: without this one the files here are searched.
+    private func copy(_ directory: URL, _ collection: Collection, _ version: Int, _ context: JobContext) async throws {
+        guard let vectors else { return }
+        do {
+            try await vectors.load(CollectionIndex.open(directory), collection: collection.id, version: version, user: context.job.userID)
+        } catch where !(error is CancellationError) {
+            try await context.event(
+                "log",
+                [
+                    "message": "the vector server has not taken the collection, so its files here are searched: \(error)",
+                    "hint": "check ATELIER_CHROMA_URL, then start the job again",
+                ])
         }
     }
 
