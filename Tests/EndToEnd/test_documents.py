@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -247,3 +248,31 @@ def test_the_command_line_searches_beside_the_server(shelf):
     found = json.loads(reply)
     asked = search(shelf, "opening hours")
     assert [passage["chunk_id"] for passage in found["passages"]] == [passage["chunk_id"] for passage in asked["passages"]]
+
+
+def test_ten_users_who_index_and_search_at_once_see_their_own_alone(server):
+    """Everybody has a document of the same name and nearly the same words; a passage tells whose it is."""
+    users = [server.account(f"crowd-{number}") for number in range(10)]
+
+    def work(number: int) -> list[str]:
+        account, mark = users[number], f"Cormorant-{number}"
+        minion = account.minion("Crowd")
+        text = "\n\n".join(f"# Bay {bay}\n\nThe {mark} nests in bay {bay} above the slipway." for bay in range(12))
+        job = account.job(minion, "rag_only", [account.dataset(text.encode(), "rag", "bays.md")])
+        seen: list[str] = []
+        while True:
+            over = account.show_job(job)["status"] not in ("PENDING", "QUEUED", "RUNNING")
+            for collection in account.get("collections")["items"]:
+                response = account.request("POST", f"collections/{collection['id']}/search", json={"query": "Who nests above the slipway?", "top_k": 20})
+                assert response.status_code in (200, 409), response.text
+                seen += [passage["text"] for passage in response.json().get("passages", [])]
+                for other in users:
+                    if other is not account:
+                        refused(other.request("GET", f"collections/{collection['id']}"), 404, "not_found")
+            if over:
+                assert account.show_job(job)["status"] == "COMPLETED"
+                return seen
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        for number, seen in enumerate(pool.map(work, range(len(users)))):
+            assert seen and all(f"Cormorant-{number} " in text for text in seen)
