@@ -117,6 +117,31 @@ def test_documents_are_added_and_changed_without_embedding_the_others_again(some
     assert {passage["document"] for passage in reply["passages"]} == {"governance.md"}
 
 
+def test_tags_and_days_are_searched_for_and_rows_are_cut_one_by_one(somebody):
+    minion = somebody.minion("Tagged")
+
+    def upload(text: str, name: str, **query) -> dict:
+        query = {"dataset_type": "rag", "file_name": name} | query
+        return ok(somebody.request("POST", "training-datasets", params=query, content=text.encode()))
+
+    refused(somebody.request("POST", "training-datasets", params={"dataset_type": "rag", "file_name": "x.md", "date": "soon"}, content=b"x"), 422, "invalid_request")
+    old = upload("# Rates\n\nA berth costs 4 marks.\n", "rates-old.md", tags="harbour,old", date="2024-05-01")
+    new = upload("# Rates\n\nA berth costs 6 marks.\n", "rates-new.md", tags="harbour", date="2026-05-01")
+    rows = upload("berth,length\n" + "".join(f"B{number},{number} m\n" for number in range(20)), "berths.csv")
+    assert (old["metadata"]["tags"], old["metadata"]["date"]) == (["harbour", "old"], "2024-05-01")
+    somebody.finish(somebody.job(minion, "rag_only", [old, new, rows], chunk_strategy="rows"))
+    collection, = somebody.get("collections")["items"]
+
+    def found(**filter) -> set[str]:
+        reply = somebody.post(f"collections/{collection['id']}/search", {"query": "What does a berth cost?", "top_k": 50, "filter": filter})
+        return {passage["document"] for passage in reply["passages"]}
+
+    assert found(tags_any=["harbour"]) == {"rates-old.md", "rates-new.md"} and found(tags_all=["harbour", "old"]) == {"rates-old.md"}
+    assert found(**{"from": "2025-01-01"}) == {"rates-new.md"} and found(to="2024-12-31") == {"rates-old.md"}
+    row, = somebody.post(f"collections/{collection['id']}/search", {"query": "B17", "strategy": "lexical", "top_k": 50})["passages"]
+    assert "B17" in row["text"] and "B16" not in row["text"], "a row is a chunk of its own"
+
+
 def long_text(name: str, count: int) -> bytes:
     """So many different paragraphs that embedding them takes a while, and one that is easy to find."""
     paragraphs = [f"Paragraph {number} tells of lot {number * 7919 % 10007}, shelf {number * 31 % 97} and bin {number * 17 % 53}. " * 12 for number in range(count)]

@@ -31,13 +31,21 @@ public struct DatasetImporter: Sendable {
         public var fileName: String
         public var text: String?
         public var reading: ChatReading
+        /// Of documents: what all of them are called by, and their day.
+        public var tags: [String]
+        public var date: CalendarDate?
 
-        public init(name: String, kind: Dataset.Kind, fileName: String, text: String? = nil, reading: ChatReading = .init()) {
+        public init(
+            name: String, kind: Dataset.Kind, fileName: String, text: String? = nil, reading: ChatReading = .init(), tags: [String] = [],
+            date: CalendarDate? = nil
+        ) {
             self.name = name
             self.kind = kind
             self.fileName = fileName
             self.text = text
             self.reading = reading
+            self.tags = tags
+            self.date = date
         }
     }
 
@@ -222,6 +230,8 @@ public struct DatasetImporter: Sendable {
             draft.sampleCount = documents
             let lines = problems.prefix(100).map { "\($0.name): \($0.message)" }
             draft.metadata.problems = lines.isEmpty ? nil : lines
+            draft.metadata.tags = description.tags.isEmpty ? nil : description.tags
+            draft.metadata.date = description.date?.description
         case .custom: break
         }
         return draft

@@ -47,16 +47,16 @@ struct CollectionStage: Sendable {
         do {
             let builder = CollectionBuilder(
                 embedder: embedder, extractor: extractor, parser: parser,
-                settings: ChunkingSettings(maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
-            let sources = prepared.documents.map { DocumentSource($0.url, name: $0.name) }
+                settings: ChunkingSettings(
+                    strategy: job.config.chunkStrategy.chunking, maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
             let update = try earlier(collection, job)
             let summary: CollectionSummary
             do {
-                summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
+                summary = try await builder.build(sources: prepared.documents, update: update, into: directory) { progress.send($0) }
             } catch KnowledgeError.destinationExists {
                 // Finished by an attempt that could not publish it, and made of other data than this one's.
                 try data.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
-                summary = try await builder.build(sources: sources, update: update, into: directory) { progress.send($0) }
+                summary = try await builder.build(sources: prepared.documents, update: update, into: directory) { progress.send($0) }
             }
             try await copy(directory, collection, version, context)
             await progress.finish()
@@ -77,7 +77,7 @@ struct CollectionStage: Sendable {
         guard let vectors else { return }
         do {
             try await vectors.load(CollectionIndex.open(directory), collection: collection.id, version: version, user: context.job.userID)
-        } catch where !(error is CancellationError) {
+        } catch  where !(error is CancellationError) {
             try await context.event(
                 "log",
                 [
@@ -105,6 +105,16 @@ struct CollectionStage: Sendable {
     /// Removes a finished version that no release will refer to.
     func discard(_ built: BuiltCollection, _ context: JobContext) throws {
         try data.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
+    }
+}
+
+extension TrainingConfig.ChunkStrategy {
+    fileprivate var chunking: ChunkingStrategy {
+        switch self {
+        case .structural: .structural
+        case .fixed: .fixed
+        case .rows: .rows
+        }
     }
 }
 

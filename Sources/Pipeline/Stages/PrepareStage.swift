@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Knowledge
 import LocalModels
 import Store
 
@@ -10,8 +11,8 @@ struct PreparedData: Sendable {
     var validation: URL?
     var trainCount = 0
     var heldOutCount = 0
-    /// Stored files of documents with the names their user gave them.
-    var documents: [(url: URL, name: String)] = []
+    /// Stored documents with what their user said of them.
+    var documents: [DocumentSource] = []
 }
 
 /// Checks what the job needs before anything slow starts, and splits the examples 90/10.
@@ -59,7 +60,10 @@ struct PrepareStage: Sendable {
                 // What was read when it arrived; of an upload from before that was done, the file itself.
                 let text = data.url(dataset.documentsPath)
                 let isRead = FileManager.default.fileExists(atPath: text.path)
-                prepared.documents.append((isRead ? text : file, dataset.fileName))
+                prepared.documents.append(
+                    DocumentSource(
+                        isRead ? text : file, name: dataset.fileName, tags: dataset.metadata.tags ?? [],
+                        date: dataset.metadata.date.flatMap { CalendarDate($0) }))
             default: break
             }
         }

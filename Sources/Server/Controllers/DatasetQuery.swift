@@ -1,12 +1,13 @@
 import Datasets
 import Foundation
 import Hummingbird
+import Knowledge
 import Pipeline
 import Store
 
 /// What the query of an upload says of the file, which is the request's body.
 struct DatasetQuery {
-    private static let upload: Set<Substring> = ["file_name", "format", "encoding", "fields", "redact"]
+    private static let upload: Set<Substring> = ["file_name", "format", "encoding", "fields", "redact", "tags", "date"]
     private static let creation = upload.union(["dataset_name", "dataset_type", "description"])
     private static let change = upload.union(["mode"])
 
@@ -34,9 +35,11 @@ struct DatasetQuery {
             query.fail("dataset_type", "must be one of jsonl, rag, custom", "jsonl: chat examples for the voice; rag: documents for the knowledge")
         }
         let reading = query.reading()
+        let (tags, date) = (query.tags(), query.date())
         try query.finish()
         return .init(
-            name: name, kind: kind ?? .custom, fileName: fileName.isEmpty ? name : fileName, text: query.text("description"), reading: reading)
+            name: name, kind: kind ?? .custom, fileName: fileName.isEmpty ? name : fileName, text: query.text("description"), reading: reading,
+            tags: tags, date: date)
     }
 
     /// `?mode=replace|append|merge&file_name=…`: new content for a dataset.
@@ -45,12 +48,13 @@ struct DatasetQuery {
         let mode = query.choice("mode", DatasetImporter.Change.self) ?? .replace
         let fileName = query.fileName()
         let reading = query.reading()
+        let (tags, date) = (query.tags(), query.date())
         try query.finish()
         return (
             mode,
             .init(
                 name: dataset.datasetName, kind: dataset.datasetType, fileName: fileName.isEmpty ? dataset.fileName : fileName,
-                text: dataset.metadata.description, reading: reading)
+                text: dataset.metadata.description, reading: reading, tags: tags, date: date)
         )
     }
 
@@ -85,6 +89,21 @@ struct DatasetQuery {
             return nil
         }
         return choice
+    }
+
+    private mutating func tags() -> [String] {
+        let tags = (text("tags") ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        if tags.count > 20 || tags.contains(where: { $0.count > 100 }) {
+            fail("tags", "must be at most 20 tags of at most 100 characters, with commas")
+        }
+        return tags
+    }
+
+    private mutating func date() -> CalendarDate? {
+        guard let text = text("date") else { return nil }
+        let date = CalendarDate(text)
+        if date == nil { fail("date", "must be a day like 2026-03-01") }
+        return date
     }
 
     private mutating func reading() -> ChatReading {

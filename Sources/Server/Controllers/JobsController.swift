@@ -137,6 +137,7 @@ struct JobsController: Sendable {
             config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
+            config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID

@@ -63,6 +63,10 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     public var readAs: ReadAs?
     /// What is overwritten wherever the examples are read (`email`, …).
     public var redact: [String]?
+    /// What the documents of a `rag` are called by and of which day they are, where they do not say so themselves; filters ask for them.
+    public var tags: [String]?
+    /// `2026-03-01`.
+    public var date: String?
     /// Files that could not be read, by name, with the reason.
     public var problems: [String]?
     public var description: String?
@@ -80,7 +84,7 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case replies, redact, problems, description
+        case replies, redact, tags, date, problems, description
         case readAs = "read_as"
     }
 

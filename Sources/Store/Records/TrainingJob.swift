@@ -106,6 +106,18 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// Chunk size and overlap of the collection, in tokens of the embedder.
     public var chunkTokens: Int
     public var chunkOverlap: Int
+    /// Where documents are cut.
+    public var chunkStrategy: ChunkStrategy
+
+    public enum ChunkStrategy: String, Sendable, Codable, CaseIterable {
+        /// By headings, paragraphs, lists, tables and code, then by tokens.
+        case structural
+        /// By tokens alone.
+        case fixed
+        /// A question with its answer, a record or a row each.
+        case rows
+    }
+
     /// How the documents are joined to what the minion knows already.
     public var collectionUpdate: CollectionChange
 
@@ -122,6 +134,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     enum CodingKeys: String, CodingKey {
         case rank, alpha, dropout, epochs, seed
         case collectionUpdate = "collection_update"
+        case chunkStrategy = "chunk_strategy"
         case learningRate = "learning_rate"
         case batchSize = "batch_size"
         case maxTokens = "max_tokens"
@@ -132,7 +145,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     public init(
         rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
-        collectionUpdate: CollectionChange = .replaceAll
+        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll
     ) {
         self.rank = rank
         self.alpha = alpha
@@ -144,6 +157,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         self.seed = seed
         self.chunkTokens = chunkTokens
         self.chunkOverlap = chunkOverlap
+        self.chunkStrategy = chunkStrategy
         self.collectionUpdate = collectionUpdate
     }
 
@@ -161,6 +175,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         seed = try fields.decodeIfPresent(Int.self, forKey: .seed) ?? seed
         chunkTokens = try fields.decodeIfPresent(Int.self, forKey: .chunkTokens) ?? chunkTokens
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
+        chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
     }
 }
