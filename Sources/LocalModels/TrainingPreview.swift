@@ -33,28 +33,12 @@ public struct TrainingPreview: Sendable {
     ///   - maxTokens: longest example, as the trainer's option.
     /// - Throws: ``LocalModelError``.
     public func render(_ lines: [Data], maxTokens: Int = 1024) async throws -> [Example] {
-        struct Line: Decodable {
-            var event: String
-            var items: [Example]?
-            var code: String?
-            var message: String?
-            var hint: String?
-        }
+        struct Done: Decodable { var items: [Example] }
         if let missing = paths.missing() { throw missing }
-        let child = Child(paths.command("preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)]))
-        child.write(Data(lines.joined(separator: [0x0A])) + [0x0A, 0x0A])
-        let last = await withTaskCancellationHandler {
-            var reader = ByteReader(child.output)
-            var last: Line?
-            while let line = await reader.line() { last = try? JSONDecoder().decode(Line.self, from: line) }
-            return last
-        } onCancel: {
-            Task { await child.stop() }
-        }
-        let exit = await child.exit
-        try Task.checkCancellation()
-        if let items = last?.items, exit.status == 0 { return items }
-        throw LocalModelError(
-            code: last?.code ?? "preview_failed", message: last?.message ?? "the examples cannot be shown: \(exit.lastErrorLine)", hint: last?.hint)
+        let done = try await EngineScript(
+            command: paths.command("preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)]),
+            failure: ("preview_failed", "the examples cannot be shown")
+        ).run(input: Data(lines.joined(separator: [0x0A])) + [0x0A, 0x0A])
+        return try JSONDecoder().decode(Done.self, from: done).items
     }
 }

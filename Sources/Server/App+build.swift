@@ -43,15 +43,14 @@ public struct App: Sendable {
     /// and no child runs yet.
     /// - Throws: ``SettingsError``, ``LocatedError`` when another server uses the data directory.
     public static func build(_ settings: Settings, logger: Logger) async throws -> App {
-        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
+        let data = try dataDirectory(settings)
         let lock = try DataDirectoryLock(data)
         let store = try await openStore(settings, data, logger: logger)
-        let engine = EnginePaths(
-            python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+        let engine = enginePaths(settings, data)
         let extractor = ArchiveTool(paths: engine)
         let parser = EngineDocumentParser(paths: engine, logger: logger)
         let vectors = settings.chromaURL.map { url in
-            VectorServer(exchange: ChromaExchange(base: String(url.reversed().drop { $0 == "/" }.reversed())), logger: logger)
+            VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
         let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
@@ -101,7 +100,7 @@ public struct App: Sendable {
 
     /// The database alone, for commands that run beside a server.
     public static func openStore(_ settings: Settings, logger: Logger) async throws -> Store {
-        try await openStore(settings, DataDirectory(URL(filePath: settings.dataDirectory)), logger: logger)
+        try await openStore(settings, dataDirectory(settings), logger: logger)
     }
 
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.

@@ -9,17 +9,21 @@ extension App {
     /// The embedder and reranker alone, for commands that need nothing else of the server.
     /// - Throws: `LocalModelError` where the engine or its models are missing.
     public static func engineEmbedder(_ settings: Settings, logger: Logger) async throws -> EngineEmbedder {
-        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
-        let paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
-        return EngineEmbedder(try await EmbeddingEngine.start(paths: paths, logger: logger))
+        EngineEmbedder(try await EmbeddingEngine.start(paths: enginePaths(settings, try dataDirectory(settings)), logger: logger))
     }
+
+    static func enginePaths(_ settings: Settings, _ data: DataDirectory) -> EnginePaths {
+        EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+    }
+
+    static func dataDirectory(_ settings: Settings) throws -> DataDirectory { try DataDirectory(URL(filePath: settings.dataDirectory)) }
 }
 
 extension App {
     /// A user's collection as it is on disk: the version that answers, or where none is finished the one that is being built.
     /// - Returns: nil where nothing of it can be searched yet.
     public static func openCollection(_ collection: Collection, _ settings: Settings, user: String) throws -> CollectionIndex? {
-        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
+        let data = try dataDirectory(settings)
         guard collection.version > 0 else { return try CollectionLibrary().building(collection, data: data, user: user) }
         return try CollectionIndex.open(data.url(DataPaths.collection(collection.id, version: collection.version, user: user)))
     }
@@ -28,9 +32,7 @@ extension App {
     public static func search(
         _ index: CollectionIndex, _ query: String, options: SearchOptions, _ settings: Settings, logger: Logger
     ) async throws -> SearchReply {
-        let data = try DataDirectory(URL(filePath: settings.dataDirectory))
-        let paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
-        let embedder = QueryEmbedder(paths: paths, logger: logger)
+        let embedder = QueryEmbedder(paths: enginePaths(settings, try dataDirectory(settings)), logger: logger)
         do {
             let reply = try await embedder.search(index, query, options: options)
             await embedder.stop()

@@ -2,16 +2,16 @@ import AsyncHTTPClient
 import Foundation
 import Knowledge
 import NIOCore
+import Providers
 
 /// Speaks with a ChromaDB server.
 struct ChromaExchange: HTTPExchange {
-    /// Without a trailing slash.
     let base: String
     /// Of one request.
     let timeout: TimeAmount = .seconds(30)
 
     func send(method: String, path: String, body: Data?) async throws -> (status: Int, body: Data) {
-        var request = HTTPClientRequest(url: base + path)
+        var request = HTTPClientRequest(url: UpstreamRequest.join(base, path))
         request.method = .init(rawValue: method)
         if let body {
             request.headers.add(name: "content-type", value: "application/json")

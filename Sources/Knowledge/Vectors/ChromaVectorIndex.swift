@@ -25,7 +25,7 @@ public struct ChromaVectorIndex: VectorIndex {
         self.exchange = exchange
         self.name = name
         self.dimension = dimension
-        self.database = "/api/v2/tenants/\(tenant)/databases/\(database)/collections"
+        self.database = Self.collections(tenant: tenant, database: database)
         let limits: Limits = try await Self.call(exchange, "GET", "/api/v2/pre-flight-checks")
         batch = max(1, limits.max_batch_size)
         let creation = Creation(name: name, configuration: .init(hnsw: .init(space: "cosine")), get_or_create: true)
@@ -90,10 +90,29 @@ public struct ChromaVectorIndex: VectorIndex {
 
     public func destroy() async throws { let _: Nothing = try await Self.call(exchange, "DELETE", "\(database)/\(name)") }
 
+    /// Deletes a collection by name without opening it, which would create it; one that is not there is none of its business.
+    ///
+    /// - Throws: `KnowledgeError.vectorServer`; the exchange's error.
+    public static func destroy(
+        _ name: String, _ exchange: any HTTPExchange, tenant: String = "default_tenant", database: String = "default_database"
+    ) async throws {
+        let path = "\(collections(tenant: tenant, database: database))/\(name)"
+        let (status, data) = try await exchange.send(method: "DELETE", path: path, body: nil)
+        if status != 404 { let _: Nothing = try read(status, data, "DELETE", path) }
+    }
+
+    private static func collections(tenant: String, database: String) -> String {
+        "/api/v2/tenants/\(tenant)/databases/\(database)/collections"
+    }
+
     private static func call<Reply: Decodable>(
         _ exchange: any HTTPExchange, _ method: String, _ path: String, _ body: (any Encodable)? = nil
     ) async throws -> Reply {
         let (status, data) = try await exchange.send(method: method, path: path, body: try body.map { try JSONEncoder().encode($0) })
+        return try read(status, data, method, path)
+    }
+
+    private static func read<Reply: Decodable>(_ status: Int, _ data: Data, _ method: String, _ path: String) throws -> Reply {
         guard (200..<300).contains(status) else {
             let problem = try? JSONDecoder().decode(Problem.self, from: data)
             throw KnowledgeError.vectorServer(reason: "it answered \(status) to \(method) \(path)" + (problem.map { ": \($0.message)" } ?? ""))

@@ -54,11 +54,7 @@ public actor VectorServer {
         for version in versions {
             let name = ChromaVectorIndex.name(user: user, collection: collection, version: version)
             open[name] = nil
-            do {
-                let (status, _) = try await exchange.send(
-                    method: "DELETE", path: "/api/v2/tenants/default_tenant/databases/default_database/collections/\(name)", body: nil)
-                if status >= 400, status != 404 { logger.warning("the vector server answered \(status) to the deletion of \(name)") }
-            } catch { logger.warning("the vector server has not deleted \(name): \(error)") }
+            do { try await ChromaVectorIndex.destroy(name, exchange) } catch { logger.warning("the vector server has not deleted \(name): \(error)") }
         }
     }
 }

@@ -64,8 +64,10 @@ public struct DatasetImporter: Sendable {
         -> Dataset
     where Bytes.Element: Sequence<UInt8> {
         try await withStaging(user) { staging in
-            let (size, sha256) = try await receive(bytes, into: staging, description.kind, room: room)
-            let draft = try await inspect(staging, description, size: size, sha256: sha256, user: user)
+            let received = try await receive(bytes, into: staging.file, room: room)
+            try await unpackParquet(staging, description.kind)
+            let draft = try await inspect(staging, description, received, user: user)
+            try room.take(max(0, draft.bytes - received.bytes))
             // The row last: a row without its file must not exist. The same content twice is one file.
             try publish(staging, draft, user)
             do {
@@ -89,7 +91,8 @@ public struct DatasetImporter: Sendable {
         let current = try await rows.dataset(id)
         guard current.datasetType == .jsonl || change == .replace else { throw Self.notJoinable(current) }
         return try await withStaging(user) { staging in
-            var (size, sha256) = try await receive(bytes, into: staging, current.datasetType, room: room)
+            let received = try await receive(bytes, into: staging.file, room: room)
+            try await unpackParquet(staging, current.datasetType)
             var description = described
             var outcome: DatasetUpdate.Outcome?
             if change != .replace {
@@ -103,11 +106,12 @@ public struct DatasetImporter: Sendable {
                 // What is written is normalised: whatever was said of the files it came from holds no more.
                 description.reading = ChatReading(redact: ChatReading(current.metadata).redact.union(described.reading.redact))
                 description.fileName = current.fileName
-                (outcome, size, sha256) = (made, made.bytes, made.sha256)
-                try FileManager.default.removeItem(at: staging.file)
-                try FileManager.default.moveItem(at: joined, to: staging.file)
+                outcome = made
+                try staging.takeJoined()
             }
-            let draft = try await inspect(staging, description, size: size, sha256: sha256, user: user)
+            let draft = try await inspect(staging, description, received, user: user)
+            // What is joined or unpacked is larger than what came; the old content goes.
+            try room.take(max(0, draft.bytes - received.bytes - current.bytes))
             try publish(staging, draft, user)
             do {
                 let (dataset, unused) = try await rows.replaceContent(of: id, version: current.version, with: draft, change: change.rawValue)
@@ -144,6 +148,18 @@ public struct DatasetImporter: Sendable {
         var joined: URL { file.appendingPathExtension("joined") }
         var documents: URL { file.appendingPathExtension("documents") }
         var scratch: URL { file.appendingPathExtension("scratch") }
+
+        /// Goes on with what was made of the file in its place.
+        func takeJoined() throws {
+            try FileManager.default.removeItem(at: file)
+            try FileManager.default.moveItem(at: joined, to: file)
+        }
+    }
+
+    /// What came over the wire.
+    private struct Received {
+        var bytes: Int
+        var sha256: String
     }
 
     private func withStaging<T>(_ user: String, _ body: (Staging) async throws -> T) async throws -> T {
@@ -166,32 +182,18 @@ public struct DatasetImporter: Sendable {
         for path in paths where try await !store.user(user).refersToFile(path) { try? data.remove(path) }
     }
 
-    /// - Returns: bytes and SHA-256 of what is to be kept: of Parquet the JSON lines it holds.
-    private func receive<Bytes: AsyncSequence>(
-        _ bytes: Bytes, into staging: Staging, _ kind: Dataset.Kind, room: StorageReservation
-    ) async throws -> (Int, String) where Bytes.Element: Sequence<UInt8> {
-        let (size, sha256) = try await receive(bytes, into: staging.file, room: room)
-        guard kind == .jsonl, try ParquetFile.matches(staging.file) else { return (size, sha256) }
+    /// Of Parquet the JSON lines it holds are kept.
+    private func unpackParquet(_ staging: Staging, _ kind: Dataset.Kind) async throws {
+        guard kind == .jsonl, try ParquetFile.matches(staging.file) else { return }
         do { try await parquet.convert(staging.file, to: staging.joined, maxBytes: maxBytes) } catch let error as LocalModelError {
             throw DatasetRefused(
                 message: "the Parquet file cannot be used",
                 problems: [.init(code: error.code, message: error.message, hint: error.hint ?? "write it as JSON lines")])
         }
-        try FileManager.default.removeItem(at: staging.file)
-        try FileManager.default.moveItem(at: staging.joined, to: staging.file)
-        return try await BlockingExecutor.run { [file = staging.file] in
-            let handle = try FileHandle(forReadingFrom: file)
-            defer { try? handle.close() }
-            var (hash, size) = (SHA256(), 0)
-            while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-                hash.update(data: block)
-                size += block.count
-            }
-            return (size, hash.finalize().map { String(format: "%02x", $0) }.joined())
-        }
+        try staging.takeJoined()
     }
 
-    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> (Int, String)
+    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> Received
     where Bytes.Element: Sequence<UInt8> {
         _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
         let handle = try FileHandle(forWritingTo: file)
@@ -207,18 +209,20 @@ public struct DatasetImporter: Sendable {
             try handle.write(contentsOf: data)
         }
         guard size > 0 else { throw DatasetRefused.empty }
-        return (size, hash.finalize().map { String(format: "%02x", $0) }.joined())
+        return Received(bytes: size, sha256: hash.finalize().map { String(format: "%02x", $0) }.joined())
     }
 
-    private func inspect(_ staging: Staging, _ description: Description, size: Int, sha256: String, user: String) async throws -> DatasetDraft {
+    private func inspect(_ staging: Staging, _ description: Description, _ received: Received, user: String) async throws -> DatasetDraft {
         var draft = DatasetDraft(
-            datasetName: description.name, datasetType: description.kind, filePath: DataPaths.dataset(sha256: sha256, user: user),
-            fileName: description.fileName, sampleCount: 0, metadata: DatasetMetadata(description: description.text), sha256: sha256, bytes: size)
+            datasetName: description.name, datasetType: description.kind, filePath: "", fileName: description.fileName, sampleCount: 0,
+            metadata: DatasetMetadata(description: description.text), sha256: received.sha256, bytes: received.bytes)
         switch description.kind {
         case .jsonl:
             let reader = description.reading.reader(staging.file)
             let report = try await BlockingExecutor.run { try reader.validate() }
             guard report.isUsable else { throw DatasetRefused(report) }
+            // Of the file as it is now, which need not be the one that came.
+            (draft.sha256, draft.bytes) = (report.sha256, report.bytes)
             draft.sampleCount = report.examples
             draft.format = report.layout.format.rawValue
             draft.report = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
@@ -234,6 +238,7 @@ public struct DatasetImporter: Sendable {
             draft.metadata.date = description.date?.description
         case .custom: break
         }
+        draft.filePath = DataPaths.dataset(sha256: draft.sha256, user: user)
         return draft
     }
 

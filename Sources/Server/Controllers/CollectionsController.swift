@@ -31,17 +31,8 @@ struct CollectionsController: Sendable {
     /// `?limit=…&offset=…`: the documents that are found in it, in the order they were read.
     @Sendable func documents(_ request: Request, context: OwnerContext) async throws -> Response {
         let collection = try await store.user(context.owner).collection(context.parameters.require("collection_id"))
-        let query = request.uri.queryParameters
-        func number(_ name: Substring, _ range: ClosedRange<Int>, _ standard: Int) throws -> Int {
-            guard let text = query[name] else { return standard }
-            guard let number = Int(text), range.contains(number) else {
-                throw APIError.invalid([
-                    .init(field: String(name), code: "invalid", message: "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-                ])
-            }
-            return number
-        }
-        let (limit, offset) = (try number("limit", 1...1000, 100), try number("offset", 0...Int(Int32.max), 0))
+        let limit = try request.integer("limit", 1...1000, standard: 100)
+        let offset = try request.integer("offset", 0...Int(Int32.max), standard: 0)
         let index = try await library.current(collection, data: data, user: context.owner)
         return .json(["items": try index?.documents(limit: limit, offset: offset) ?? []])
     }

@@ -90,10 +90,7 @@ struct DatasetsController: Sendable {
     /// `?limit=…`: the first examples as training sees them.
     @Sendable func preview(_ request: Request, context: OwnerContext) async throws -> Response {
         let dataset = try await dataset(context)
-        let text = request.uri.queryParameters["limit"] ?? "5"
-        guard let limit = Int(text), (1...50).contains(limit) else {
-            throw APIError.invalid([.init(field: "limit", code: "invalid", message: "must be a whole number from 1 to 50")])
-        }
+        let limit = try request.integer("limit", 1...50, standard: 5)
         return .json(["items": try await contents.preview(dataset, limit: limit)])
     }
 

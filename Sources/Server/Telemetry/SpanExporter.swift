@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Pipeline
+import Providers
 import ServiceLifecycle
 import Synchronization
 
@@ -32,7 +33,7 @@ final class SpanExporter: SpanSink, Service, CustomStringConvertible {
 
     /// - Parameter endpoint: the collector's address without path, e.g. `http://localhost:4318`.
     init(endpoint: String, version: String, logger: Logger) {
-        url = String(endpoint.reversed().drop { $0 == "/" }.reversed()) + "/v1/traces"
+        url = UpstreamRequest.join(endpoint, "/v1/traces")
         self.version = version
         self.logger = logger
         // One waiting signal is enough to say that the queue is not empty.
