@@ -144,6 +144,9 @@ public struct App: Sendable {
             store: store, data: data, library: library, worker: worker, meter: meter, estimator: estimator,
             trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
+        AdaptersController(
+            store: store, library: AdapterLibrary(store: store, data: data, engine: engine, maxBytes: settings.maxUploadMegabytes << 20), meter: meter
+        ).routes(user.group("adapters"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))
         UsageController(store: store, journal: journal).routes(admin.group("usage"))
