@@ -32,7 +32,12 @@ def test_training_goes_on_after_a_stop_and_tells_each_step_once(workshop, voices
         if event.name == "progress" and event.data.get("epoch") == 2:
             break
     workshop.post(f"external-training/jobs/{job['id']}/stop")
+    prepared = {path: path.stat().st_ino for path in workshop.server.data.glob(f"users/{workshop.id}/jobs/{job['id']}/prepared/*/*.jsonl")}
     workshop.post(f"external-training/jobs/{job['id']}/start")
+    for event in workshop.follow(job):
+        if event.name == "resumed":
+            assert len(prepared) == 2 and all(path.stat().st_ino == number for path, number in prepared.items()), "what was prepared is kept"
+            break
     job, history = workshop.finish(job, after=0)
     names = [event.name for event in history]
     assert names.count("started") == 1 and names.count("resumed") == 1
