@@ -105,7 +105,7 @@ public struct DirectAnswer: Sendable {
         _ snapshot: MinionSnapshot, _ router: Router, _ body: @Sendable ([Route]) async throws -> T
     ) async throws -> T {
         guard snapshot.needsLease else { return try await body(usable(snapshot.resolved, snapshot.minion)) }
-        let (lease, _) = try await LocalLease.take(server, data, adapter: snapshot.adapter)
+        let (lease, _) = try await LocalLease.take(server, voice: snapshot.adapter.map { VoiceAdapter($0, data) })
         defer { if let lease { Task { [server] in await server.release(lease) } } }
         let minion = snapshot.minion
         let resolved = try await RouteResolver(store: store, registry: router.registry)

@@ -1,17 +1,14 @@
 import Foundation
 import LocalModels
-import Store
 
 /// A place on the local model server for one answer.
 enum LocalLease {
     /// With the adapter, or with the base alone where the adapter cannot be loaded, or none where no
     /// server runs; each step down is told.
-    static func take(_ server: AdapterServer, _ data: DataDirectory, adapter: Adapter?) async throws -> (AdapterServer.Lease?, [Degradation]) {
+    static func take(_ server: AdapterServer, voice: VoiceAdapter?) async throws -> (AdapterServer.Lease?, [Degradation]) {
         var degraded: [Degradation] = []
-        if let adapter {
-            do { return (try await server.lease(adapter: data.url(adapter.path).appending(path: "adapter.gguf")), []) } catch is CancellationError {
-                throw CancellationError()
-            } catch {
+        if let voice {
+            do { return (try await server.lease(adapter: voice.file), []) } catch is CancellationError { throw CancellationError() } catch {
                 degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "answered by the base model without the voice"))
             }
         }
