@@ -27,8 +27,8 @@ extension AnswerPipeline {
         let reply: ChatReply
         switch paraphraser {
         case .base:
-            reply = try await server.withLease { lease in
-                try await router.complete(request, routes: [LocalRoute.make(lease, scale: 0, timeLimit: .seconds(180), decoding: .rewriting)]) {
+            reply = try await LocalLease.run(server, voice: nil, scale: 0) { lease, _, _ in
+                try await router.complete(request, routes: [RouteResolver.local(lease, scale: 0, decoding: .rewriting)]) {
                     ledger.add($0, purpose: Paraphraser.purpose)
                 }
             }

@@ -52,7 +52,12 @@ public struct App: Sendable {
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
-        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
+        let server = AdapterServer(
+            paths: engine,
+            limits: .init(
+                threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
+                bases: settings.localBases),
+            remote: settings.adapterServerURL.map { RemoteAdapters(url: $0, template: settings.adapterServerModel, logger: logger) }, logger: logger)
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -83,7 +88,7 @@ public struct App: Sendable {
         let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
             // Loaded now, so that the first question does not wait for it.
             guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
-            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel) } catch {
                 logger.warning("the new adapter is not loaded yet: \(error)")
             }
         }

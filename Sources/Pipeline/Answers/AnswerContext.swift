@@ -14,6 +14,9 @@ struct AnswerContext: Sendable {
     let ledger: AttemptLedger
     let admission: Admission
     let emit: @Sendable (AnswerEvent) -> Void
+
+    /// Whether a provider is run by this server.
+    func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
 }
 
 /// What became of a stage that may fail without failing the answer.

@@ -13,8 +13,12 @@ struct LocalModel: Sendable {
         _ messages: [ChatMessage], _ sampling: Sampling, voice: VoiceAdapter, scale: Double, decoding: LocalRoute.Decoding, limit: Duration,
         onAttempt: @Sendable @escaping (Attempt) -> Void
     ) async throws -> ChatReply {
-        let request = ChatRequest(model: EnginePaths.baseModelName, messages: messages, sampling: sampling, stream: false)
-        return try await server.withLease(adapter: voice.file) { lease in
+        let request = ChatRequest(model: "", messages: messages, sampling: sampling, stream: false)
+        return try await LocalLease.run(server, voice: voice, scale: scale) { lease, degraded, _ in
+            guard let lease else {
+                throw ProviderError(.connection, provider: "local", message: degraded.last?.reason ?? "the local model server cannot be started")
+            }
+            if let refused = degraded.first, lease.adapterIndex == nil, lease.isLlama { throw LocatedError(refused.reason) }
             let route = LocalRoute.make(lease, scale: scale, timeLimit: limit, decoding: decoding)
             return try await router.complete(request, routes: [route], onAttempt: onAttempt)
         }
@@ -32,6 +36,8 @@ enum LocalRoute {
     }
 
     static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration, decoding: Decoding = .answering) -> Route {
+        let endpoint = Endpoint(baseURL: lease.url + "/v1", firstTokenTimeout: timeLimit, totalTimeout: timeLimit)
+        guard lease.isLlama else { return Route(provider: "local", model: lease.model, endpoint: endpoint) }
         // llama.cpp would reuse the prompt cache of another adapter (ggml-org/llama.cpp#26207).
         var extra: [String: JSONValue] = ["cache_prompt": false]
         if decoding == .answering {
@@ -40,8 +46,6 @@ enum LocalRoute {
         }
         // Adapters that are not listed count as 0, so an empty list is the bare base model.
         extra["lora"] = lease.adapterIndex.map { .array([["id": .int($0), "scale": .double(scale)]]) } ?? .array([])
-        return Route(
-            provider: "local", model: EnginePaths.baseModelName,
-            endpoint: Endpoint(baseURL: lease.url + "/v1", firstTokenTimeout: timeLimit, totalTimeout: timeLimit), extra: extra)
+        return Route(provider: "local", model: lease.model, endpoint: endpoint, extra: extra)
     }
 }

@@ -31,9 +31,9 @@ struct RouteResolver: Sendable {
     }
 
     /// - Parameter lease: nil where no server could be started.
-    static func local(_ lease: AdapterServer.Lease?, scale: Double) throws(ProviderError) -> Route {
+    static func local(_ lease: AdapterServer.Lease?, scale: Double, decoding: LocalRoute.Decoding = .answering) throws(ProviderError) -> Route {
         guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
-        return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))
+        return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180), decoding: decoding)
     }
 
     private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> [Route] {

@@ -1,6 +1,7 @@
 import LocalModels
 import Providers
 import Store
+import Synchronization
 
 /// Sends the prompt along the minion's routes, or to its voice alone.
 struct AnswerStage: Sendable {
@@ -16,19 +17,37 @@ struct AnswerStage: Sendable {
     /// - Throws: ``RouterError``; `CancellationError`.
     func run(_ prompt: [ChatMessage], _ context: AnswerContext, holdsText: Bool) async throws -> (ChatReply, [Degradation]) {
         let (minion, plan) = (context.minion, context.plan)
-        let isLocal =
-            plan.answersInVoice
-            || ([minion.provider] + minion.fallbacks.map(\.provider)).contains { context.router.registry[$0]?.info.isManaged ?? false }
-        // A voice at scale 0 is the base model: its adapter need not be loaded.
-        var (lease, degraded): (AdapterServer.Lease?, [Degradation]) =
-            isLocal ? try await LocalLease.take(server, voice: plan.localScale == 0 ? nil : context.materials.voice) : (nil, [])
-        defer { if let lease { Task { [server] in await server.release(lease) } } }
+        let isLocal = plan.answersInVoice || ([minion.provider] + minion.fallbacks.map(\.provider)).contains { context.isManaged($0) }
+        guard isLocal else { return try await answer(prompt, context, holdsText, Turn()) }
+        let hasSpoken = Atomic(false)
+        return try await LocalLease.run(
+            server, voice: context.materials.voice, scale: plan.localScale, isSilent: { !hasSpoken.load(ordering: .relaxed) }
+        ) { lease, degraded, deaths in
+            try await answer(prompt, context, holdsText, Turn(lease: lease, degraded: degraded, isAgain: deaths > 0)) {
+                hasSpoken.store(true, ordering: .relaxed)
+            }
+        }
+    }
+
+    /// One try, on one local server.
+    private struct Turn: Sendable {
+        var lease: AdapterServer.Lease?
+        var degraded: [Degradation] = []
+        /// The local server died in the last one, behind all others.
+        var isAgain = false
+    }
+
+    private func answer(
+        _ prompt: [ChatMessage], _ context: AnswerContext, _ holdsText: Bool, _ turn: Turn, onSpeech: @Sendable () -> Void = {}
+    ) async throws -> (ChatReply, [Degradation]) {
+        let (minion, plan) = (context.minion, context.plan)
+        var degraded = turn.degraded
         if plan.answersInVoice, context.materials.voice == nil {
             degraded.append(
                 Degradation(stage: "answer", reason: "the minion has no adapter", effect: "answered by the base model without the voice"))
         }
-
-        let resolved = try await routes(context, lease)
+        var resolved = try await routes(context, turn.lease)
+        if turn.isAgain { resolved.routes.removeAll { !context.isManaged($0.provider) } }
         for left in resolved.left {
             degraded.append(Degradation(stage: "answer", reason: left.description, effect: "this provider was left out"))
         }
@@ -45,11 +64,12 @@ struct AnswerStage: Sendable {
         }
         var collector = ReplyCollector()
         for try await event in stream.events {
+            if event.isToken, !holdsText { onSpeech() }
             switch event {
             case .text(let text): if !holdsText { context.emit(.text(text)) }
-            case .reasoning(let text): context.emit(.reasoning(text))
+            case .reasoning(let text): if !holdsText { context.emit(.reasoning(text)) }
             case .toolCall(let index, let id, let name, let arguments):
-                context.emit(.toolCall(index: index, id: id, name: name, arguments: arguments))
+                if !holdsText { context.emit(.toolCall(index: index, id: id, name: name, arguments: arguments)) }
             case .model, .usage, .finish: break
             }
             collector.add(event)
@@ -61,7 +81,15 @@ struct AnswerStage: Sendable {
                     stage: "answer", reason: "\(attempt.provider)/\(attempt.model): \(attempt.message ?? attempt.outcome)",
                     effect: "tried again or with the next provider"))
         }
-        return (collector.reply(attempts: stream.attempts), degraded)
+        let reply = collector.reply(attempts: stream.attempts)
+        // What was held back and is not restyled.
+        if holdsText {
+            if !reply.reasoning.isEmpty { context.emit(.reasoning(reply.reasoning)) }
+            for (index, call) in reply.toolCalls.enumerated() {
+                context.emit(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+            }
+        }
+        return (reply, degraded)
     }
 
     private func routes(_ context: AnswerContext, _ lease: AdapterServer.Lease?) async throws -> RouteResolver.Resolved {
