@@ -24,7 +24,7 @@ public struct TrainingPipeline: Sendable {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
         voice = VoiceStage(embedder: embedder)
-        adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
+        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data)
     }

@@ -16,7 +16,7 @@ struct PublishStage: Sendable {
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
             try data.publish(trained.folder, as: path)
             adapter = .init(
-                id: id, baseModel: EnginePaths.baseModelName, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes)
+                id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes)
         }
         let collection = built.map {
             ReleaseDraft.NewCollection(
