@@ -24,11 +24,11 @@ serve: setup  ## Run the server.
 	@$(ATELIER) serve
 
 test:  ## Every suite: Swift, Python, end to end, demo. Ends with `N passed, N failed, N skipped`.
-	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py
 
 test-swift:  ## The Swift tests alone.
-	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py swift
 
 test-engine:  ## The engine's Python tests alone.
@@ -36,6 +36,7 @@ test-engine:  ## The engine's Python tests alone.
 	@.venv/bin/python scripts/run_tests.py engine
 
 test-e2e: setup  ## The end-to-end tests alone.
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py e2e
 
 format:  ## Format the Swift sources in place.

@@ -30,7 +30,7 @@ import Testing
     ]
     /// Routes for superusers: 404 for everybody else.
     private static let admin: Set<String> = [
-        "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
+        "GET /api/admin/jobs", "GET /api/admin/workers", "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
         "GET /api/admin/usage", "GET /api/admin/provider-definitions", "POST /api/admin/provider-definitions",
         "GET /api/admin/provider-definitions/{definition_id}", "PUT /api/admin/provider-definitions/{definition_id}",
         "DELETE /api/admin/provider-definitions/{definition_id}",
