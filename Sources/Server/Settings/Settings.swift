@@ -14,6 +14,8 @@ public struct Settings: Sendable {
     public var dataDirectory = "data"
     /// `ATELIER_ENGINE_DIR`: the folder with the Python engine's scripts.
     public var engineDirectory = "engine"
+    /// `ATELIER_WEB_DIR`: the folder with the page.
+    public var webDirectory = "web"
     /// `ATELIER_PYTHON`: the engine's Python.
     public var python = ".venv/bin/python"
     /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
@@ -93,6 +95,7 @@ public struct Settings: Sendable {
         settings.port = try number("atelier.port", 0...65535, settings.port)
         settings.dataDirectory = text("atelier.data.dir") ?? settings.dataDirectory
         settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
+        settings.webDirectory = text("atelier.web.dir") ?? settings.webDirectory
         settings.python = text("atelier.python") ?? settings.python
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
