@@ -35,6 +35,8 @@ public struct App: Sendable {
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
+    /// One-time sign-in links, made by commands that run in the server's own process.
+    public let links = SignInLinks()
     let importer: DatasetImporter
     let telemetry: Telemetry
     /// Nil where no traces are wanted.
@@ -130,10 +132,12 @@ public struct App: Sendable {
         }
         MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
 
+        PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)
+
         let api = router.group("api")
         AuthController(
             accounts: accounts, audit: store.audit, throttle: LoginThrottle(),
-            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
+            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), links: links, settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
         let estimator = JobEstimator(store: store, data: data, engine: engine)

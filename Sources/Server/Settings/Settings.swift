@@ -31,6 +31,8 @@ public struct Settings: Sendable {
     public var keepJobDays = 14
     /// `ATELIER_ENGINE_DIR`: the folder with the Python engine's scripts.
     public var engineDirectory = "engine"
+    /// `ATELIER_WEB_DIR`: the folder with the page.
+    public var webDirectory = "web"
     /// `ATELIER_PYTHON`: the engine's Python.
     public var python = ".venv/bin/python"
     /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
@@ -134,6 +136,7 @@ public struct Settings: Sendable {
         settings.retrainDelay = try number("atelier.retrain.delay", 0...86_400, settings.retrainDelay)
         settings.keepJobDays = try number("atelier.keep.job.days", 0...3650, settings.keepJobDays)
         settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
+        settings.webDirectory = text("atelier.web.dir") ?? settings.webDirectory
         settings.python = text("atelier.python") ?? settings.python
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
