@@ -75,7 +75,7 @@ let package = Package(
         tests("Store", []),
         tests("Knowledge", []),
         tests("Providers", []),
-        tests("LocalModels", []),
+        tests("LocalModels", [httpClient]),
         tests("Datasets", []),
         tests("Pipeline", []),
         tests("Server", ["Store", .product(name: "HummingbirdTesting", package: "hummingbird")]),
