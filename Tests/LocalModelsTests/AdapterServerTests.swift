@@ -13,7 +13,8 @@ struct AdapterServerTests {
         let process = Process()
         process.executableURL = Engine.paths.python
         process.arguments = [
-            Engine.paths.scripts.appending(path: "tests/random_adapters.py").path, "--base", Engine.paths.baseModelGGUF.path, "--count", "8", "--rank",
+            Engine.paths.scripts.appending(path: "tests/random_adapters.py").path, "--base", Engine.paths.baseModelGGUF.path, "--count", "8",
+            "--rank",
             "4", "--out", folder.path,
         ]
         try process.run()
@@ -49,7 +50,8 @@ struct AdapterServerTests {
             #"{"messages":[{"role":"user","content":"Tell me a story."}],"temperature":0,"max_tokens":\#(tokens),"cache_prompt":false,"lora":\#(lora)}"#
         request.body = .bytes(Data(body.utf8))
         let reply = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
-        return try JSONDecoder().decode(Reply.self, from: Data(String(buffer: try await reply.body.collect(upTo: 1 << 20)).utf8)).choices[0].message.content
+        return try JSONDecoder().decode(Reply.self, from: Data(String(buffer: try await reply.body.collect(upTo: 1 << 20)).utf8)).choices[0].message
+            .content
     }
 
     @Test func interleavedUsersEachGetTheBytesTheyWouldGetAlone() async throws {
