@@ -94,8 +94,10 @@ def styled(server):
     minion = account.minion("Stylist", provider="custom", model_id="big-model", base_url=vendor.url)
     rows = examples()
     dataset = account.dataset(jsonl(rows), "jsonl", "voice.jsonl")
-    job, history = account.finish(
-        account.job(minion, "lora_only", [dataset], restyle=True, restyle_budget=1.0, epochs=2, learning_rate=3e-3, rank=8, batch_size=4))
+    job = account.job(minion, "lora_only", [dataset], restyle=True, restyle_budget=1.0, epochs=2, learning_rate=3e-3, rank=8, batch_size=4)
+    history = list(account.follow(job, within=1500))
+    job = account.show_job(job)
+    assert job["status"] == "COMPLETED", job
     minion = account.get(f"minions/{minion['id']}")
     yield Styled(account, vendor, words, minion, dataset, job, history, rows)
     vendor.close()

@@ -23,6 +23,9 @@ struct AdapterServerTests {
         return (0..<8).map { folder.appending(path: "\($0).gguf") }
     }
 
+    /// Waits as long as a busy machine takes.
+    private static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(timeout: .init(connect: .seconds(30))))
+
     private func withServer(
         _ limits: AdapterServer.Limits = .init(contextTokens: 256), paths: EnginePaths = Engine.paths,
         _ body: (AdapterServer, [URL]) async throws -> Void
@@ -35,7 +38,7 @@ struct AdapterServerTests {
         await server.stop()
     }
 
-    private func ask(_ lease: AdapterServer.Lease, tokens: Int = 12) async throws -> String {
+    private func ask(_ lease: AdapterServer.Lease, tokens: Int = 8) async throws -> String {
         struct Reply: Decodable {
             struct Choice: Decodable {
                 struct Message: Decodable { var content: String }
@@ -49,7 +52,7 @@ struct AdapterServerTests {
         let body =
             #"{"messages":[{"role":"user","content":"Tell me a story."}],"temperature":0,"max_tokens":\#(tokens),"cache_prompt":false,"lora":\#(lora)}"#
         request.body = .bytes(Data(body.utf8))
-        let reply = try await HTTPClient.shared.execute(request, timeout: .seconds(300))
+        let reply = try await Self.client.execute(request, timeout: .seconds(900))
         return try JSONDecoder().decode(Reply.self, from: Data(String(buffer: try await reply.body.collect(upTo: 1 << 20)).utf8)).choices[0].message
             .content
     }
@@ -134,9 +137,11 @@ struct AdapterServerTests {
         defer { try? FileManager.default.removeItem(at: models) }
         try FileManager.default.createDirectory(at: models, withIntermediateDirectories: true)
         for name in try FileManager.default.contentsOfDirectory(atPath: Engine.models.path) {
-            try FileManager.default.createSymbolicLink(at: models.appending(path: name), withDestinationURL: Engine.models.appending(path: name))
+            try FileManager.default.createSymbolicLink(
+                atPath: models.appending(path: name).path, withDestinationPath: Engine.models.appending(path: name).path)
         }
-        try FileManager.default.createSymbolicLink(at: models.appending(path: "other.gguf"), withDestinationURL: Engine.paths.baseModelGGUF)
+        try FileManager.default.createSymbolicLink(
+            atPath: models.appending(path: "other.gguf").path, withDestinationPath: Engine.paths.baseModelGGUF.path)
         let paths = EnginePaths(python: Engine.paths.python, scripts: Engine.paths.scripts, models: models)
         try await withServer(.init(contextTokens: 256, bases: 1), paths: paths) { server, _ in
             let first = try await server.lease()

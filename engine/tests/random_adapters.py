@@ -19,7 +19,7 @@ def shapes(base: Path) -> list[tuple[str, int, int]]:
     return [(t.name, int(t.shape[0]), int(t.shape[1])) for t in wanted]
 
 
-def write(path: Path, base: Path, seed: int, rank: int = 16, strength: float = 0.02, dtype=np.float16) -> None:
+def write(path: Path, base: Path, seed: int, rank: int = 16, strength: float = 0.12, dtype=np.float16) -> None:
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_type(gguf.GGUFType.ADAPTER)
@@ -27,7 +27,7 @@ def write(path: Path, base: Path, seed: int, rank: int = 16, strength: float = 0
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, 2.0 * rank)
     for name, inputs, outputs in shapes(base):
         writer.add_tensor(f"{name}.lora_a", (random.standard_normal((rank, inputs), np.float32) * inputs**-0.5).astype(dtype))
-        writer.add_tensor(f"{name}.lora_b", (random.standard_normal((outputs, rank), np.float32) * strength).astype(dtype))
+        writer.add_tensor(f"{name}.lora_b", (random.standard_normal((outputs, rank), np.float32) * strength * rank**-0.5).astype(dtype))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
