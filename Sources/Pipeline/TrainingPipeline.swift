@@ -20,14 +20,13 @@ public struct TrainingPipeline: Sendable {
         embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
-        adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
+        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
         let shares = Shares(context.job.trainingType)
-        try publish.takeBack(context)
         let prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
         let trained = try await step("adapter", context, shares.prepared...shares.trained, if: context.job.trainingType.trainsAdapter) {
             try await adapter.run(prepared, $0)

@@ -85,6 +85,8 @@ struct APIError: Error {
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
             self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
+        case let error as LocalModelError where error.isTheRequests:
+            self.init(status: .unprocessableContent, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as LocalModelError:
             self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as HTTPError:
