@@ -1,6 +1,6 @@
 """Run every test suite and add up their results.
 
-    .venv/bin/python scripts/run_tests.py [lint] [swift] [engine] [e2e] [demo]
+    .venv/bin/python scripts/run_tests.py [lint] [swift] [engine] [e2e] [browser] [demo]
 
 Each suite's output goes to .setup/test-NAME.log; what failed is printed. The last line is
 `N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
@@ -189,6 +189,11 @@ def e2e() -> Result:
     return pytest("e2e", ["-p", "no:cacheprovider", "Tests/EndToEnd"])
 
 
+def browser() -> Result:
+    print("Page: the real server in a real Chromium", flush=True)
+    return pytest("browser", ["-p", "no:cacheprovider", "Tests/Browser"])
+
+
 def demo() -> Result:
     print("Demo: trains the sample minion on a fresh data directory", flush=True)
     data = ROOT / ".test-data/demo"
@@ -204,7 +209,7 @@ def demo() -> Result:
     return Result(passed, failed)
 
 
-SUITES = {"lint": lint, "swift": swift, "engine": engine, "e2e": e2e, "demo": demo}
+SUITES = {"lint": lint, "swift": swift, "engine": engine, "e2e": e2e, "browser": browser, "demo": demo}
 
 
 def main() -> int:

@@ -35,6 +35,8 @@ public struct App: Sendable {
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
+    /// One-time sign-in links, made by commands that run in the server's own process.
+    public let links = SignInLinks()
     let importer: DatasetImporter
     let telemetry: Telemetry
     /// Nil where no traces are wanted.
@@ -54,18 +56,12 @@ public struct App: Sendable {
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
-            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
-        }
-        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
-        let worker = JobWorker(store: store, data: data, pipeline: pipeline, settings: settings.worker(role), logger: logger) { job, release in
-            guard role == .server else { return }
-            // Loaded now, so that the first question does not wait for it.
-            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
-            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
-                logger.warning("the new adapter is not loaded yet: \(error)")
-            }
-        }
+        let server = AdapterServer(
+            paths: engine,
+            limits: .init(
+                threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
+                bases: settings.localBases),
+            remote: settings.adapterServerURL.map { RemoteAdapters(url: $0, template: settings.adapterServerModel, logger: logger) }, logger: logger)
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -85,6 +81,22 @@ public struct App: Sendable {
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
+        let answers = AnswerPipeline(
+            store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
+            embedder: embedder, logger: logger)
+        let pipeline = TrainingPipeline(
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers
+        ) {
+            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
+        }
+        let worker = JobWorker(store: store, data: data, pipeline: pipeline, settings: settings.worker(role), logger: logger) { job, release in
+            guard role == .server else { return }
+            // Loaded now, so that the first question does not wait for it.
+            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel) } catch {
+                logger.warning("the new adapter is not loaded yet: \(error)")
+            }
+        }
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock,
@@ -93,9 +105,7 @@ public struct App: Sendable {
             library: library,
             embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
             meter: meter, health: router.health,
-            answers: AnswerPipeline(
-                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
-                embedder: embedder, logger: logger),
+            answers: answers,
             snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
@@ -122,10 +132,12 @@ public struct App: Sendable {
         }
         MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
 
+        PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)
+
         let api = router.group("api")
         AuthController(
             accounts: accounts, audit: store.audit, throttle: LoginThrottle(),
-            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
+            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), links: links, settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
         let estimator = JobEstimator(store: store, data: data, engine: engine)
@@ -148,7 +160,7 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, estimator: estimator,
+            store: store, data: data, library: library, worker: worker, meter: meter, answers: answers, estimator: estimator,
             trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         AdaptersController(

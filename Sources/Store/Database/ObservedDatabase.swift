@@ -8,7 +8,7 @@ struct ObservedDatabase: Database {
         "job_stages",
         "workers", "answers",
         "usage_records",
-        "idempotency_keys", "audit_log", "response_cache",
+        "idempotency_keys", "audit_log", "response_cache", "paraphrases",
     ]
 
     /// What is told to other processes that share the database, with this process's name and the user.
