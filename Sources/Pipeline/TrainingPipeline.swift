@@ -33,7 +33,6 @@ public struct TrainingPipeline: Sendable {
     func run(_ context: JobContext) async throws -> Release? {
         let restyles = try await pairs.applies(context)
         let shares = Shares(context.job.trainingType, restyles: restyles)
-        try publish.takeBack(context)
         var prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
         if restyles { prepared = try await step("pairs", context, shares.prepared...shares.paired) { try await pairs.run(prepared, $0) } }
         let trained = try await step("adapter", context, shares.paired...shares.trained, if: context.job.trainingType.trainsAdapter) {
