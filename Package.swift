@@ -44,7 +44,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
-        // The one loop that is compiled for more than one processor.
+        // The loops that are compiled for more than one processor.
         .target(name: "CVectorScan"),
         // The five leaves: none imports another.
         leaf("Store", [grdb, crypto, cryptoExtras]),
@@ -73,7 +73,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("Store", []),
-        tests("Knowledge", []),
+        tests("Knowledge", ["CVectorScan"]),
         tests("Providers", []),
         tests("LocalModels", []),
         tests("Datasets", []),

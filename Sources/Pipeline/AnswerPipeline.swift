@@ -151,8 +151,8 @@ public struct AnswerPipeline: Sendable {
                 question.text, collection: materials.collection!, version: materials.release?.collectionVersion,
                 user: minion.userID,
                 options: SearchOptions(
-                    k: question.topK ?? minion.pipeline.topK, rerank: minion.pipeline.rerank, neighbours: minion.pipeline.neighbours,
-                    tokenBudget: minion.pipeline.passageTokens))
+                    k: question.topK ?? minion.pipeline.topK, rerank: minion.pipeline.rerank, variants: minion.pipeline.expand,
+                    neighbours: minion.pipeline.neighbours, tokenBudget: minion.pipeline.passageTokens))
         }
 
         let search = try await found

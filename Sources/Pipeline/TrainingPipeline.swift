@@ -1,6 +1,7 @@
 import Foundation
 import Knowledge
 import LocalModels
+import Providers
 import Store
 
 /// From datasets to a release, as typed arrows:
@@ -16,17 +17,23 @@ public struct TrainingPipeline: Sendable {
 
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
-        embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        providers: ProviderEmbedding, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
-        collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
+        collection = CollectionStage(
+            store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers,
+            embedder: embedder)
         publish = PublishStage(data: data)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
         let shares = Shares(context.job.trainingType)
-        let prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
+        let prepared = try await step("prepare", context, 0...shares.prepared) {
+            let prepared = try await prepare.run($0)
+            try await collection.check($0)
+            return prepared
+        }
         let trained = try await step("adapter", context, shares.prepared...shares.trained, if: context.job.trainingType.trainsAdapter) {
             try await adapter.run(prepared, $0)
         }
@@ -107,6 +114,12 @@ extension JobFailure {
         case let error as StageFailure: self = error.failure
         case let error as JobFailure: self = error
         case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as RouterError: self.init(step: stage, provider: error.last, described: error.description)
+        case let error as ProviderError: self.init(step: stage, provider: error, described: error.description)
+        case let error as LimitExceeded:
+            self.init(
+                step: stage, code: "limit_exceeded", message: error.description,
+                hint: "raise the limit, or start the job again when it allows more: finished work is kept")
         case let error as KnowledgeError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
         case let error as DatasetRefused:
             let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
@@ -118,6 +131,21 @@ extension JobFailure {
                 step: stage, code: "internal", message: "\(error)",
                 hint: "start the job again; if it fails the same way, report it with the server's log")
         }
+    }
+}
+
+extension JobFailure {
+    /// A provider that embeds did not do so.
+    fileprivate init(step: String, provider error: ProviderError, described: String) {
+        if error.kind == .budget {
+            self.init(
+                step: step, code: "limit_exceeded", message: described,
+                hint: "raise the limit, or start the job again when it allows more: finished work is kept")
+            return
+        }
+        self.init(
+            step: step, code: "embedder_unavailable", message: "the embedder did not answer: \(described)",
+            hint: "test the key with POST /api/users/{user_id}/providers/\(error.provider)/test, then start the job again: finished work is kept")
     }
 }
 

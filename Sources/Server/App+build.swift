@@ -52,17 +52,6 @@ public struct App: Sendable {
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
-            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
-        }
-        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
-        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
-            // Loaded now, so that the first question does not wait for it.
-            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
-            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
-                logger.warning("the new adapter is not loaded yet: \(error)")
-            }
-        }
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -79,9 +68,25 @@ public struct App: Sendable {
         let router = Router(
             registry: registry, prices: meter.prices,
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
+        let providers = ProviderEmbedding(store: store, catalog: catalog, router: router, meter: meter)
+        let pipeline = TrainingPipeline(
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, providers: providers
+        ) {
+            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
+        }
+        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
+        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
+            // Loaded now, so that the first question does not wait for it.
+            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
+                logger.warning("the new adapter is not loaded yet: \(error)")
+            }
+        }
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
-        let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
+        let search = CollectionSearch(
+            library: library, data: data, embedder: embedder, server: vectors, providers: providers,
+            expansion: QueryExpansion(router: router, server: server, meter: meter))
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
@@ -139,7 +144,7 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
+            store: store, data: data, library: library, worker: worker, meter: meter, catalog: catalog, trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))

@@ -15,7 +15,7 @@ struct RetrieveStage: Sendable {
         let trace = SearchTrace(
             collectionID: collection.id, version: found.version, query: query, strategy: reply.strategy.rawValue,
             chunksSearched: reply.chunksSearched, documentsSearched: reply.documentsSearched, chunksEmbedded: reply.chunksEmbedded,
-            chunksTotal: reply.chunksTotal, reranked: reply.reranked)
+            chunksTotal: reply.chunksTotal, reranked: reply.reranked, variants: reply.variants.isEmpty ? nil : reply.variants)
         return (reply, trace)
     }
 }

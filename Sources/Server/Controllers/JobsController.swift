@@ -12,6 +12,7 @@ struct JobsController: Sendable {
     let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
+    let catalog: ProviderCatalog
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -138,6 +139,15 @@ struct JobsController: Sendable {
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
+            inner.nested("embedder") { embedder in
+                let provider = embedder.required("provider")
+                // This server's own, to go back to it.
+                if provider == "local" {
+                    config.embedder = nil
+                } else {
+                    config.embedder = ModelRoute(provider: provider, model: embedder.required("model"))
+                }
+            }
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
@@ -160,6 +170,9 @@ struct JobsController: Sendable {
                 kinds.insert(dataset.datasetType)
                 if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
             } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
+        }
+        if let embedder = draft.config.embedder, try await catalog.selection(for: rows.userID).info(embedder.provider) == nil {
+            fields.fail("config.embedder.provider", "there is no provider \"\(embedder.provider)\"", hint: "GET …/providers lists them")
         }
         if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
         guard fields.problems.isEmpty else { return }
