@@ -18,7 +18,8 @@ extension App {
     public static func withExpander<T>(
         _ settings: Settings, logger: Logger, _ body: (any QueryExpander) async throws -> T
     ) async throws -> T {
-        let server = AdapterServer(paths: enginePaths(settings, try dataDirectory(settings)), threads: settings.localThreads, logger: logger)
+        let server = AdapterServer(
+            paths: enginePaths(settings, try dataDirectory(settings)), limits: .init(threads: settings.localThreads), logger: logger)
         let router = Router(registry: .standard(transport: HTTPTransport(policy: .publicAndPrivate)))
         do {
             let value = try await body(LocalExpander(router: router, server: server))

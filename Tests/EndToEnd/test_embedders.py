@@ -174,7 +174,7 @@ def test_a_provider_that_fails_names_itself_and_what_was_embedded_stays(somebody
         job = somebody.job(minion, "rag_only", [documents], embedder={"provider": "custom", "model": MODEL})
         list(somebody.follow(job))
         failed = somebody.show_job(job)
-        assert failed["status"] == "FAILED" and failed["error"]["code"] == "embedder_unavailable"
+        assert failed["status"] == "FAILED" and failed["error"]["code"] == "provider_unavailable"
         assert "out of order" in failed["error"]["message"] and "providers/custom/test" in failed["error"]["hint"]
         # Those in the batch that failed are asked for again, the others are not.
         done = len(proxy.texts)
@@ -250,7 +250,7 @@ def test_a_missing_key_is_found_before_anything_is_trained(somebody):
     job = somebody.job(minion, "rag_only", [documents], embedder={"provider": "openai", "model": "text-embedding-3-small"})
     list(somebody.follow(job))
     failed = somebody.show_job(job)
-    assert failed["error"]["code"] == "embedder_unavailable" and failed["error"]["step"] == "prepare" and "no active key" in failed["error"]["message"]
+    assert failed["error"]["code"] == "provider_refused" and failed["error"]["step"] == "prepare" and "no active key" in failed["error"]["message"]
 
 
 def test_other_forms_of_a_query_are_searched_and_shown(trained):
