@@ -176,6 +176,7 @@ extension JobFailure {
             default: "provider_refused"
             }
         self.init(
-            step: stage, code: code, message: "\(error.provider): \(error.message)", hint: "test the provider's key (POST …/providers/\(error.provider)/test), then start the job again: finished work is kept")
+            step: stage, code: code, message: "\(error.provider): \(error.message)",
+            hint: "test the provider's key (POST …/providers/\(error.provider)/test), then start the job again: finished work is kept")
     }
 }

@@ -104,7 +104,8 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
 
     public init(
         mode: Mode = .full, order: Order = .draftFirst, spread: Spread = .weighted, useDraft: Bool = true, voicePrompt: VoicePrompt = .draft,
-        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, expand: Int = 0, neighbours: Int = 0, passageTokens: Int? = nil,
+        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, expand: Int = 0, neighbours: Int = 0,
+        passageTokens: Int? = nil,
         draftMaxTokens: Int = 96, draftTimeout: Double = 45, restyleTimeout: Double = 60, restyleThreshold: Double = 0.5,
         adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
