@@ -78,6 +78,6 @@ let package = Package(
         tests("LocalModels", []),
         tests("Datasets", []),
         tests("Pipeline", []),
-        tests("Server", ["Store", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests("Server", ["Store", "Providers", .product(name: "HummingbirdTesting", package: "hummingbird")]),
     ]
 )

@@ -26,6 +26,7 @@ public struct AnswerPipeline: Sendable {
     private let compose: ComposeStage
     let direct: DirectAnswer
     private let logger: Logger
+    let trials: CanaryWatch
 
     public init(
         store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, catalog: ProviderCatalog, cache: ResponseCache,
@@ -39,6 +40,7 @@ public struct AnswerPipeline: Sendable {
         self.catalog = catalog
         self.cache = cache
         self.logger = logger
+        trials = CanaryWatch(store: store, logger: logger)
         draft = DraftStage(
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server, data: data)
         retrieve = RetrieveStage(search: search)
@@ -65,9 +67,12 @@ public struct AnswerPipeline: Sendable {
             let task = Task {
                 do {
                     let telemetry = RequestTelemetry.current
-                    let answer = try await run(minion, question, admission) { event in
-                        if case .stage(let timing) = event { telemetry?.observe(timing) }
-                        continuation.yield(event)
+                    let trial = CanaryTrial(minion, conversation: question.conversation)
+                    let answer = try await trials.run(trial, isGood: \.releaseDidItsPart) {
+                        try await run(trial.minion, question, admission, arm: trial.arm) { event in
+                            if case .stage(let timing) = event { telemetry?.observe(timing) }
+                            continuation.yield(event)
+                        }
                     }
                     telemetry?.answered(by: answer.model)
                     continuation.yield(.done(answer))
@@ -85,12 +90,13 @@ public struct AnswerPipeline: Sendable {
     }
 
     private func run(
-        _ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
+        _ minion: Minion, _ question: Question, _ admission: Admission, arm: CanaryArm?, _ emit: @Sendable (AnswerEvent) -> Void
     ) async throws -> Answer {
         let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
         let id = RowID.make("ans")
         var trace = Trace(answerID: id, minionID: minion.id)
+        trace.canaryArm = arm
         let ledger = AttemptLedger()
         // Before the reply ends, however it ends: what was used is safe by then.
         func settle() { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }

@@ -21,7 +21,7 @@ public struct TrainingPipeline: Sendable {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
-        publish = PublishStage(data: data)
+        publish = PublishStage(data: data, engine: engine)
     }
 
     func run(_ context: JobContext) async throws -> Release? {

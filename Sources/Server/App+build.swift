@@ -34,6 +34,7 @@ public struct App: Sendable {
     let snapshots: MinionSnapshots
     let clients = ClientConnections()
     let importer: DatasetImporter
+    let webhooks: WebhookSender
     let telemetry: Telemetry
     /// Nil where no traces are wanted.
     let exporter: SpanExporter?
@@ -58,7 +59,7 @@ public struct App: Sendable {
         let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
         let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
             // Loaded now, so that the first question does not wait for it.
-            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            guard release.state == .active, let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
             do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
                 logger.warning("the new adapter is not loaded yet: \(error)")
             }
@@ -94,6 +95,7 @@ public struct App: Sendable {
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
                 maxBytes: settings.maxUploadMegabytes << 20),
+            webhooks: WebhookSender(queue: store.webhooks, transport: transport, waits: settings.webhookWaits, logger: logger),
             telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
             logger: logger)
     }
@@ -131,6 +133,13 @@ public struct App: Sendable {
         MinionsController(
             store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors
         ).routes(user.group("minions"))
+        ReleasesController(
+            store: store, data: data, server: server, exporter: ReleaseExporter(store: store, data: data, engine: engine),
+            importer: ReleaseImporter(
+                store: store, data: data, engine: engine, extractor: ArchiveTool(paths: engine), vectors: vectors,
+                maxBytes: settings.maxUploadMegabytes << 20, logger: logger), meter: meter, logger: logger
+        ).routes(user.group("minions"))
+        WebhooksController(store: store, addresses: addresses, sender: webhooks).routes(user.group("webhooks"))
         ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
         definitions.routes(user.group("provider-definitions"))
@@ -193,7 +202,9 @@ public struct App: Sendable {
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.
-            services: ([JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]).map(BackgroundService.init),
+            services: ([JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [
+                WebhookService(sender: webhooks), WorkerService(app: self),
+            ]).map(BackgroundService.init),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(

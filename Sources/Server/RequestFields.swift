@@ -19,6 +19,17 @@ struct RequestFields {
         self.init(object)
     }
 
+    /// The same for a body that may be left out.
+    init(optional request: Request, context: some RequestContext) async throws {
+        var request = request
+        let buffer = try await request.collectBody(upTo: 1 << 20)
+        guard buffer.readableBytes > 0 else {
+            self.init([:])
+            return
+        }
+        try await self.init(request, context: context)
+    }
+
     init(_ object: [String: JSONValue], prefix: String = "") {
         self.object = object
         self.prefix = prefix

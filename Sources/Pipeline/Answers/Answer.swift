@@ -18,6 +18,8 @@ public struct Question: Sendable, Encodable {
     public var responseFormat: JSONValue?
     /// Hints that some vendors take; a vendor that does not take one is not sent it.
     public var extra: [String: JSONValue] = [:]
+    /// What the client calls the conversation: while a release is on trial, one conversation is answered by one release.
+    public var conversation: String?
 
     public init(
         messages: [ChatMessage], useDraft: Bool? = nil, usePassages: Bool? = nil, adapterScale: Double? = nil, topK: Int? = nil,

@@ -1,6 +1,7 @@
 import Foundation
 import Knowledge
 import Providers
+import Store
 
 /// Everything that went into one answer, stage by stage.
 public struct Trace: Sendable, Codable {
@@ -8,6 +9,8 @@ public struct Trace: Sendable, Codable {
     public var minionID: String
     public var releaseID: String?
     public var releaseNumber: Int?
+    /// While a release is on trial: whether it, or the active one, answered.
+    public var canaryArm: CanaryArm?
     /// Absent where no draft was made.
     public var draft: DraftTrace?
     /// Absent where nothing was searched.
@@ -30,6 +33,7 @@ public struct Trace: Sendable, Codable {
         case minionID = "minion_id"
         case releaseID = "release_id"
         case releaseNumber = "release_number"
+        case canaryArm = "canary_arm"
     }
 
     init(answerID: String, minionID: String) {

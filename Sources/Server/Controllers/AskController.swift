@@ -34,7 +34,7 @@ struct AskController: Sendable {
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
         try fields.finish()
-        let asked = question
+        let asked = question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
         let admission = try await pipeline.admit(minion, asked)
         if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }

@@ -146,7 +146,7 @@ struct JobsController: Sendable {
         return TrainingJobDraft(
             jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
             trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
-            config: config)
+            config: config, holdsRelease: current == nil ? fields.bool("hold_release") ?? false : false)
     }
 
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.

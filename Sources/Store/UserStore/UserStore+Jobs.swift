@@ -30,6 +30,7 @@ extension UserStore {
                 .text(id), user, .text(minion.id), .text(draft.jobName), .text(minion.provider), .text(minion.modelID),
                 .text(draft.trainingType.rawValue), try SQLValue(json: draft.config), now, now)
             try attach(connection, draft.datasetIDs, to: id)
+            if draft.holdsRelease { try connection.query("UPDATE external_training_jobs SET hold_release = 1 WHERE id = $1", .text(id)) }
             return try job(connection, id)
         }
     }
@@ -74,6 +75,7 @@ extension UserStore {
                     release_id = NULL, started_at = NULL, completed_at = NULL, updated_at = $3
                 WHERE id = $1 AND user_id = $2
                 """, .text(id), user, SQLValue(now))
+            try noteInputs(connection, job: id)
             try JobQueue.append(connection, job: id, type: "queued", payload: [String: String](), at: now)
             return try job(connection, id)
         }
