@@ -50,7 +50,7 @@ bench-gateway:  ## The gateway against LiteLLM's proxy and a direct call (MILLIO
 	@scripts/setup.sh
 	@.venv/bin/python bench/gateway.py $(if $(MILLION),--million)
 
-bench-training:  ## The trainer against a plain PEFT loop.
+bench-training:  ## The trainer against TRL's SFTTrainer with PEFT.
 	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python bench/training.py
 

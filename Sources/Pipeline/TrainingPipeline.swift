@@ -19,7 +19,7 @@ public struct TrainingPipeline: Sendable {
         embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
-        adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
+        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data, engine: engine)
     }

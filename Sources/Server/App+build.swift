@@ -124,6 +124,8 @@ public struct App: Sendable {
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
+        let estimator = JobEstimator(store: store, data: data, engine: engine)
+        BaseModelsController(estimator: estimator).routes(api.group("models").group(context: PersonContext.self))
         let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
         AdminController(store: store, accounts: accounts).routes(admin)
         AdminLimitsController(store: store, meter: meter).routes(admin)
@@ -148,7 +150,8 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
+            store: store, data: data, library: library, worker: worker, meter: meter, estimator: estimator,
+            trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))

@@ -124,6 +124,17 @@ struct RequestFields {
         return list.compactMap(\.stringValue)
     }
 
+    /// A text, or a list of texts.
+    mutating func textOrTexts(_ field: String, max: Int = 100) -> [String]? {
+        guard let value = value(field) else { return nil }
+        if let text = value.stringValue { return [text] }
+        guard value.arrayValue != nil else {
+            fail(field, "must be a text or a list of texts")
+            return nil
+        }
+        return strings(field, max: max)
+    }
+
     mutating func objects(_ field: String, max: Int) -> [[String: JSONValue]]? {
         guard let value = value(field) else { return nil }
         guard let list = value.arrayValue, list.count <= max, list.allSatisfy({ $0.objectValue != nil }) else {

@@ -23,7 +23,8 @@ import Testing
     private static let exempt: [String: String] = [
         "GET /": "public", "GET /health": "public", "GET /ready": "public", "GET /metrics": "public, without users", "GET /openapi.json": "public",
         "POST /api/auth/register": "public", "POST /api/auth/login": "public", "POST /api/auth/logout": "ends the caller's own session",
-        "GET /api/me": "the caller's own", "GET /v1/models": "the token's own minion", "GET /v1/models/{model}": "the token's own minion",
+        "GET /api/me": "the caller's own", "GET /api/models": "the machine's base models", "GET /v1/models": "the token's own minion",
+        "GET /v1/models/{model}": "the token's own minion",
         "POST /v1/chat/completions": "the token's own minion", "POST /v1/embeddings": "the token's own minion",
         "POST /v1/messages": "the token's own minion",
     ]

@@ -12,11 +12,13 @@ struct JobsController: Sendable {
     let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
+    let estimator: JobEstimator
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
         group.post(use: create)
+        group.post("estimate", use: estimate)
         group.get("{job_id}", use: show)
         group.put("{job_id}", use: update)
         group.delete("{job_id}", use: delete)
@@ -49,6 +51,21 @@ struct JobsController: Sendable {
             }
             worker.nudge()
             return started
+        }
+    }
+
+    /// The body of a create; nothing is made.
+    @Sendable func estimate(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        var fields = try await RequestFields(request, context: context)
+        let draft = Self.read(&fields, current: nil)
+        fields.ignore(["start"])
+        try await check(draft, rows, &fields)
+        if !draft.trainingType.trainsAdapter { fields.fail("training_type", "rag_only trains nothing that could be estimated") }
+        try fields.finish()
+        do { return .json(try await estimator.estimate(draft, user: context.owner)) } catch let failure as JobFailure {
+            throw APIError(
+                status: .unprocessableContent, code: failure.code, message: failure.message, details: failure.hint.map { [.init(hint: $0)] } ?? [])
         }
     }
 
@@ -135,6 +152,7 @@ struct JobsController: Sendable {
             config.batchSize = inner.integer("batch_size", 1...256) ?? config.batchSize
             config.maxTokens = inner.integer("max_tokens", 32...8192) ?? config.maxTokens
             config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
+            TrainerFields.read(&inner, &config)
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
@@ -160,6 +178,9 @@ struct JobsController: Sendable {
                 kinds.insert(dataset.datasetType)
                 if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
             } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
+        }
+        if draft.trainingType.trainsAdapter, let base = draft.config.baseModel, let refused = estimator.refusal(of: base) {
+            fields.fail("config.base_model", refused.message, hint: refused.hint)
         }
         if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
         guard fields.problems.isEmpty else { return }

@@ -103,6 +103,36 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// Longest example, in tokens of the base model.
     public var maxTokens: Int
     public var seed: Int
+    /// A folder or file of `models/`; absent: the default one.
+    public var baseModel: String?
+    public var targetModules = TargetModules.allLinear
+    /// Scale alpha/√rank instead of alpha/rank.
+    public var useRSLoRA = false
+    /// Magnitude and direction of the weights learned apart; served as the LoRA adapter that comes closest.
+    public var useDoRA = false
+    public var lrSchedule = LearningRateSchedule.cosine
+    /// Steps, or a share of them when below 1; absent: 5 %, at most 20 steps.
+    public var warmup: Double?
+    public var weightDecay = 0.01
+    /// Norm to which gradients are clipped; 0: not at all.
+    public var maxGradNorm = 1.0
+    /// Instead of `epochs`.
+    public var maxSteps: Int?
+    /// Tokens a batch, instead of `batchSize`.
+    public var batchTokens: Int?
+    /// Batches a step.
+    public var gradientAccumulation = 1
+    public var gradientCheckpointing = false
+    /// Steps between two validations; absent: one at the end of each epoch.
+    public var evaluateEvery: Int?
+    /// Validations without a better loss before training ends early.
+    public var patience: Int?
+    /// Whether the weights of the best validation are published, else the last ones.
+    public var keepBest = true
+    public var loadIn4Bit = false
+    public var device = Device.auto
+    /// On this machine, each with a part of every batch.
+    public var processes = 1
     /// Chunk size and overlap of the collection, in tokens of the embedder.
     public var chunkTokens: Int
     public var chunkOverlap: Int
@@ -138,6 +168,21 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case learningRate = "learning_rate"
         case batchSize = "batch_size"
         case maxTokens = "max_tokens"
+        case baseModel = "base_model"
+        case targetModules = "target_modules"
+        case useRSLoRA = "use_rslora"
+        case useDoRA = "use_dora"
+        case lrSchedule = "lr_schedule"
+        case warmup, patience, device, processes
+        case weightDecay = "weight_decay"
+        case maxGradNorm = "max_grad_norm"
+        case maxSteps = "max_steps"
+        case batchTokens = "batch_tokens"
+        case gradientAccumulation = "gradient_accumulation"
+        case gradientCheckpointing = "gradient_checkpointing"
+        case evaluateEvery = "evaluate_every"
+        case keepBest = "keep_best"
+        case loadIn4Bit = "load_in_4bit"
         case chunkTokens = "chunk_tokens"
         case chunkOverlap = "chunk_overlap"
     }
@@ -173,6 +218,24 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         batchSize = try fields.decodeIfPresent(Int.self, forKey: .batchSize) ?? batchSize
         maxTokens = try fields.decodeIfPresent(Int.self, forKey: .maxTokens) ?? maxTokens
         seed = try fields.decodeIfPresent(Int.self, forKey: .seed) ?? seed
+        baseModel = try fields.decodeIfPresent(String.self, forKey: .baseModel)
+        targetModules = try fields.decodeIfPresent(TargetModules.self, forKey: .targetModules) ?? targetModules
+        useRSLoRA = try fields.decodeIfPresent(Bool.self, forKey: .useRSLoRA) ?? useRSLoRA
+        useDoRA = try fields.decodeIfPresent(Bool.self, forKey: .useDoRA) ?? useDoRA
+        lrSchedule = try fields.decodeIfPresent(LearningRateSchedule.self, forKey: .lrSchedule) ?? lrSchedule
+        warmup = try fields.decodeIfPresent(Double.self, forKey: .warmup)
+        weightDecay = try fields.decodeIfPresent(Double.self, forKey: .weightDecay) ?? weightDecay
+        maxGradNorm = try fields.decodeIfPresent(Double.self, forKey: .maxGradNorm) ?? maxGradNorm
+        maxSteps = try fields.decodeIfPresent(Int.self, forKey: .maxSteps)
+        batchTokens = try fields.decodeIfPresent(Int.self, forKey: .batchTokens)
+        gradientAccumulation = try fields.decodeIfPresent(Int.self, forKey: .gradientAccumulation) ?? gradientAccumulation
+        gradientCheckpointing = try fields.decodeIfPresent(Bool.self, forKey: .gradientCheckpointing) ?? gradientCheckpointing
+        evaluateEvery = try fields.decodeIfPresent(Int.self, forKey: .evaluateEvery)
+        patience = try fields.decodeIfPresent(Int.self, forKey: .patience)
+        keepBest = try fields.decodeIfPresent(Bool.self, forKey: .keepBest) ?? keepBest
+        loadIn4Bit = try fields.decodeIfPresent(Bool.self, forKey: .loadIn4Bit) ?? loadIn4Bit
+        device = try fields.decodeIfPresent(Device.self, forKey: .device) ?? device
+        processes = try fields.decodeIfPresent(Int.self, forKey: .processes) ?? processes
         chunkTokens = try fields.decodeIfPresent(Int.self, forKey: .chunkTokens) ?? chunkTokens
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
