@@ -5,32 +5,40 @@ import Store
 
 /// From datasets to a release, as typed arrows:
 ///
-///     TrainingJob ─prepare→ PreparedData ─adapter→ TrainedAdapter? ─collection→ BuiltCollection? ─publish→ Release
+///     TrainingJob ─prepare→ PreparedData ─pairs→ PreparedData ─adapter→ TrainedAdapter? ─voice→ (its files)
+///                 ─collection→ BuiltCollection? ─publish→ Release
 ///
 /// A stage's failure names the stage, the cause and what to do; nothing is published then.
 public struct TrainingPipeline: Sendable {
     let prepare: PrepareStage
+    let pairs: RestylePairsStage
     let adapter: AdapterStage
+    let voice: VoiceStage
     let collection: CollectionStage
     let publish: PublishStage
 
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
-        embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        answers: AnswerPipeline, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
+        pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
+        voice = VoiceStage(embedder: embedder)
         adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data, engine: engine)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
-        let shares = Shares(context.job.trainingType)
-        let prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
-        let trained = try await step("adapter", context, shares.prepared...shares.trained, if: context.job.trainingType.trainsAdapter) {
+        let restyles = try await pairs.applies(context)
+        let shares = Shares(context.job.trainingType, restyles: restyles)
+        var prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
+        if restyles { prepared = try await step("pairs", context, shares.prepared...shares.paired) { try await pairs.run(prepared, $0) } }
+        let trained = try await step("adapter", context, shares.paired...shares.trained, if: context.job.trainingType.trainsAdapter) {
             try await adapter.run(prepared, $0)
         }
-        let built = try await step("collection", context, shares.trained...0.99, if: context.job.trainingType.buildsCollection) {
+        if let trained { try await step("voice", context, shares.trained...shares.voiced) { try await voice.run(prepared, trained, $0) } }
+        let built = try await step("collection", context, shares.voiced...0.99, if: context.job.trainingType.buildsCollection) {
             try await collection.run(prepared, $0)
         }
         do {
@@ -44,15 +52,20 @@ public struct TrainingPipeline: Sendable {
     /// How much of the bar each stage gets; within a stage progress is counted work.
     private struct Shares {
         var prepared = 0.01
+        var paired: Double
         var trained: Double
-        init(_ kind: TrainingJob.Kind) {
+        var voiced: Double
+        init(_ kind: TrainingJob.Kind, restyles: Bool) {
             // Seen on two cores with the samples: training takes about seven times as long as indexing.
             trained =
                 switch kind {
                 case .hybrid: 0.85
                 case .ragOnly: 0.01
-                case .loraOnly: 0.99
+                case .loraOnly: 0.98
                 }
+            // A paraphrase takes about as long as an epoch over it.
+            paired = restyles ? trained * 0.4 : prepared
+            voiced = kind.trainsAdapter ? trained + 0.01 : trained
         }
     }
 

@@ -53,17 +53,12 @@ public struct App: Sendable {
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
-            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
-        }
-        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
-        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
-            // Loaded now, so that the first question does not wait for it.
-            guard release.state == .active, let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
-            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
-                logger.warning("the new adapter is not loaded yet: \(error)")
-            }
-        }
+        let server = AdapterServer(
+            paths: engine,
+            limits: .init(
+                threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
+                bases: settings.localBases),
+            remote: settings.adapterServerURL.map { RemoteAdapters(url: $0, template: settings.adapterServerModel, logger: logger) }, logger: logger)
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -83,14 +78,27 @@ public struct App: Sendable {
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
+        let answers = AnswerPipeline(
+            store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
+            embedder: embedder, logger: logger)
+        let pipeline = TrainingPipeline(
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers
+        ) {
+            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
+        }
+        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
+            // Loaded now, so that the first question does not wait for it.
+            guard release.state == .active, let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel) } catch {
+                logger.warning("the new adapter is not loaded yet: \(error)")
+            }
+        }
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
             store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
             embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
             meter: meter, health: router.health,
-            answers: AnswerPipeline(
-                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
-                embedder: embedder, logger: logger),
+            answers: answers,
             snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
@@ -150,7 +158,7 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, estimator: estimator,
+            store: store, data: data, library: library, worker: worker, meter: meter, estimator: estimator, answers: answers,
             trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))

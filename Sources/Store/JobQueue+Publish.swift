@@ -20,7 +20,9 @@ extension JobQueue {
         var content = ReleaseContent(settings: .init(minion))
         if let id = adapterID {
             let adapter = try Adapter(row: connection.query("SELECT * FROM adapters WHERE id = $1", .text(id))[0])
-            content.adapter = .init(sha256: adapter.sha256, rank: adapter.rank, baseModel: adapter.baseModel)
+            content.adapter = .init(
+                sha256: adapter.sha256, rank: adapter.rank, baseModel: adapter.baseModel,
+                companions: keepsAdapter ? kept?.adapter?.companions : draft.adapter?.companions)
             content.base = keepsAdapter ? kept?.base : draft.base
         }
         if let id = collectionID {

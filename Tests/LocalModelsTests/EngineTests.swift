@@ -64,20 +64,20 @@ struct EngineTests {
     }
 
     @Test func theModelServerIsReplacedWhenItIsKilled() async throws {
-        let server = AdapterServer(paths: Engine.paths, contextTokens: 512, slots: 1, logger: Engine.logger)
+        let server = AdapterServer(paths: Engine.paths, limits: .init(contextTokens: 512, slots: 1), logger: Engine.logger)
         let first = try await server.lease()
-        let killed = try #require(await server.processID)
+        let killed = try #require(await server.processID())
         await server.release(first)
         kill(killed, SIGKILL)
         // Either the supervisor has noticed, or this lease waits for the new one; a lease of the dead
         // one is possible for a moment, so look until the number changes.
-        while await server.processID == killed { await Task.yield() }
+        while await server.processID() == killed { await Task.yield() }
         let second = try await server.lease()
         #expect(second.url != first.url)
         let (_, response) = try await URLSession.shared.data(from: #require(URL(string: second.url + "/health")))
         #expect((response as? HTTPURLResponse)?.statusCode == 200)
         await server.release(second)
-        let last = try #require(await server.processID)
+        let last = try #require(await server.processID())
         await server.stop()
         #expect(kill(last, 0) != 0)
         await #expect(throws: LocalModelError.self) { try await server.lease() }

@@ -11,14 +11,20 @@ public struct Trace: Sendable, Codable {
     public var releaseNumber: Int?
     /// While a release is on trial: whether it, or the active one, answered.
     public var canaryArm: CanaryArm?
+    /// Absent in direct mode.
+    public var order: PipelineSettings.Order?
     /// Absent where no draft was made.
     public var draft: DraftTrace?
+    /// Replies of the user's own that stood in the prompt; absent where there were none.
+    public var voiceExamples: [VoiceExample]?
+    /// What became of the external model's reply; absent where nothing was restyled.
+    public var restyle: RestyleTrace?
     /// Absent where nothing was searched.
     public var search: SearchTrace?
     /// The passages in the prompt; citation [n] is the n-th.
     public var passages: [Passage] = []
     public var prompt: [ChatMessage] = []
-    /// Every upstream call, the draft's first.
+    /// Every upstream call, the draft's first, a restyle's last.
     public var attempts: [Attempt] = []
     public var stages: [StageTiming] = []
     /// What went worse than asked, in the order it happened.
@@ -28,12 +34,13 @@ public struct Trace: Sendable, Codable {
     public var cached: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case draft, search, passages, prompt, attempts, stages, degraded, tokens, cached
+        case order, draft, restyle, search, passages, prompt, attempts, stages, degraded, tokens, cached
         case answerID = "answer_id"
         case minionID = "minion_id"
         case releaseID = "release_id"
         case releaseNumber = "release_number"
         case canaryArm = "canary_arm"
+        case voiceExamples = "voice_examples"
     }
 
     init(answerID: String, minionID: String) {
@@ -84,7 +91,7 @@ public struct SearchTrace: Sendable, Codable, Equatable {
 
 /// How long a stage took.
 public struct StageTiming: Sendable, Codable, Equatable {
-    /// `cache`, `draft`, `retrieve`, `compose`, `answer`.
+    /// `cache`, `draft`, `examples`, `retrieve`, `compose`, `answer`, `restyle`.
     public var stage: String
     public var milliseconds: Double
     /// `ok`, `skipped` or `failed`.

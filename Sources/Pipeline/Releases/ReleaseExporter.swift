@@ -114,10 +114,12 @@ public struct ReleaseExporter: Sendable {
 
     /// An archive of damaged files would be refused wherever it is imported; better said here.
     private static func check(_ listed: [ReleaseManifest.File], against content: ReleaseContent, _ release: Release) throws {
-        let adapter = listed.first { $0.path == "adapter/adapter.gguf" }?.sha256
+        let adapter = listed.first { $0.path == ReleaseFiles.served }?.sha256
+        let companions = ReleaseFiles.companions(listed.map { ($0.path, $0.sha256) })
         let collection = FileHash.joint(
             listed.filter { $0.path.hasPrefix("collection/") }.map { (String($0.path.dropFirst("collection/".count)), $0.sha256) })
-        guard content.adapter?.sha256 == adapter, content.collection?.sha256 == nil || content.collection?.sha256 == collection else {
+        guard content.adapter?.sha256 == adapter, content.adapter?.companions == companions,
+            content.collection?.sha256 == nil || content.collection?.sha256 == collection else {
             throw ReleaseArchiveError(
                 "release_damaged", "the files of release \(release.number) are not those it was made of",
                 hint: "restore them from a backup, or train again")

@@ -136,13 +136,15 @@ public struct ReleaseImporter: Sendable {
         if let part = content.adapter {
             let folder = unpacked.appending(path: "adapter")
             let served = folder.appending(path: "adapter.gguf")
-            guard hashes["adapter/adapter.gguf"] == part.sha256, try FileHandle(forReadingFrom: served).read(upToCount: 4) == Data("GGUF".utf8) else {
+            guard hashes[ReleaseFiles.served] == part.sha256,
+                ReleaseFiles.companions(manifest.files.map { ($0.path, $0.sha256) }) == part.companions, try FileHandle(forReadingFrom: served).read(upToCount: 4) == Data("GGUF".utf8) else {
                 throw Self.invalid("its adapter is not the release's")
             }
             let id = RowID.make("ada")
             let bytes = try served.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
             imported.adapter = .init(
-                id: id, baseModel: part.baseModel, path: DataPaths.adapter(id, user: user), sha256: part.sha256, rank: part.rank, bytes: bytes)
+                id: id, baseModel: part.baseModel, path: DataPaths.adapter(id, user: user), sha256: part.sha256, rank: part.rank, bytes: bytes,
+                companions: part.companions)
             places.append((folder, DataPaths.adapter(id, user: user)))
         }
         if let part = content.collection {

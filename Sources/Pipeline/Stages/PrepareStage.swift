@@ -9,6 +9,10 @@ struct PreparedData: Sendable {
     /// Chat JSONL, or nil where the job trains no adapter.
     var train: URL?
     var validation: URL?
+    /// The training replies alone, where ``train`` holds more.
+    var replies: URL?
+    /// How the adapter will restyle, where it is trained to.
+    var restyle: RestyleProfile?
     var trainCount = 0
     var heldOutCount = 0
     /// Stored documents with what their user said of them.

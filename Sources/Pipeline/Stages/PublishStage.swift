@@ -24,10 +24,12 @@ struct PublishStage: Sendable {
             let id = RowID.make("ada")
             let path = DataPaths.adapter(id, user: job.userID)
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
+            let companions = try await files.companions(trained.folder)
             draft.base = try await files.base(trained.baseModel)
             try data.publish(trained.folder, as: path)
             draft.adapter = .init(
-                id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes)
+                id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes,
+                companions: companions)
         }
         let release = try await context.queue.complete(job, worker: context.worker, release: draft)
         guard release != nil else {

@@ -13,6 +13,7 @@ struct JobsController: Sendable {
     let worker: JobWorker
     let meter: Meter
     let estimator: JobEstimator
+    let answers: AnswerPipeline
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -156,6 +157,10 @@ struct JobsController: Sendable {
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
+            config.restyle = inner.bool("restyle") ?? config.restyle
+            config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
+            config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
+            config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
@@ -170,12 +175,13 @@ struct JobsController: Sendable {
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.
     private func check(_ draft: TrainingJobDraft, _ rows: UserStore, _ fields: inout RequestFields) async throws {
         guard fields.problems.isEmpty else { return }
-        do { _ = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
-        var kinds: Set<Dataset.Kind> = []
+        var minion: Minion?
+        do { minion = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
+        var datasets: [Dataset] = []
         for (index, id) in draft.datasetIDs.enumerated() {
             do {
                 let dataset = try await rows.dataset(id)
-                kinds.insert(dataset.datasetType)
+                datasets.append(dataset)
                 if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
             } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
         }
@@ -183,12 +189,30 @@ struct JobsController: Sendable {
             fields.fail("config.base_model", refused.message, hint: refused.hint)
         }
         if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
-        guard fields.problems.isEmpty else { return }
+        guard fields.problems.isEmpty, let minion else { return }
+        let kinds = Set(datasets.map(\.datasetType))
         if draft.trainingType.trainsAdapter, !kinds.contains(.jsonl) {
             fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type jsonl (chat examples)")
         }
         if draft.trainingType.buildsCollection, !kinds.contains(.rag) {
             fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type rag (documents)")
+        }
+        if let estimate = try await answers.restyleEstimate(draft, minion, datasets) { Self.agree(draft.config.restyleBudget, estimate, &fields) }
+    }
+
+    /// Nothing is paid for that was not agreed to: the budget must be there, and hold what the paraphrases may come to.
+    private static func agree(_ budget: Double?, _ estimate: RestyleEstimate, _ fields: inout RequestFields) {
+        guard let cost = estimate.cost else {
+            return fields.fail(
+                "config.restyle_budget", "what \(estimate.paraphraser) costs is not known, so no budget can be kept",
+                hint: "write its price on the provider key, or set config.restyle_paraphraser to base")
+        }
+        let words =
+            "up to \(estimate.pieces) paraphrases by \(estimate.paraphraser) may cost $\(cost.formatted(.number.precision(.fractionLength(2...6))))"
+        if let budget {
+            if budget < cost { fields.fail("config.restyle_budget", "is too small: \(words)", hint: "raise it, or lower config.restyle_pairs") }
+        } else if cost > 0 {
+            fields.fail("config.restyle_budget", "is required: \(words)", hint: "agree by sending it, or set config.restyle_paraphraser to base")
         }
     }
 }

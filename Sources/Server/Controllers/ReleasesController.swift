@@ -205,7 +205,7 @@ struct ReleasesController: Sendable {
         Task { [store, data, server, logger] in
             do {
                 let adapter = try await store.user(user).adapter(id)
-                try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"))
+                try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel)
             } catch { logger.warning("the adapter of \(release.id) is not loaded yet: \(error)") }
         }
     }

@@ -39,6 +39,17 @@ public struct Settings: Sendable {
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_LOCAL_BASES`: base models in memory at once; the least recently used makes room.
+    public var localBases = 2
+    /// `ATELIER_LOCAL_ADAPTERS`: adapters of one base in memory at once; the least recently used makes room.
+    public var localAdapters = 128
+    /// `ATELIER_ADAPTER_IDLE_MINUTES`: an adapter nobody asked for this long is let go of.
+    public var adapterIdleMinutes = 60
+    /// `ATELIER_ADAPTER_SERVER_URL`: an OpenAI-compatible server that names adapters as models (vLLM), in place
+    /// of the local llama.cpp; unset uses that.
+    public var adapterServerURL: String?
+    /// `ATELIER_ADAPTER_SERVER_MODEL`: what that server calls an adapter, with `{adapter}` for its id and `{base}`.
+    public var adapterServerModel = "{adapter}"
     /// `ATELIER_CACHE_HOURS`: how long an answer may be given again.
     public var cacheHours = 24
     /// `ATELIER_CACHE_MB`: MiB of cached answers of one user; 0 keeps none.
@@ -115,6 +126,16 @@ public struct Settings: Sendable {
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.localBases = try number("atelier.local.bases", 1...64, settings.localBases)
+        settings.localAdapters = try number("atelier.local.adapters", 1...10_000, settings.localAdapters)
+        settings.adapterIdleMinutes = try number("atelier.adapter.idle.minutes", 1...525_600, settings.adapterIdleMinutes)
+        settings.adapterServerURL = try text("atelier.adapter.server.url").map {
+            try address($0, key: "atelier.adapter.server.url", example: "http://localhost:8000")
+        }
+        settings.adapterServerModel = text("atelier.adapter.server.model") ?? settings.adapterServerModel
+        guard settings.adapterServerModel.contains("{adapter}") else {
+            throw SettingsError(key: "atelier.adapter.server.model", message: "\"\(settings.adapterServerModel)\" does not hold {adapter}")
+        }
         settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
         settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
         settings.otlpEndpoint = try text("atelier.otlp.endpoint").map {

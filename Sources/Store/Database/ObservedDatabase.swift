@@ -7,6 +7,7 @@ struct ObservedDatabase: Database {
         "sessions", "user_training_datasets", "dataset_versions", "external_training_jobs", "training_job_datasets", "job_events", "answers",
         "usage_records",
         "idempotency_keys", "audit_log", "response_cache", "release_events", "canary_arms", "job_inputs", "webhooks", "webhook_deliveries",
+        "paraphrases",
     ]
 
     let base: any Database

@@ -148,7 +148,10 @@ public struct ReleaseDraft: Sendable {
     public struct NewAdapter: Sendable {
         public var id, baseModel, path, sha256: String
         public var rank, bytes: Int
-        public init(id: String, baseModel: String, path: String, sha256: String, rank: Int, bytes: Int) {
+        /// Over names and hashes of what lies beside it for answers.
+        public var companions: String?
+        public init(id: String, baseModel: String, path: String, sha256: String, rank: Int, bytes: Int, companions: String? = nil) {
+            self.companions = companions
             self.id = id
             self.baseModel = baseModel
             self.path = path

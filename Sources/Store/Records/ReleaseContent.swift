@@ -19,9 +19,11 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         public var sha256: String
         public var rank: Int
         public var baseModel: String
+        /// Over names and hashes of what lies beside it for answers: the user's own replies, how to restyle.
+        public var companions: String?
 
         enum CodingKeys: String, CodingKey {
-            case sha256, rank
+            case sha256, rank, companions
             case baseModel = "base_model"
         }
     }

@@ -148,6 +148,23 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case rows
     }
 
+    /// Whether the adapter learns to restyle beside replying; absent where the minion's order decides
+    /// (``PipelineSettings/Order/restyleLast``).
+    public var restyle: Bool?
+    /// Who says the user's replies in plain prose, so that the adapter can learn the way back.
+    public var restyleParaphraser: Paraphraser
+    /// US dollars that the paraphrases may cost; needed where an external model makes them.
+    public var restyleBudget: Double?
+    /// The most replies that are paraphrased for training.
+    public var restylePairs: Int
+
+    public enum Paraphraser: String, Sendable, Codable, CaseIterable {
+        /// The minion's external model; of a local minion the base model.
+        case external
+        /// The local base model: free, and much worse.
+        case base
+    }
+
     /// How the documents are joined to what the minion knows already.
     public var collectionUpdate: CollectionChange
 
@@ -162,7 +179,10 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, alpha, dropout, epochs, seed
+        case rank, alpha, dropout, epochs, seed, restyle
+        case restyleParaphraser = "restyle_paraphraser"
+        case restyleBudget = "restyle_budget"
+        case restylePairs = "restyle_pairs"
         case collectionUpdate = "collection_update"
         case chunkStrategy = "chunk_strategy"
         case learningRate = "learning_rate"
@@ -190,8 +210,13 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     public init(
         rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
-        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll
+        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, restyle: Bool? = nil,
+        restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300
     ) {
+        self.restyle = restyle
+        self.restyleParaphraser = restyleParaphraser
+        self.restyleBudget = restyleBudget
+        self.restylePairs = restylePairs
         self.rank = rank
         self.alpha = alpha
         self.dropout = dropout
@@ -240,6 +265,10 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
+        restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)
+        restyleParaphraser = try fields.decodeIfPresent(Paraphraser.self, forKey: .restyleParaphraser) ?? restyleParaphraser
+        restyleBudget = try fields.decodeIfPresent(Double.self, forKey: .restyleBudget)
+        restylePairs = try fields.decodeIfPresent(Int.self, forKey: .restylePairs) ?? restylePairs
     }
 }
 
