@@ -53,6 +53,31 @@ import Testing
         )
     }
 
+    /// The intervals of both sides count: what may be chance is not surely better.
+    @Test func intervalsAreConsidered() {
+        func style(_ value: Double, _ reach: Double) -> ReleaseEvaluation {
+            var evaluation = ReleaseEvaluation()
+            evaluation.metrics = [
+                .init(.styleScore, .base, value: 0.1, n: 20, unit: "score"),
+                .init(.styleScore, .voice, value: value, low: value - reach, high: value + reach, n: 20, unit: "score"),
+            ]
+            return evaluation
+        }
+        let policy = ReleasePolicy(mode: .automatic, metric: "voice.style_score", margin: 0.05)
+        // Better by 0.2; the joint reach of 0.03 and 0.04 is 0.05, of 0.12 and 0.16 it is 0.2.
+        let sure = ReleaseGate.decide(policy, candidate: style(0.6, 0.03), active: (2, style(0.4, 0.04)))
+        #expect(sure.passes && sure.reason.contains("0.6 [0.57, 0.63] against 0.4 [0.36, 0.44] of release 2: better by 0.2, surely by 0.15"))
+        #expect(!ReleaseGate.decide(policy, candidate: style(0.6, 0.12), active: (2, style(0.4, 0.16))).passes)
+        #expect(ReleaseGate.decide(policy, candidate: style(0.6, 0.12), active: nil).passes, "0.5 above the base")
+        // A perplexity is better lower.
+        var perplexity = ReleaseEvaluation()
+        perplexity.metrics = [
+            .init(.perplexity, .base, value: 90, n: 5, unit: "perplexity"), .init(.perplexity, .voice, value: 70, low: 60, high: 80, n: 5, unit: "perplexity"),
+        ]
+        #expect(ReleaseGate.decide(.init(mode: .automatic, metric: "voice.perplexity", margin: 5), candidate: perplexity, active: nil).passes)
+        #expect(!ReleaseGate.decide(.init(mode: .automatic, metric: "voice.perplexity", margin: 15), candidate: perplexity, active: nil).passes)
+    }
+
     @Test func theOtherPoliciesLookAtNothing() {
         #expect(ReleaseGate.decide(.init(), candidate: loss(1, 9), active: (1, loss(1, 1))).passes)
         #expect(!ReleaseGate.decide(.init(mode: .manual), candidate: loss(9, 1), active: nil).passes)

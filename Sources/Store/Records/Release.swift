@@ -120,29 +120,6 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
-/// Measured on the held-out split; what was not measured is absent.
-public struct ReleaseEvaluation: Sendable, Codable, Equatable {
-    /// Mean negative log-likelihood per reply token, without and with the adapter.
-    public var baseValidationLoss: Double?
-    public var validationLoss: Double?
-    public var trainLoss: Double?
-    public var trainingExamples: Int?
-    public var heldOutExamples: Int?
-    public var documents: Int?
-    public var chunks: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case documents, chunks
-        case baseValidationLoss = "base_validation_loss"
-        case validationLoss = "validation_loss"
-        case trainLoss = "train_loss"
-        case trainingExamples = "training_examples"
-        case heldOutExamples = "held_out_examples"
-    }
-
-    public init() {}
-}
-
 /// A release about to be made, with the rows it brings.
 public struct ReleaseDraft: Sendable {
     public struct NewAdapter: Sendable {

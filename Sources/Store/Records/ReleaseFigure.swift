@@ -20,7 +20,11 @@ public struct ReleaseFigure: Sendable, Encodable, Equatable {
 extension ReleaseEvaluation {
     /// Everything that was measured, one value each.
     public var figures: [ReleaseFigure] {
-        var figures: [ReleaseFigure] = []
+        var figures = metrics.compactMap { metric in
+            metric.value.map {
+                ReleaseFigure(metric: metric.name.rawValue, arm: metric.arm.rawValue, value: $0, low: metric.low, high: metric.high)
+            }
+        }
         func add(_ metric: String, _ arm: String, _ value: Double?) {
             guard let value, !figures.contains(where: { $0.metric == metric && $0.arm == arm }) else { return }
             figures.append(ReleaseFigure(metric: metric, arm: arm, value: value))

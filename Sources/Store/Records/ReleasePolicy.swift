@@ -15,7 +15,8 @@ public struct ReleasePolicy: Sendable, Codable, Equatable {
 
         /// What is better of a metric of this name: losses, perplexities, times and costs are better lower.
         public static func standard(of metric: String) -> Direction {
-            ["loss", "perplexity", "latency", "cost", "seconds"].contains { metric.lowercased().contains($0) } ? .lower : .higher
+            if let known = EvaluationMetric.Name(rawValue: metric) { return known.higherIsBetter ? .higher : .lower }
+            return ["loss", "perplexity", "latency", "cost", "seconds"].contains { metric.lowercased().contains($0) } ? .lower : .higher
         }
     }
 
