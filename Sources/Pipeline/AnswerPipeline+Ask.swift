@@ -23,7 +23,7 @@ extension AnswerPipeline {
             let task = Task {
                 do {
                     let telemetry = RequestTelemetry.current
-                    let trial = CanaryTrial(minion, conversation: question.conversation)
+                    let trial = CanaryTrial(minion, conversation: question.conversationID)
                     let answer = try await trials.run(trial, isGood: \.releaseDidItsPart) {
                         try await released(trial, question, admission) { event in
                             if case .stage(let timing) = event { telemetry?.observe(timing) }

@@ -37,7 +37,7 @@ extension Question {
     var asCacheKey: Question {
         var question = self
         question.stream = false
-        question.conversation = nil
+        question.conversationID = nil
         return question
     }
 }

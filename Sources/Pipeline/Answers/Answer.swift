@@ -23,7 +23,7 @@ public struct Question: Sendable, Encodable {
     /// Hints that some vendors take; a vendor that does not take one is not sent it.
     public var extra: [String: JSONValue] = [:]
     /// What the client calls the conversation: while a release is on trial, one conversation is answered by one release.
-    public var conversation: String?
+    public var conversationID: String?
 
     public init(
         messages: [ChatMessage], order: PipelineSettings.Order? = nil, voicePrompt: PipelineSettings.VoicePrompt? = nil, useDraft: Bool? = nil,
