@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,12 +23,12 @@ demo: setup  ## Train the sample minion, ask it, and keep serving (EXIT=1 leaves
 serve: setup  ## Run the server.
 	@$(ATELIER) serve
 
-test:  ## Every suite: Swift, Python, end to end, demo. Ends with `N passed, N failed, N skipped`.
-	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+test:  ## Every suite: Swift, Python, end to end, the page, demo. Ends with `N passed, N failed, N skipped`.
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py
 
 test-swift:  ## The Swift tests alone.
-	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py swift
 
 test-engine:  ## The engine's Python tests alone.
@@ -36,7 +36,16 @@ test-engine:  ## The engine's Python tests alone.
 	@.venv/bin/python scripts/run_tests.py engine
 
 test-e2e: setup  ## The end-to-end tests alone.
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py e2e
+
+test-browser:  ## The page's tests alone, in a real Chromium.
+	@SETUP_TESTS=1 scripts/setup.sh
+	@.venv/bin/python scripts/run_tests.py browser
+
+screenshots:  ## The pictures of docs/page.md, anew.
+	@SETUP_TESTS=1 scripts/setup.sh
+	@ATELIER_SCREENSHOTS=$(CURDIR)/docs/page .venv/bin/python -m pytest -q -p no:cacheprovider Tests/Browser -k pictured
 
 format:  ## Format the Swift sources in place.
 	@swift format --in-place --parallel --recursive Sources Tests Package.swift

@@ -86,18 +86,19 @@ def shape_of(base: Path) -> Shape:
     return Shape(ARCHITECTURES[name], layers, heads, key_value_heads)
 
 
-def permute(rows: np.ndarray, heads: int) -> np.ndarray:
-    """The row order of llama.cpp's convert_hf_to_gguf.py (LlamaModel.permute)."""
+def permute(rows: np.ndarray, heads: int, back: bool = False) -> np.ndarray:
+    """The row order of llama.cpp's convert_hf_to_gguf.py (LlamaModel.permute), or `back` from it."""
     shape = rows.shape
-    return rows.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+    halves = (shape[0] // heads // 2, 2) if back else (2, shape[0] // heads // 2)
+    return rows.reshape(heads, *halves, *shape[1:]).swapaxes(1, 2).reshape(shape)
 
 
-def reorder(rows: np.ndarray, module: str, shape: Shape) -> np.ndarray:
-    """Output rows of a Hugging Face module as llama.cpp has them."""
+def reorder(rows: np.ndarray, module: str, shape: Shape, back: bool = False) -> np.ndarray:
+    """Output rows of a Hugging Face module as llama.cpp has them, or `back`."""
     if shape.architecture in PERMUTED and module.endswith(".q_proj"):
-        return permute(rows, shape.heads)
+        return permute(rows, shape.heads, back)
     if shape.architecture in PERMUTED and module.endswith(".k_proj"):
-        return permute(rows, shape.key_value_heads)
+        return permute(rows, shape.key_value_heads, back)
     return rows
 
 

@@ -15,6 +15,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     @Argument(help: "The template.") var template: String
     @Flag(help: "Follow the jobs to their end.") var wait = false
+    @Flag(help: "Also where there is a job of the same minion, settings and data already.") var again = false
     @Option(help: "Promote only if METRIC[@ARM]>=X holds (also >, <=, <); implies --wait.") var gate: String?
     @Option(help: "`best` promotes the best release of a sweep; implies --wait.") var pick: Pick?
     @Option(help: "What the best is best in, METRIC[@ARM].") var metric = "validation_loss"
@@ -49,7 +50,7 @@ struct TrainCommand: AsyncParsableCommand {
         let template = try TrainTemplate.read(URL(filePath: template))
         let options = TrainRun.Options(
             url: url ?? environment["ATELIER_URL"] ?? "http://127.0.0.1:8080", token: token,
-            waits: wait || expression != nil || template.gate != nil || pick != nil, gate: expression, picksBest: pick == .best, metric: metric,
+            waits: wait || expression != nil || template.gate != nil || pick != nil, again: again, gate: expression, picksBest: pick == .best, metric: metric,
             json: json)
         try await TrainRun(template, options).run()
     }

@@ -81,5 +81,10 @@ public struct LocalModelError: Error, Sendable, Equatable, CustomStringConvertib
         self.hint = hint
     }
 
+    /// Whether another request would fare better, rather than another machine.
+    public var isTheRequests: Bool {
+        ["adapter_invalid", "base_model_unservable", "target_modules_unknown", "config_invalid", "dataset_invalid"].contains(code)
+    }
+
     public var description: String { "\(code): \(message)\(hint.map { " (\($0))" } ?? "")" }
 }

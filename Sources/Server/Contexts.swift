@@ -18,6 +18,8 @@ public struct AppContext: RequestContext {
     /// The client's address, for throttling and the session list.
     public let remoteAddress: String?
     public var identity: Identity?
+    /// Whether a session cookie was left out of account, because the request did not come from the page.
+    var isCrossSite = false
     /// The connection, to see whether the client is still there.
     let channel: any Channel
 
@@ -50,7 +52,9 @@ struct PersonContext: ChildRequestContext {
     let token: String
 
     init(context: AppContext) throws {
-        guard case .person(let user, let token) = context.identity else { throw APIError.unauthenticated }
+        guard case .person(let user, let token) = context.identity else {
+            throw context.isCrossSite ? APIError.crossSite : APIError.unauthenticated
+        }
         coreContext = context.coreContext
         remoteAddress = context.remoteAddress
         caller = user

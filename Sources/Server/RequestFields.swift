@@ -19,15 +19,11 @@ struct RequestFields {
         self.init(object)
     }
 
-    /// The same for a body that may be left out.
+    /// A request whose body may be left out.
     init(optional request: Request, context: some RequestContext) async throws {
         var request = request
         let buffer = try await request.collectBody(upTo: 1 << 20)
-        guard buffer.readableBytes > 0 else {
-            self.init([:])
-            return
-        }
-        try await self.init(request, context: context)
+        if buffer.readableBytes == 0 { self.init([:]) } else { try await self.init(request, context: context) }
     }
 
     init(_ object: [String: JSONValue], prefix: String = "") {
@@ -105,6 +101,14 @@ struct RequestFields {
 
     /// Accepts a field without reading it.
     mutating func ignore(_ fields: some Sequence<String>) { asked.formUnion(fields) }
+
+    /// RFC 3339, with or without fractions of a second.
+    mutating func time(_ field: String) -> Date? {
+        guard let text = string(field, length: 1...64) else { return nil }
+        let date = (try? Date(text, strategy: .iso8601)) ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        if date == nil { fail(field, "is no time like 2026-11-25T18:00:00Z") }
+        return date
+    }
 
     mutating func bool(_ field: String) -> Bool? {
         guard let value = value(field) else { return nil }

@@ -81,14 +81,15 @@ extension JobQueue {
         version: Int?, content: String, evaluation: ReleaseEvaluation, reason: String?, at now: Date
     ) throws -> Release {
         let settings = try ReleaseContent.read(content).settings.pipeline
+        let number = try connection.query("SELECT COALESCE(MAX(number), 0) + 1 AS next FROM releases WHERE minion_id = $1", .text(minion))[0]
+            .int("next")
         let rows = try connection.query(
             """
             INSERT INTO releases (id, user_id, minion_id, job_id, number, adapter_id, collection_id, collection_version, settings, evaluation, state,
                 created_at, content, content_sha256, reason)
-            SELECT $1, $2, $3, $4, COALESCE(MAX(number), 0) + 1, $5, $6, $7, $8, $9, 'candidate', $10, $11, $12, $13 FROM releases WHERE minion_id = $3
-            RETURNING *
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'candidate', $11, $12, $13, $14) RETURNING *
             """,
-            .text(id), .text(user), .text(minion), SQLValue(job), SQLValue(adapter), SQLValue(collection), SQLValue(version),
+            .text(id), .text(user), .text(minion), SQLValue(job), SQLValue(number), SQLValue(adapter), SQLValue(collection), SQLValue(version),
             try SQLValue(json: settings), try SQLValue(json: evaluation), SQLValue(now), .text(content), .text(ReleaseContent.address(of: content)),
             SQLValue(reason))
         return try Release(row: rows[0])

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Store
 
@@ -9,12 +10,14 @@ struct AuthController: Sendable {
     let throttle: LoginThrottle
     /// Registrations are counted apart: they must not lock an address out of its accounts.
     let registrations: LoginThrottle
+    let links: SignInLinks
     /// The largest body: these routes are open to everybody.
     private static let maxBody = 16 << 10
     let settings: Settings
 
     private struct SignedIn: Encodable {
-        var token: String
+        /// Absent where it is in a cookie, where no script reads it.
+        var token: String?
         var expiresAt: Date
         var user: User
     }
@@ -22,6 +25,7 @@ struct AuthController: Sendable {
     func routes(_ group: RouterGroup<AppContext>) {
         group.post("register", use: register)
         group.post("login", use: login)
+        group.post("link", use: link)
         group.group(context: PersonContext.self).post("logout", use: logout)
     }
 
@@ -33,38 +37,68 @@ struct AuthController: Sendable {
         let email = fields.required("email", length: 3...254)
         let name = fields.string("name", length: 1...100)
         let password = Self.password(&fields)
+        let wantsCookie = fields.bool("cookie") ?? false
         if !email.isEmpty, !Self.isAddress(email) { fields.fail("email", "is not an e-mail address") }
         try fields.finish()
+        try Self.check(wantsCookie, request)
         // Each registration costs a scrypt.
         try begin(registrations, account: email, address: context.remoteAddress)
         let user = try await accounts.create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password)
         try await audit.record(actor: user.id, action: "user.register", target: user.id)
-        return .json(try await signIn(user, request, context), status: .created)
+        return try await signedIn(user, request, context, cookie: wantsCookie, status: .created)
     }
 
     @Sendable func login(_ request: Request, context: AppContext) async throws -> Response {
         var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
         let email = fields.required("email", length: 1...254)
         let password = fields.required("password", length: 1...1000, trim: false)
+        let wantsCookie = fields.bool("cookie") ?? false
         try fields.finish()
+        try Self.check(wantsCookie, request)
         try begin(throttle, account: email, address: context.remoteAddress)
         guard let user = try await accounts.authenticate(email: email, password: password) else {
             // One answer for an unknown address, a wrong password and a closed account.
             throw APIError(status: .unauthorized, code: "login_failed", message: "the address or the password is wrong")
         }
         throttle.succeeded(account: email, address: context.remoteAddress)
-        return .json(try await signIn(user, request, context))
+        return try await signedIn(user, request, context, cookie: wantsCookie)
+    }
+
+    /// Signs in whom a one-time link was made for.
+    @Sendable func link(_ request: Request, context: AppContext) async throws -> Response {
+        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
+        let code = fields.required("code", length: 1...200)
+        let wantsCookie = fields.bool("cookie") ?? false
+        try fields.finish()
+        try Self.check(wantsCookie, request)
+        guard let id = links.redeem(code), let user = try await accounts.user(id), user.isActive else {
+            throw APIError(
+                status: .unauthorized, code: "login_failed", message: "this sign-in link has been used or is too old: sign in with your password")
+        }
+        return try await signedIn(user, request, context, cookie: wantsCookie)
     }
 
     @Sendable func logout(_ request: Request, context: PersonContext) async throws -> Response {
         try await accounts.closeSession(context.token)
-        return .noContent
+        var response = Response.noContent
+        if SessionCookie.token(request) != nil { response.headers[.setCookie] = SessionCookie.clear(for: request) }
+        return response
     }
 
-    private func signIn(_ user: User, _ request: Request, _ context: AppContext) async throws -> SignedIn {
+    /// A cookie is given to the page alone: else another site could sign its visitor in as somebody else.
+    private static func check(_ wantsCookie: Bool, _ request: Request) throws {
+        if wantsCookie, !SessionCookie.isFromPage(request) { throw APIError.crossSite }
+    }
+
+    private func signedIn(
+        _ user: User, _ request: Request, _ context: AppContext, cookie: Bool, status: HTTPResponse.Status = .ok
+    ) async throws -> Response {
+        let lifetime = settings.sessionHours * 3600
         let session = try await accounts.openSession(
-            user: user.id, lifetime: .seconds(settings.sessionHours * 3600), ip: context.remoteAddress, agent: request.headers[.userAgent])
-        return SignedIn(token: session.token, expiresAt: session.expiresAt, user: user)
+            user: user.id, lifetime: .seconds(lifetime), ip: context.remoteAddress, agent: request.headers[.userAgent])
+        var response = Response.json(SignedIn(token: cookie ? nil : session.token, expiresAt: session.expiresAt, user: user), status: status)
+        if cookie { response.headers[.setCookie] = SessionCookie.set(session.token, lifetime: lifetime, for: request) }
+        return response
     }
 
     private func begin(_ throttle: LoginThrottle, account: String, address: String?) throws {

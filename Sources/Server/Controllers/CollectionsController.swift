@@ -16,6 +16,7 @@ struct CollectionsController: Sendable {
         group.get(use: list)
         group.get("{collection_id}", use: show)
         group.get("{collection_id}/documents", use: documents)
+        group.get("{collection_id}/document", use: document)
         group.delete("{collection_id}", use: delete)
         group.post("{collection_id}/search", use: search)
     }
@@ -35,6 +36,19 @@ struct CollectionsController: Sendable {
         let offset = try request.integer("offset", 0...Int(Int32.max), standard: 0)
         let index = try await library.current(collection, data: data, user: context.owner)
         return .json(["items": try index?.documents(limit: limit, offset: offset) ?? []])
+    }
+
+    /// `?name=…[&version=…]`: a document with its text, which passages point into.
+    @Sendable func document(_ request: Request, context: OwnerContext) async throws -> Response {
+        let collection = try await store.user(context.owner).collection(context.parameters.require("collection_id"))
+        guard let name = request.uri.queryParameters["name"].map(String.init), !name.isEmpty else {
+            throw APIError.invalid([.init(field: "name", code: "invalid", message: "is required")])
+        }
+        let version = request.uri.queryParameters["version"] == nil ? nil : try request.integer("version", 1...Int(Int32.max), standard: 1)
+        // A version that is not there, be it one that was removed, has no documents.
+        let index = try? await library.current(collection, version: version, data: data, user: context.owner)
+        guard let found = try index?.document(named: name) else { throw APIError.notFound("document") }
+        return .json(found)
     }
 
     /// The row first: from then on nothing finds the files, and a crash in between leaves only bytes

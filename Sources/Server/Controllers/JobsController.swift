@@ -12,8 +12,8 @@ struct JobsController: Sendable {
     let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
-    let estimator: JobEstimator
     let answers: AnswerPipeline
+    let estimator: JobEstimator
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -24,6 +24,7 @@ struct JobsController: Sendable {
         group.put("{job_id}", use: update)
         group.delete("{job_id}", use: delete)
         group.post("{job_id}/start", use: start)
+        group.post("{job_id}/restart", use: restart)
         group.post("{job_id}/stop", use: stop)
         group.get("{job_id}/events", use: events)
     }
@@ -36,19 +37,22 @@ struct JobsController: Sendable {
         .json(try await store.user(context.owner).job(context.parameters.require("job_id")))
     }
 
-    /// `"start": true` queues the job at once.
+    /// `"start": true` queues the job at once, or for the time in `run_at`.
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: nil)
-        let start = fields.bool("start") ?? false
+        let runAt = fields.time("run_at")
+        let start = fields.bool("start") ?? (runAt != nil)
+        if !start, runAt != nil { fields.fail("run_at", "says when the job starts, and start is false") }
+        let allowDuplicate = fields.bool("allow_duplicate") ?? false
         try await check(draft, rows, &fields)
         try fields.finish()
         if start { try requireTraining() }
-        return try await Idempotent.create(request, fingerprint: "\(draft) \(start)", rows: rows) {
-            guard start else { return try await rows.createJob(draft) }
+        return try await Idempotent.create(request, fingerprint: "\(draft) \(start) \(runAt?.milliseconds ?? 0) \(allowDuplicate)", rows: rows) {
+            guard start else { return try await rows.createJob(draft, allowDuplicate: allowDuplicate) }
             let started = try await meter.startingJob(user: context.owner, minion: draft.minionID) {
-                try await rows.startJob(rows.createJob(draft).id)
+                try await rows.startJob(rows.createJob(draft, allowDuplicate: allowDuplicate).id, runAt: runAt)
             }
             worker.nudge()
             return started
@@ -81,26 +85,63 @@ struct JobsController: Sendable {
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        if let folder = try await store.user(context.owner).deleteJob(context.parameters.require("job_id")) {
-            await library.close(under: data.url(folder))
-            try data.remove(folder)
-        }
+        let id = try context.parameters.require("job_id")
+        try await discard(store.user(context.owner).deleteJob(id))
+        try data.remove(DataPaths.job(id, user: context.owner))
         return .noContent
     }
 
+    /// Goes on where an earlier attempt ended, as far as its work is kept.
     @Sendable func start(_ request: Request, context: OwnerContext) async throws -> Response {
         try requireTraining()
         let rows = store.user(context.owner)
         let pending = try await rows.job(context.parameters.require("job_id"))
-        let job = try await meter.startingJob(user: context.owner, minion: pending.minionID) { try await rows.startJob(pending.id) }
+        let runAt = try await runAt(request, context)
+        let job = try await meter.startingJob(user: context.owner, minion: pending.minionID) { try await rows.startJob(pending.id, runAt: runAt) }
         worker.nudge()
         return .json(job)
+    }
+
+    /// Throws away what earlier attempts have made of the job, and begins anew.
+    @Sendable func restart(_ request: Request, context: OwnerContext) async throws -> Response {
+        try requireTraining()
+        let rows = store.user(context.owner)
+        let old = try await rows.job(context.parameters.require("job_id"))
+        guard !old.status.isActive else {
+            throw StoreError.invalidState("the job is \(old.status.rawValue) and cannot be restarted: stop it first")
+        }
+        // Processes of it may still be ending.
+        try await worker.stopped(old.id)
+        let runAt = try await runAt(request, context)
+        let job = try await meter.startingJob(user: context.owner, minion: old.minionID) {
+            // Before it is queued: from then on a worker may write there.
+            try data.remove(DataPaths.job(old.id, user: context.owner))
+            let (job, unfinished) = try await rows.restartJob(old.id, runAt: runAt)
+            try await discard(unfinished)
+            return job
+        }
+        worker.nudge()
+        return .json(job)
+    }
+
+    private func runAt(_ request: Request, _ context: OwnerContext) async throws -> Date? {
+        var fields = try await RequestFields(optional: request, context: context)
+        let runAt = fields.time("run_at")
+        try fields.finish()
+        return runAt
+    }
+
+    /// A folder that no row refers to any more.
+    private func discard(_ folder: String?) async throws {
+        guard let folder else { return }
+        await library.close(under: data.url(folder))
+        try data.remove(folder)
     }
 
     /// Replies when the work has ended and no process of it is left.
     @Sendable func stop(_ request: Request, context: OwnerContext) async throws -> Response {
         let job = try await store.user(context.owner).stopJob(context.parameters.require("job_id"))
-        await worker.stopped(job.id)
+        try await worker.stopped(job.id)
         return .json(job)
     }
 
@@ -163,13 +204,16 @@ struct JobsController: Sendable {
             config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
+        let plan = JobPlanFields.read(&fields, current: current)
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
         let kind = fields.choice("training_type", TrainingJob.Kind.self)
         if current == nil, !fields.has("training_type") { fields.fail("training_type", "is required", hint: "hybrid, rag_only or lora_only") }
-        return TrainingJobDraft(
+        var draft = TrainingJobDraft(
             jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
             trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
             config: config, holdsRelease: current == nil ? fields.bool("hold_release") ?? false : false)
+        draft.plan = plan
+        return draft
     }
 
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.

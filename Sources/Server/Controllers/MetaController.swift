@@ -19,7 +19,6 @@ struct MetaController: Sendable {
     }
 
     func routes(_ router: Router<AppContext>) {
-        router.get("/", use: welcome)
         router.get("/health") { _, _ in Response.json(["status": "ok", "version": AtelierVersion.current]) }
         router.get("/ready", use: ready)
         router.get("/metrics") { [telemetry, sources] _, _ in
@@ -29,18 +28,6 @@ struct MetaController: Sendable {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         }
         router.get("/openapi.json") { [specification] _, _ in Response.json(data: specification) }
-    }
-
-    @Sendable func welcome(_ request: Request, context: AppContext) async throws -> Response {
-        let text = """
-            Atelier \(AtelierVersion.current)
-
-            GET  /openapi.json           every route, with its fields
-            POST /api/auth/login         {"email": "...", "password": "..."}
-            POST /v1/chat/completions    a minion as an OpenAI model, with a minion token
-
-            """
-        return Response(status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
     /// 200 when questions can be answered, 503 with what is missing otherwise.

@@ -20,9 +20,17 @@ struct MeteredTest: Sendable {
         _ info: ProviderInfo, _ endpoint: Endpoint, model: String?, key: String?, own: [ModelPrice]
     ) async throws -> (ConnectionTest.Result, headers: [(String, String)]) {
         let tests = ConnectionTest(registry: selection.registry)
-        guard let model else { return (await tests.test(provider: info.id, endpoint: endpoint), []) }
         let prices = meter.prices.adding(selection.prices)
-        let price = OwnPrices.price(own, provider: info.id, model: model) ?? prices.price(provider: info.id, model: model)
+        func price(_ model: String) -> Price? {
+            OwnPrices.price(own, provider: info.id, model: model) ?? prices.price(provider: info.id, model: model)
+        }
+        func priced(_ result: ConnectionTest.Result) -> ConnectionTest.Result {
+            var result = result
+            for index in result.models.indices { result.models[index].price = price(result.models[index].id) }
+            return result
+        }
+        guard let model else { return (priced(await tests.test(provider: info.id, endpoint: endpoint)), []) }
+        let price = price(model)
         let admission = try await meter.admit(
             user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)))
         let began = Date()
@@ -36,6 +44,6 @@ struct MeteredTest: Sendable {
                 outcome: Attempt.ok)
         }
         meter.settle(admission, record.map { [$0] } ?? [])
-        return (result, admission.headers)
+        return (priced(result), admission.headers)
     }
 }

@@ -46,7 +46,7 @@ public struct Demo: Sendable {
             let token = try await api.client.post("/api/users/\(api.user)/minions/\(minion)/token")["token"]?.stringValue ?? ""
             let held = try await demo.ask(minion)
             terminal.heading(held ? "Everything held." : "NOT everything held: see above.")
-            goodbye(url, account, token)
+            goodbye(url, account, token, link: "\(url)/#/welcome/\(app.links.make(user: api.user))/playground/\(minion)")
             if thenServe {
                 terminal.line("serving until Ctrl-C …")
                 try await server.value
@@ -89,11 +89,14 @@ public struct Demo: Sendable {
         return (client, reply["user"]?["id"]?.stringValue ?? "")
     }
 
-    private func goodbye(_ url: String, _ account: Account, _ token: String) {
+    private func goodbye(_ url: String, _ account: Account, _ token: String, link: String) {
         terminal.line(
             """
 
-            server     \(url)   (routes: \(url)/openapi.json)
+            page       \(url)
+            open it    \(link)
+                       (signs you in, once and within an hour; \(Self.minionName) is ready to be asked)
+            routes     \(url)/openapi.json
             log-in     \(account.email)   password \(account.password)\(account.isNew ? "" : "   (new: a demo run sets a new one)")
             ask it     atelier ask --url \(url) --token \(token) "When is the workshop open on Saturdays?"
             OpenAI     base_url=\(url)/v1  api_key=\(token)  model=\(Self.minionName)

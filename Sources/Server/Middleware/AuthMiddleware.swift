@@ -16,6 +16,12 @@ struct AuthMiddleware: RouterMiddleware {
             } else if let user = try await accounts.user(session: token) {
                 context.identity = .person(user, token: token)
             }
+        } else if let token = SessionCookie.token(request) {
+            if SessionCookie.isFromPage(request) {
+                if let user = try await accounts.user(session: token) { context.identity = .person(user, token: token) }
+            } else {
+                context.isCrossSite = true
+            }
         }
         return try await next(request, context)
     }

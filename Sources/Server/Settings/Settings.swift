@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Pipeline
 import Providers
+import Store
 import SystemPackage
 
 /// Everything that can be set, from flags, the environment, or a `.env` file, in that order.
@@ -13,8 +14,26 @@ public struct Settings: Sendable {
     public var port = 8080
     /// `ATELIER_DATA_DIR`: the folder everything is kept in.
     public var dataDirectory = "data"
+    /// `ATELIER_DATABASE_URL`: `sqlite` for a file in the data directory, or `postgres://user:password@host:port/database`.
+    public var databaseURL = Secret("sqlite")
+    /// `ATELIER_DATABASE_CONNECTIONS`: connections to PostgreSQL of this process, one for listening beside them.
+    public var databaseConnections = 10
+    /// `ATELIER_WORKER_JOBS`: jobs at once on this machine, its workers together; 0 runs none in this process.
+    public var workerJobs = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
+    /// `ATELIER_USER_JOBS`: jobs of one user at once, on all machines; 0 sets no bound.
+    public var userJobs = 0
+    /// `ATELIER_LEASE_SECONDS`: how long a worker may be silent before another takes its jobs over.
+    public var leaseSeconds = 15
+    /// `ATELIER_MAX_LOST_WORKERS`: after how many lost workers in a row a job that does not get on is given up.
+    public var maxLostWorkers = 5
+    /// `ATELIER_RETRAIN_DELAY`: seconds a dataset has to be left alone before jobs with `retrain_on_change` run.
+    public var retrainDelay = 30
+    /// `ATELIER_KEEP_JOB_DAYS`: how long the unfinished work of failed and stopped jobs is kept, in days.
+    public var keepJobDays = 14
     /// `ATELIER_ENGINE_DIR`: the folder with the Python engine's scripts.
     public var engineDirectory = "engine"
+    /// `ATELIER_WEB_DIR`: the folder with the page.
+    public var webDirectory = "web"
     /// `ATELIER_PYTHON`: the engine's Python.
     public var python = ".venv/bin/python"
     /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
@@ -106,7 +125,21 @@ public struct Settings: Sendable {
         settings.host = text("atelier.host") ?? settings.host
         settings.port = try number("atelier.port", 0...65535, settings.port)
         settings.dataDirectory = text("atelier.data.dir") ?? settings.dataDirectory
+        settings.databaseURL = Secret(text("atelier.database.url") ?? "sqlite")
+        guard settings.usesSQLite || settings.postgres != nil else {
+            // Not quoted: it may hold a password.
+            throw SettingsError(
+                key: "atelier.database.url", message: "neither \"sqlite\" nor an address like postgres://user:password@host:5432/database")
+        }
+        settings.databaseConnections = try number("atelier.database.connections", 2...1000, settings.databaseConnections)
+        settings.workerJobs = try number("atelier.worker.jobs", 0...1000, settings.workerJobs)
+        settings.userJobs = try number("atelier.user.jobs", 0...1000, settings.userJobs)
+        settings.leaseSeconds = try number("atelier.lease.seconds", 3...3600, settings.leaseSeconds)
+        settings.maxLostWorkers = try number("atelier.max.lost.workers", 1...1000, settings.maxLostWorkers)
+        settings.retrainDelay = try number("atelier.retrain.delay", 0...86_400, settings.retrainDelay)
+        settings.keepJobDays = try number("atelier.keep.job.days", 0...3650, settings.keepJobDays)
         settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
+        settings.webDirectory = text("atelier.web.dir") ?? settings.webDirectory
         settings.python = text("atelier.python") ?? settings.python
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
@@ -169,6 +202,12 @@ public struct Settings: Sendable {
         }
         return text
     }
+
+    /// Whether rows are in a file of the data directory.
+    var usesSQLite: Bool { databaseURL.reveal() == "sqlite" }
+
+    /// Where rows are otherwise; nil for an address that cannot be read.
+    var postgres: PostgresAddress? { PostgresAddress(databaseURL.reveal()) }
 
     /// Whether only this machine can reach the server.
     var listensOnLoopback: Bool { ["127.0.0.1", "localhost", "::1"].contains(host) }

@@ -13,6 +13,8 @@ public struct TrainRun: Sendable {
         public var waits: Bool
         /// Goes before the template's.
         public var gate: GateExpression?
+        /// Also where there is a job of the same minion, settings and data.
+        public var again: Bool
         /// Of a sweep: promote the best.
         public var picksBest: Bool
         /// What the best is best in.
@@ -20,10 +22,13 @@ public struct TrainRun: Sendable {
         /// Print one JSON object at the end, and nothing else.
         public var json: Bool
 
-        public init(url: String, token: String, waits: Bool, gate: GateExpression?, picksBest: Bool, metric: MetricName, json: Bool) {
+        public init(
+            url: String, token: String, waits: Bool, again: Bool, gate: GateExpression?, picksBest: Bool, metric: MetricName, json: Bool
+        ) {
             self.url = url
             self.token = token
             self.waits = waits
+            self.again = again
             self.gate = gate
             self.picksBest = picksBest
             self.metric = metric
@@ -81,7 +86,7 @@ public struct TrainRun: Sendable {
                 let id = try await server.create([
                     "job_name": .string(template.name + Self.text(combination)), "minion_id": .string(minion),
                     "training_type": .string(template.kind.rawValue), "dataset_ids": .array(datasets.map { .string($0) }), "config": .object(config),
-                    "hold_release": .bool(holdsReleases),
+                    "hold_release": .bool(holdsReleases), "allow_duplicate": .bool(options.again),
                 ])
                 jobs.append(TrainedJob(id: id, settings: combination))
             }

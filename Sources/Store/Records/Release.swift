@@ -3,6 +3,8 @@ import Foundation
 /// A LoRA adapter on disk: PEFT files and `adapter.gguf`.
 public struct Adapter: Sendable, Encodable, Identifiable, Equatable {
     public var id: String
+    public var userID: String
+    /// The one that trained it; absent for one that was imported.
     public var jobID: String?
     public var baseModel: String
     public var rank: Int
@@ -17,6 +19,7 @@ public struct Adapter: Sendable, Encodable, Identifiable, Equatable {
 
     init(row: Row) throws {
         id = try row.text("id")
+        userID = try row.text("user_id")
         jobID = try row.optionalText("job_id")
         baseModel = try row.text("base_model")
         rank = try row.int("rank")

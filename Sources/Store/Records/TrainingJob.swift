@@ -36,15 +36,32 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
     public var datasetIDs: [String]
     public var errorMessage: String?
     public var error: JobFailure?
+    /// How often a worker has begun or gone on with it.
     public var attempt: Int
     public var stage: String?
+    /// What each stage of each attempt took.
+    public var stages: [JobStage]
+    /// How often a failure was followed by another try since the job was started.
+    public var retries: Int
+    public var priority: Int
+    public var retry: RetryPolicy
+    public var schedule: JobSchedule?
+    /// When the schedule starts the next run.
+    public var nextRunAt: Date?
+    public var retrainOnChange: Bool
+    /// Queued, but not before this time.
+    public var runAt: Date?
+    /// Absent for a job that somebody made.
+    public var origin: JobOrigin?
+    /// The worker that has it now.
+    public var worker: String?
     public var releaseID: String?
     public var createdAt: Date
     public var updatedAt: Date
     public var startedAt: Date?
     public var completedAt: Date?
 
-    init(row: Row, datasetIDs: [String]) throws {
+    init(row: Row, datasetIDs: [String], stages: [JobStage]) throws {
         id = try row.text("id")
         userID = try row.text("user_id")
         minionID = try row.text("minion_id")
@@ -60,6 +77,18 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         error = try row.optionalText("error").map { try JSONDecoder().decode(JobFailure.self, from: Data($0.utf8)) }
         attempt = try row.int("attempt")
         stage = try row.optionalText("stage")
+        self.stages = stages
+        retries = try row.int("retries")
+        priority = try row.int("priority")
+        retry = try row.optionalText("retry").map { try JSONDecoder().decode(RetryPolicy.self, from: Data($0.utf8)) } ?? RetryPolicy()
+        schedule = try row.optionalText("schedule").map { try JSONDecoder().decode(JobSchedule.self, from: Data($0.utf8)) }
+        nextRunAt = try row.optionalDate("schedule_at")
+        retrainOnChange = try row.bool("retrain_on_change")
+        runAt = try row.optionalDate("run_at")
+        origin = try row.optionalText("origin_id").map {
+            JobOrigin(jobID: $0, cause: JobOrigin.Cause(rawValue: try row.text("origin_cause")) ?? .schedule)
+        }
+        worker = status == .running ? try row.optionalText("lease_owner") : nil
         releaseID = try row.optionalText("release_id")
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")
@@ -71,7 +100,9 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         try rows.map { row in
             let datasets = try connection.query(
                 "SELECT dataset_id FROM training_job_datasets WHERE job_id = $1 ORDER BY dataset_id", .text(row.text("id")))
-            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") })
+            let stages = try connection.query(
+                "SELECT * FROM job_stages WHERE job_id = $1 ORDER BY attempt, started_at, stage", .text(row.text("id")))
+            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") }, stages: stages.map(JobStage.init))
         }
     }
 }
@@ -281,6 +312,7 @@ public struct TrainingJobDraft: Sendable {
     public var config: TrainingConfig
     /// Whether its release stays a candidate, whatever the minion's policy says.
     public var holdsRelease: Bool
+    public var plan = JobPlan()
 
     public init(
         jobName: String, minionID: String, trainingType: TrainingJob.Kind, datasetIDs: [String], config: TrainingConfig = .init(),

@@ -21,17 +21,6 @@ extension UserStore {
         }
     }
 
-    /// Keeps what a job is about to be trained from.
-    func noteInputs(_ connection: any Connection, job: String) throws {
-        try connection.query("DELETE FROM job_inputs WHERE job_id = $1", .text(job))
-        try connection.query(
-            """
-            INSERT INTO job_inputs (job_id, dataset_id, user_id, dataset_name, dataset_type, version, sha256, bytes, sample_count)
-            SELECT j.job_id, d.id, d.user_id, d.dataset_name, d.dataset_type, d.version, d.sha256, d.bytes, d.sample_count
-            FROM training_job_datasets j JOIN user_training_datasets d ON d.id = j.dataset_id WHERE j.job_id = $1 AND d.user_id = $2
-            """, .text(job), user)
-    }
-
     private func inputs(_ connection: any Connection, _ job: String) throws -> [JobInput] {
         try connection.query("SELECT * FROM job_inputs WHERE job_id = $1 AND user_id = $2 ORDER BY dataset_name, dataset_id", .text(job), user)
             .map(JobInput.init)

@@ -80,7 +80,7 @@ extension UserStore {
             let webhook = try Webhook(row: row(connection, "webhooks", id, what: "webhook"))
             guard webhook.isActive else { throw StoreError.invalidState("the webhook is switched off") }
             let made = try WebhookOutbox.enqueue(
-                connection, user: userID, type: "ping", data: ["webhook_id": id], at: Date(), only: id)
+                connection, user: userID, type: "ping", data: WebhookOutbox.text(["webhook_id": id]), at: Date(), only: id)
             return try WebhookDelivery(row: row(connection, "webhook_deliveries", made[0], what: "delivery"))
         }
     }

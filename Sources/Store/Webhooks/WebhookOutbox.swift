@@ -8,35 +8,29 @@ enum WebhookOutbox {
     /// Most ended deliveries that are kept of one address.
     static let maxKept = 1000
 
-    private struct Message<Payload: Encodable>: Encodable {
-        var type: String
-        var timestamp: Date
-        var data: Payload
-    }
-
-    private struct JobTold<Payload: Encodable>: Encodable {
-        var job: TrainingJob
-        var detail: Payload
-    }
-
     /// Tells a job's event, where it is one of those that are told.
-    static func note(_ connection: any Connection, job: String, type: String, payload: some Encodable, at: Date) throws {
-        guard Webhook.events.contains("job.\(type)") else { return }
+    /// - Parameter payload: the event's own JSON.
+    static func note(_ connection: any Connection, job: String, type: String, payload: SQLValue, at: Date) throws {
+        guard Webhook.events.contains("job.\(type)"), case .text(let detail) = payload else { return }
         let rows = try connection.query("SELECT * FROM external_training_jobs WHERE id = $1", .text(job))
         guard let job = try TrainingJob.load(rows, connection).first else { return }
-        try enqueue(connection, user: job.userID, type: "job.\(type)", data: JobTold(job: job, detail: payload), at: at)
+        try enqueue(connection, user: job.userID, type: "job.\(type)", data: "{\"detail\":\(detail),\"job\":\(text(job))}", at: at)
     }
 
-    /// - Parameter only: nil for all addresses that want the type.
+    static func text(_ value: some Encodable) throws -> String { String(decoding: try JSONEncoder.api.encode(value), as: UTF8.self) }
+
+    /// - Parameters:
+    ///   - data: JSON.
+    ///   - only: nil for all addresses that want the type.
     /// - Returns: ids of the deliveries.
     @discardableResult
-    static func enqueue(_ connection: any Connection, user: String, type: String, data: some Encodable, at: Date, only: String? = nil) throws
+    static func enqueue(_ connection: any Connection, user: String, type: String, data: String, at: Date, only: String? = nil) throws
         -> [String]
     {
         let webhooks = try connection.query("SELECT * FROM webhooks WHERE user_id = $1 AND is_active = 1 ORDER BY id", .text(user))
             .map(Webhook.init).filter { only == nil ? $0.wants(type) : $0.id == only }
         guard !webhooks.isEmpty else { return [] }
-        let body = String(decoding: try JSONEncoder.api.encode(Message(type: type, timestamp: at, data: data)), as: UTF8.self)
+        let body = "{\"data\":\(data),\"timestamp\":\(try text(at)),\"type\":\(try text(type))}"
         return try webhooks.map { try insert(connection, user: user, $0.id, type, body, at) }
     }
 

@@ -1,0 +1,60 @@
+// The page: finds out who is there, and shows the screen that the address names.
+import { createApp, defineAsyncComponent, nextTick, watch } from './lib/vue.js'
+import { html } from './lib/html.js'
+import { go, route } from './lib/router.js'
+import { resume, session } from './lib/session.js'
+import { AppShell } from './components/AppShell.js'
+import { ConfirmDialog } from './components/ConfirmDialog.js'
+import { Loading, ErrorNote } from './components/Basics.js'
+import { SessionDialog } from './components/SessionDialog.js'
+import { Toasts } from './components/Toasts.js'
+
+const screen = (load) => defineAsyncComponent({
+  loader: load, delay: 120, loadingComponent: () => html`<${Loading} />`,
+  errorComponent: (props) => html`<${ErrorNote} error=${props.error} />`,
+})
+
+// The address's first word, and for some a second: with what is behind it as `id` and `tab`.
+const screens = {
+  minions: screen(async () => (await import('./views/Minions.js')).Minions),
+  'minions/': screen(async () => (await import('./views/Minion.js')).Minion),
+  playground: screen(async () => (await import('./views/Playground.js')).Playground),
+  training: screen(async () => (await import('./views/ExternalTraining.js')).ExternalTraining),
+  'training/': screen(async () => (await import('./views/TrainingJob.js')).TrainingJob),
+  datasets: screen(async () => (await import('./views/Datasets.js')).Datasets),
+  'datasets/': screen(async () => (await import('./views/Dataset.js')).Dataset),
+  'collections/': screen(async () => (await import('./views/Collection.js')).Collection),
+  providers: screen(async () => (await import('./views/Providers.js')).Providers),
+  usage: screen(async () => (await import('./views/Usage.js')).Usage),
+  admin: screen(async () => (await import('./views/Administration.js')).Administration),
+}
+const outside = screen(async () => (await import('./views/SignIn.js')).SignIn)
+
+const App = {
+  setup() {
+    watch(() => route.path, async () => {
+      await nextTick()
+      document.querySelector('h1')?.focus({ preventScroll: true })
+      scrollTo(0, 0)
+    })
+    return () => {
+      const [first = 'minions', id, tab] = route.parts
+      if (!session.user || ['sign-in', 'register', 'welcome'].includes(first)) return [html`<${outside} key="outside" />`, html`<${Toasts} />`]
+      const named = (id && screens[`${first}/`]) || screens[first]
+      return html`<${AppShell}>
+          ${named
+            ? html`<${named} key=${id && screens[`${first}/`] ? `${first}/${id}` : first} id=${id} tab=${tab} />`
+            : html`<div class="page"><h1 tabindex="-1">There is nothing here</h1><p><a href="#/minions">To the minions</a></p></div>`}
+        </>
+        <${Toasts} /><${ConfirmDialog} /><${SessionDialog} />`
+    }
+  },
+}
+
+await resume()
+if (!session.user && !['register', 'welcome'].includes(route.parts[0])) {
+  // Where one wanted to go is where one comes out after signing in.
+  if (route.path && route.parts[0] !== 'sign-in') sessionStorage.setItem('atelier-wanted', location.hash)
+  go('sign-in')
+}
+createApp(App).mount('#app')

@@ -1,0 +1,13 @@
+// The limits of users, minions and keys, in words.
+import { bytes, cost, count } from './format.js'
+
+export const limitNames = {
+  cost_per_month: 'Cost of a month', cost_per_day: 'Cost of a day', requests_per_day: 'Requests a day', tokens_per_day: 'Tokens a day',
+  requests_per_minute: 'Requests a minute', tokens_per_minute: 'Tokens a minute', concurrent_requests: 'Requests at a time',
+  training_jobs_per_day: 'Trainings a day', storage_bytes: 'Storage',
+}
+
+export function limitFigure(name, value) {
+  if (name.startsWith('cost')) return cost(value)
+  return name === 'storage_bytes' ? bytes(value) : count(Math.round(value))
+}
