@@ -133,7 +133,7 @@ import Testing
     @Test func aReleaseWhoseAdapterIsGoneIsNotPromoted() async throws {
         try await withMinion { fixture in
             let first = try await fixture.release("a", held: true)
-            let database = try SQLiteDatabase(path: fixture.store.folder.appending(path: "test.sqlite").path)
+            let database = try fixture.store.place.open()
             try await database.write { _ = try $0.query("DELETE FROM adapters") }
             try database.close()
             await #expect {
@@ -176,8 +176,7 @@ import Testing
             let next = try await fixture.release("b", held: true)
             let trial = try await fixture.rows.startCanary(next.id, minionID: fixture.minion.id, .init(percent: 20, minRequests: 5))
             for _ in 0..<3 { _ = try await fixture.observe(trial, .canary, failed: true) }
-            let other = try await Store(
-                database: SQLiteDatabase(path: fixture.store.folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: Fernet.generateKey()))
+            let other = try await fixture.store.reopened(keys: Fernet.generateKey())
             let figures = try await other.user(fixture.rows.userID).canaryFigures(trial)
             #expect(figures.canary.requests == 3 && figures.canary.failures == 3 && figures.active.requests == 0)
             try other.close()

@@ -87,8 +87,10 @@ import Testing
         try await withMinion { fixture in
             let (webhook, secret) = try await fixture.rows.createWebhook(url: "https://example.org/a", events: [])
             #expect(secret.hasPrefix("whsec_") && Data(base64Encoded: String(secret.dropFirst(6)))?.count == 32)
-            let file = try Data(contentsOf: fixture.store.folder.appending(path: "test.sqlite-wal"))
-            #expect(file.range(of: Data(secret.utf8)) == nil)
+            let database = try fixture.store.place.open()
+            let kept = try await database.read { try $0.query("SELECT encrypted_secret FROM webhooks")[0].text("encrypted_secret") }
+            try database.close()
+            #expect(kept.hasPrefix("gAAAA") && !kept.contains(secret.dropFirst(6)))
             _ = try await fixture.rows.pingWebhook(webhook.id)
             #expect(try await fixture.queue.due().map(\.secret) == [secret])
             let renewed = try await fixture.rows.renewWebhookSecret(webhook.id)
