@@ -26,8 +26,6 @@ struct PublishStage: Sendable {
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
             let companions = try await files.companions(trained.folder)
             draft.base = try await files.base(trained.baseModel)
-            // Until the row is there, a worker that takes over has to find it.
-            try Data(path.utf8).write(to: data.folder(context.folder).appending(path: Self.marker))
             try data.publish(trained.folder, as: path)
             draft.adapter = .init(
                 id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes,
@@ -57,21 +55,5 @@ struct PublishStage: Sendable {
         evaluation.documents = built?.summary.documents
         evaluation.chunks = built?.summary.chunks
         return evaluation
-    }
-
-    private static let marker = "published"
-
-    /// Where the adapter of a job in this folder was moved to, relative to the data directory.
-    static func published(_ folder: URL) -> String? { try? String(contentsOf: folder.appending(path: marker), encoding: .utf8) }
-
-    /// Moves an adapter back that an attempt had moved to its place and not lived to publish.
-    func takeBack(_ context: JobContext) throws {
-        let folder = data.url(context.folder)
-        guard let path = Self.published(folder) else { return }
-        let (moved, place) = (data.url(path), folder.appending(path: "adapter"))
-        if FileManager.default.fileExists(atPath: moved.path), !FileManager.default.fileExists(atPath: place.path) {
-            try FileManager.default.moveItem(at: moved, to: place)
-        }
-        try FileManager.default.removeItem(at: folder.appending(path: Self.marker))
     }
 }
