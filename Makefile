@@ -28,7 +28,7 @@ test:  ## Every suite: Swift, Python, end to end, the page, demo. Ends with `N p
 	@.venv/bin/python scripts/run_tests.py
 
 test-swift:  ## The Swift tests alone.
-	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py swift
 
 test-engine:  ## The engine's Python tests alone.
@@ -36,6 +36,7 @@ test-engine:  ## The engine's Python tests alone.
 	@.venv/bin/python scripts/run_tests.py engine
 
 test-e2e: setup  ## The end-to-end tests alone.
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python scripts/run_tests.py e2e
 
 test-browser:  ## The page's tests alone, in a real Chromium.
@@ -58,7 +59,7 @@ bench-gateway:  ## The gateway against LiteLLM's proxy and a direct call (MILLIO
 	@scripts/setup.sh
 	@.venv/bin/python bench/gateway.py $(if $(MILLION),--million)
 
-bench-training:  ## The trainer against a plain PEFT loop.
+bench-training:  ## The trainer against TRL's SFTTrainer with PEFT.
 	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python bench/training.py
 

@@ -46,8 +46,10 @@ let package = Package(
     targets: [
         // The one loop that is compiled for more than one processor.
         .target(name: "CVectorScan"),
+        // PostgreSQL's own client library.
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         // The five leaves: none imports another.
-        leaf("Store", [grdb, crypto, cryptoExtras]),
+        leaf("Store", ["CPostgres", grdb, crypto, cryptoExtras]),
         leaf("Knowledge", ["CVectorScan", grdb, crypto]),
         leaf(
             "Providers", [httpClient] + nio + [.product(name: "NIOHTTP1", package: "swift-nio")],
@@ -72,12 +74,13 @@ let package = Package(
             dependencies: ["Server", "Datasets", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
 
-        tests("Store", []),
+        .target(name: "TestDatabases", dependencies: ["Store"], path: "Tests/TestDatabases", swiftSettings: strict),
+        tests("Store", ["TestDatabases"]),
         tests("Knowledge", []),
         tests("Providers", []),
         tests("LocalModels", []),
         tests("Datasets", []),
-        tests("Pipeline", []),
-        tests("Server", ["Store", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests("Pipeline", ["TestDatabases"]),
+        tests("Server", ["Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird")]),
     ]
 )

@@ -6,8 +6,6 @@ the two). A template may add a system prompt of its own where none is given.
 """
 
 import json
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,21 +170,3 @@ def load(tokenizer, path: Path, max_tokens: int) -> Dataset:
         dataset.cut += note == "cut"
         dataset.examples.append(example)
     return dataset
-
-
-def batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:
-    """All examples once, shuffled by the seed, in batches of similar length.
-
-    Lengths are sorted within windows of 16 batches only, so that a batch is still
-    a random draw; then the batches themselves are shuffled.
-    """
-    order = list(range(len(examples)))
-    generator = random.Random(seed)
-    generator.shuffle(order)
-    window = size * 16
-    for start in range(0, len(order), window):
-        order[start : start + window] = sorted(order[start : start + window], key=lambda i: len(examples[i].ids))
-    groups = [order[start : start + size] for start in range(0, len(order), size)]
-    generator.shuffle(groups)
-    for group in groups:
-        yield [examples[index] for index in group]

@@ -15,6 +15,7 @@ import child  # first: it owns stdout
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +86,20 @@ def shape_of(base: Path) -> Shape:
     return Shape(ARCHITECTURES[name], layers, heads, key_value_heads)
 
 
-def permute(rows: np.ndarray, heads: int) -> np.ndarray:
-    """The row order of llama.cpp's convert_hf_to_gguf.py (LlamaModel.permute)."""
+def permute(rows: np.ndarray, heads: int, back: bool = False) -> np.ndarray:
+    """The row order of llama.cpp's convert_hf_to_gguf.py (LlamaModel.permute), or `back` from it."""
     shape = rows.shape
-    return rows.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+    halves = (shape[0] // heads // 2, 2) if back else (2, shape[0] // heads // 2)
+    return rows.reshape(heads, *halves, *shape[1:]).swapaxes(1, 2).reshape(shape)
+
+
+def reorder(rows: np.ndarray, module: str, shape: Shape, back: bool = False) -> np.ndarray:
+    """Output rows of a Hugging Face module as llama.cpp has them, or `back`."""
+    if shape.architecture in PERMUTED and module.endswith(".q_proj"):
+        return permute(rows, shape.heads, back)
+    if shape.architecture in PERMUTED and module.endswith(".k_proj"):
+        return permute(rows, shape.key_value_heads, back)
+    return rows
 
 
 def check_config(config: dict) -> None:
@@ -104,12 +115,22 @@ def export(peft: Path, base: Path, out: Path) -> int:
     """Write `out` atomically. Returns the number of adapted matrices."""
     config = json.loads((peft / "adapter_config.json").read_text())
     check_config(config)
-    shape = shape_of(base)
-    names = gguf.get_tensor_name_map(shape.architecture, shape.layers)
-
     alpha = float(config["lora_alpha"])
     if config.get("use_rslora"):  # its scale is alpha/√r; llama.cpp computes alpha/r
         alpha *= config["r"] ** 0.5
+    with safe_open(peft / "adapter_model.safetensors", "np") as tensors:
+        def matrices():
+            for key in sorted(tensors.keys()):
+                module, _, which = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".lora_")
+                yield module, which, tensors.get_tensor(key)
+
+        return write(matrices(), alpha, base, out)
+
+
+def write(matrices: Iterable[tuple[str, str, np.ndarray]], alpha: float, base: Path, out: Path) -> int:
+    """Write (module, "A" or "B", matrix) as `out`, atomically. Returns the number of adapted matrices."""
+    shape = shape_of(base)
+    names = gguf.get_tensor_name_map(shape.architecture, shape.layers)
     temporary = out.with_name(out.name + ".tmp")
     writer = gguf.GGUFWriter(temporary, gguf.MODEL_ARCH_NAMES[shape.architecture])
     writer.add_type(gguf.GGUFType.ADAPTER)
@@ -117,20 +138,15 @@ def export(peft: Path, base: Path, out: Path) -> int:
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
 
     written = set()
-    with safe_open(peft / "adapter_model.safetensors", "np") as tensors:
-        for key in sorted(tensors.keys()):
-            module, _, which = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".lora_")
-            name = names.get_name(module)
-            if name is None or which not in ("A", "B"):
-                raise ExportError(f"{key} has no counterpart in the base model")
-            matrix = tensors.get_tensor(key).astype(np.float32)
-            if which == "B" and shape.architecture in PERMUTED:
-                if module.endswith(".q_proj"):
-                    matrix = permute(matrix, shape.heads)
-                elif module.endswith(".k_proj"):
-                    matrix = permute(matrix, shape.key_value_heads)
-            writer.add_tensor(f"{name}.weight.lora_{which.lower()}", np.ascontiguousarray(matrix))
-            written.add(name)
+    for module, which, matrix in matrices:
+        name = names.get_name(module)
+        if name is None or which not in ("A", "B"):
+            raise ExportError(f"{module}.lora_{which} has no counterpart in the base model")
+        matrix = matrix.astype(np.float32)
+        if which == "B":
+            matrix = reorder(matrix, module, shape)
+        writer.add_tensor(f"{name}.weight.lora_{which.lower()}", np.ascontiguousarray(matrix))
+        written.add(name)
     if not written:
         raise ExportError("the adapter holds no LoRA matrices")
     writer.write_header_to_file()

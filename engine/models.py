@@ -30,6 +30,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import base_model
 import files
 
 LANGUAGE_MODEL = "smollm2-135m-instruct"
@@ -197,22 +198,7 @@ def convert(gguf: Path, final: Path) -> None:
     take it apart each time (half a minute)."""
     say("converting the language model for training (20 to 60 s, once)")
     began = time.monotonic()
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    temporary = final.with_name(final.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    # The weights are plain numbers now; a folder that still says "GGUF" would be read as one.
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.hf_quantizer = None
-    # float16 halves the folder; its rounding is a hundredth of the 4-bit step already taken.
-    model.to(torch.float16).save_pretrained(temporary)
-    AutoTokenizer.from_pretrained(**source).save_pretrained(temporary)
-    shutil.rmtree(final, ignore_errors=True)
-    files.publish(temporary, final)
+    base_model.convert(gguf, final)
     say(f"  {final.name}/ ready in {time.monotonic() - began:.0f} s")
 
 

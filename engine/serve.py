@@ -44,6 +44,7 @@ class Arguments:
     threads: int
     lora: list[Path]
     llama_server: Path | None
+    alias: str
 
 
 class ServeError(Exception):
@@ -76,7 +77,7 @@ def serve_in_process(arguments: Arguments) -> tuple[str, Callable[[], int | None
     params.endpoint_slots = False  # it would show what others are asking
     params.ui = False
     params.cors_origins, params.cors_origins_explicit = "", True  # no browser page may talk to it
-    params.model_alias = {arguments.model.parent.name}  # instead of this machine's path in every reply
+    params.model_alias = {arguments.alias}  # instead of this machine's path in every reply
     try:
         server = xllamacpp.Server(params)
     except Exception as error:
@@ -104,7 +105,7 @@ def command(arguments: Arguments, port: int) -> list[str]:
         "--ctx-size", str(arguments.context * arguments.parallel), "--parallel", str(arguments.parallel),
         "--threads", str(arguments.threads), "--threads-batch", str(arguments.threads),
         "--jinja", "--no-cache-prompt", "--cache-ram", "0", "--no-slots", "--no-webui",
-        "--alias", arguments.model.parent.name,
+        "--alias", arguments.alias,
         "--lora-init-without-apply",
     ]
     for path in arguments.lora:
@@ -176,7 +177,10 @@ def parse() -> Arguments:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--lora", type=Path, action="append", default=[], help="adapter, GGUF; may be repeated")
     parser.add_argument("--llama-server", type=Path, help="a llama-server binary to use instead of the wheel")
-    return Arguments(**vars(parser.parse_args()))
+    parser.add_argument("--alias", help="the model's name in replies; its folder's where absent")
+    arguments = parser.parse_args()
+    arguments.alias = arguments.alias or arguments.model.parent.name
+    return Arguments(**vars(arguments))
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+import postgres
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".setup"
 PYTHON = str(ROOT / ".venv/bin/python")
@@ -116,13 +118,36 @@ def swift() -> Result:
     environment = {"ATELIER_DATA_DIR": str(DATA)}
     if found:
         environment["ATELIER_TEST_LLAMA_URL"] = found.group(1)
+    command = ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"]
     with contextlib.ExitStack() as stack:
         if found and (peer := litellm(found.group(1), stack)):
             environment["ATELIER_TEST_LITELLM_URL"] = peer
+        if cluster := postgresql(stack):
+            environment["ATELIER_TEST_POSTGRES_URL"] = cluster.url("swift")
         print("Swift: test", flush=True)
-        status, text = run("swift", ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"], environment)
+        result = tested("swift", *run("swift", command, environment))
+        if cluster:
+            # Whatever keeps rows, once more, with its rows there.
+            print("Swift: test on PostgreSQL", flush=True)
+            environment["ATELIER_TEST_DATABASE"] = "postgres"
+            again = tested("swift-postgres", *run("swift-postgres", [*command, "--filter", "^(Store|Pipeline|Server)Tests"], environment))
+            result = Result(result.passed + again.passed, result.failed + again.failed, result.skipped + again.skipped)
     server.stdin.close()
     server.wait()
+    return result
+
+
+def postgresql(stack: contextlib.ExitStack) -> "postgres.Cluster | None":
+    """A PostgreSQL server until `stack` closes."""
+    try:
+        return stack.enter_context(postgres.running())
+    except postgres.Missing as missing:
+        print(f"  the tests on PostgreSQL are skipped: {missing}", flush=True)
+        return None
+
+
+def tested(name: str, status: int, text: str) -> Result:
+    """What Swift Testing says of a run."""
     result = Result(
         passed=len(re.findall(r"^. Test (?!run )(?!case ).*passed after", text, re.M)),
         failed=len(re.findall(r"^. Test (?!run )(?!case ).*failed after", text, re.M)),
@@ -130,10 +155,10 @@ def swift() -> Result:
     )
     if status != 0 or result.failed:
         result.failed = max(1, result.failed)
-        complain("swift", text, r"^✘|error:|Fatal error")
+        complain(name, text, r"^✘|error:|Fatal error")
     elif result.passed == 0:
         result.failed = 1
-        complain("swift", text, r"^$")
+        complain(name, text, r"^$")
     for line in re.findall(r"^.*skipped.*$", text, re.M)[:20]:
         print("  " + line)
     print_measured(text)

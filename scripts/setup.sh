@@ -6,7 +6,7 @@
 #   ATELIER_DATA_DIR=…    where data and models live (default ./data)
 #   PYTHON=…              the Python to use, 3.11 or later (default: the first of python3, python3.13 … python3.11)
 #   SETUP_SKIP_SWIFT=1    leave the Swift check and build out
-#   SETUP_TESTS=1         also what only the tests need: Chromium (on Debian)
+#   SETUP_TESTS=1         also what only the tests need: a PostgreSQL server and, on Debian, Chromium
 #
 # pip's own settings are honoured. On Linux without a GPU, the small build of torch is had with
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu scripts/setup.sh
@@ -16,10 +16,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly STEPS=6
 readonly LOGS=.setup
 readonly DATA_DIR=${ATELIER_DATA_DIR:-./data}
-DEBIAN_PACKAGES=(git curl build-essential pkg-config libsqlite3-dev python3-venv zlib1g-dev)
-if [[ ${SETUP_TESTS:-} == 1 ]]; then DEBIAN_PACKAGES+=(chromium fonts-liberation); fi
-readonly DEBIAN_PACKAGES
-readonly BREW_PACKAGES=(git curl pkg-config sqlite python@3.11)
+DEBIAN_PACKAGES=(git curl build-essential pkg-config libsqlite3-dev libpq-dev python3-venv zlib1g-dev)
+BREW_PACKAGES=(git curl pkg-config sqlite libpq python@3.11)
+if [[ ${SETUP_TESTS:-} == 1 ]]; then
+  DEBIAN_PACKAGES+=(postgresql chromium fonts-liberation)
+  BREW_PACKAGES+=(postgresql@15)
+fi
+readonly DEBIAN_PACKAGES BREW_PACKAGES
 mkdir -p "$LOGS"
 
 step_number=0

@@ -11,7 +11,7 @@ struct AtelierCommand: AsyncParsableCommand {
             """,
         version: AtelierVersion.current,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self,
+            ServeCommand.self, WorkerCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self,
             CollectionsCommand.self, EvalCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])

@@ -1,105 +1,109 @@
 import AsyncHTTPClient
 import Foundation
 import Logging
-import NIOCore
 
-/// The llama.cpp server: one base model in memory, many adapters, chosen per request.
+/// The local models: one llama.cpp server a base model, each with many users' adapters, chosen per request.
 ///
-/// llama.cpp fixes its adapters at start, so a new one brings up a second process beside the first;
-/// requests move over, the first drains and ends. A process that dies or stops answering is replaced.
+/// A bounded number of bases is in memory, the least recently used makes room for another. What is asked of
+/// llama.cpp goes to a server of the operator's instead where one is set that names adapters as models
+/// (``RemoteAdapters``).
 public actor AdapterServer {
     /// A place to send one request to; give it back with ``AdapterServer/release(_:)``.
     public struct Lease: Sendable {
         /// Without a trailing slash, e.g. `http://127.0.0.1:40123`.
         public var url: String
+        /// What the server calls the model: the base's name, of a remote server the adapter's.
+        public var model: String
         /// llama.cpp's number of the adapter; nil for the bare base.
         public var adapterIndex: Int?
-        fileprivate var generation: Int
+        /// Whether it is llama.cpp, which takes scales and other fields of its own.
+        public var isLlama = true
+        var base: String
+        var generation: Int
     }
 
-    private struct Generation {
-        var number: Int
-        var child: Child
-        var url: String
-        /// Paths of the loaded adapters; the position is llama.cpp's id.
-        var adapters: [String]
-        var leases = 0
+    /// What the local models may take of the machine.
+    public struct Limits: Sendable {
+        /// Context of one slot.
+        public var contextTokens = 4096
+        /// Requests served at once.
+        public var slots = 2
+        public var threads = 2
+        /// The least recently used adapter beyond this many is not loaded any more. 10 MiB each for the default base at rank 16 and 16 bits.
+        public var adapters = 128
+        /// An adapter nobody asked for this long is let go of when its server is idle.
+        public var adapterIdle = Duration.seconds(3600)
+        /// Base models in memory at once.
+        public var bases = 2
+
+        public init(
+            contextTokens: Int = 4096, slots: Int = 2, threads: Int = 2, adapters: Int = 128, adapterIdle: Duration = .seconds(3600), bases: Int = 2
+        ) {
+            self.contextTokens = contextTokens
+            self.slots = slots
+            self.threads = threads
+            self.adapters = adapters
+            self.adapterIdle = adapterIdle
+            self.bases = bases
+        }
     }
 
-    /// A server that is not ready by then is given up.
-    private static let startLimit: Duration = .seconds(120)
+    private struct Base {
+        var server: BaseServer
+        /// Leases of it that are held or being taken.
+        var users = 0
+    }
 
     private let paths: EnginePaths
-    private let contextTokens: Int
-    private let slots: Int
-    private let threads: Int
-    private let maxAdapters: Int
+    private let limits: Limits
+    private let remote: RemoteAdapters?
     private let client: HTTPClient
     private let logger: Logger
-
-    private var current: Generation?
-    private var draining: [Int: Generation] = [:]
+    private var bases: [String: Base] = [:]
     /// Most recently used last.
-    private var wanted: [String] = []
-    private var starting: Task<Void, any Error>?
-    private var watch: Task<Void, Never>?
-    private var generations = 0
+    private var order: [String] = []
+    /// Who waits for a base to be idle.
+    private var waiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
 
-    /// - Parameters:
-    ///   - contextTokens: context of one slot.
-    ///   - slots: requests served at once.
-    ///   - maxAdapters: the least recently used beyond this many is not loaded any more.
-    public init(
-        paths: EnginePaths, contextTokens: Int = 4096, slots: Int = 2, threads: Int = 2, maxAdapters: Int = 16, client: HTTPClient = .shared,
-        logger: Logger
-    ) {
+    /// - Parameter remote: takes the place of llama.cpp.
+    public init(paths: EnginePaths, limits: Limits = Limits(), remote: RemoteAdapters? = nil, client: HTTPClient = .shared, logger: Logger) {
         self.paths = paths
-        self.contextTokens = contextTokens
-        self.slots = slots
-        self.threads = threads
-        self.maxAdapters = maxAdapters
+        self.limits = limits
+        self.remote = remote
         self.client = client
         self.logger = logger
     }
 
     /// A running server that has this adapter loaded; starts or switches one where there is none.
-    /// - Parameter adapter: a GGUF adapter file, or nil for the base alone.
-    public func lease(adapter: URL? = nil) async throws -> Lease {
-        let path = adapter?.path
-        if let path {
-            guard FileManager.default.fileExists(atPath: path) else {
-                throw LocalModelError(code: "adapter_missing", message: "the adapter's file is gone", hint: "train the minion again")
-            }
-            wanted.removeAll { $0 == path }
-            wanted.append(path)
+    /// - Parameters:
+    ///   - adapter: a GGUF adapter file, or nil for the base alone.
+    ///   - base: the model it was trained on, by its name in `models/`.
+    /// - Throws: ``LocalModelError``.
+    public func lease(adapter: URL? = nil, base: String = EnginePaths.baseModelName) async throws -> Lease {
+        if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
+        if let adapter, !FileManager.default.fileExists(atPath: adapter.path) {
+            throw LocalModelError(code: "adapter_missing", message: "the adapter's file is gone", hint: "train the minion again")
         }
-        // Twice: the server may die between its start and the lease.
-        for _ in 0..<3 {
-            if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
-            if let generation = current, path.map(generation.adapters.contains) ?? true {
-                current?.leases += 1
-                return Lease(
-                    url: generation.url, adapterIndex: path.flatMap { generation.adapters.firstIndex(of: $0) }, generation: generation.number)
-            }
-            try await start()
+        if let remote { return try await remote.lease(adapter: adapter, base: base) }
+        let server = try await server(base)
+        do { return try await server.lease(adapter: adapter?.path) } catch {
+            left(base)
+            throw error
         }
-        throw LocalModelError(code: "server_unstable", message: "the local model server keeps ending", hint: "see the server's log")
     }
 
     public func release(_ lease: Lease) async {
-        if current?.number == lease.generation {
-            current?.leases -= 1
-        } else if var old = draining[lease.generation] {
-            old.leases -= 1
-            draining[lease.generation] = old
-            if old.leases <= 0 { await end(old) }
-        }
+        guard lease.isLlama, let server = bases[lease.base]?.server else { return }
+        await server.release(lease)
+        left(lease.base)
     }
 
     /// Runs `body` with a lease and gives it back.
-    public func withLease<T: Sendable>(adapter: URL? = nil, _ body: @Sendable (Lease) async throws -> T) async throws -> T {
-        let lease = try await lease(adapter: adapter)
+    public func withLease<T: Sendable>(
+        adapter: URL? = nil, base: String = EnginePaths.baseModelName, _ body: @Sendable (Lease) async throws -> T
+    ) async throws -> T {
+        let lease = try await lease(adapter: adapter, base: base)
         do {
             let value = try await body(lease)
             await release(lease)
@@ -110,122 +114,70 @@ public actor AdapterServer {
         }
     }
 
+    /// Whether the server behind a lease has ended under it. One that has is replaced, and what it had not
+    /// begun to answer can be asked of the next.
+    public func hasEnded(_ lease: Lease) async -> Bool {
+        guard lease.isLlama, !isStopped else { return false }
+        guard let server = bases[lease.base]?.server else { return true }
+        return await server.hasEnded(lease.generation)
+    }
+
     /// Loads an adapter before it is asked for, so that the first question does not wait.
-    public func preload(_ adapter: URL) async throws {
-        await release(try await lease(adapter: adapter))
+    public func preload(_ adapter: URL, base: String = EnginePaths.baseModelName) async throws {
+        await release(try await lease(adapter: adapter, base: base))
     }
 
     /// Forgets an adapter whose file is about to be deleted.
-    public func forget(under directory: URL) {
-        wanted.removeAll { $0.hasPrefix(directory.path) }
+    public func forget(under directory: URL) async {
+        for base in bases.values { await base.server.forget(under: directory.path) }
+        await remote?.forget(under: directory.path)
     }
 
     public func stop() async {
         isStopped = true
-        watch?.cancel()
-        for generation in draining.values { await generation.child.stop() }
-        draining = [:]
-        await current?.child.stop()
-        current = nil
+        for waiter in waiters { waiter.resume() }
+        waiters = []
+        for base in bases.values { await base.server.stop() }
+        bases = [:]
     }
 
-    /// Process id of the serving child, for tests that kill it.
-    public var processID: Int32? { current?.child.processID }
+    /// Process id of the base's serving child, for tests that kill it.
+    public func processID(_ base: String = EnginePaths.baseModelName) async -> Int32? { await bases[base]?.server.processID }
 
-    // MARK: - Starting and switching
+    /// The base models in memory, the least recently used first, for tests.
+    public var loadedBases: [String] { order }
 
-    private func start() async throws {
-        if let starting { return try await starting.value }
-        let task = Task { try await bringUp() }
-        starting = task
-        defer { starting = nil }
-        try await task.value
-    }
+    /// Files of the adapters in memory, for tests.
+    public func loadedAdapters(_ base: String = EnginePaths.baseModelName) async -> [String] { await bases[base]?.server.loaded ?? [] }
 
-    private func bringUp() async throws {
-        if let missing = paths.missing() { throw missing }
-        wanted = wanted.filter { FileManager.default.fileExists(atPath: $0) }.suffix(maxAdapters)
-        do { try await bringUp(with: wanted) } catch let error as LocalModelError where !wanted.isEmpty && !isStopped {
-            // One adapter that llama.cpp refuses must not keep the others, or the base, from being served.
-            let suspect = wanted.removeLast()
-            logger.error(
-                "the local model server does not start with an adapter and is tried without it",
-                metadata: ["adapter": "\(suspect)", "cause": "\(error)"])
-            try await bringUp(with: wanted)
-            throw LocalModelError(code: "adapter_refused", message: "the adapter cannot be loaded: \(error.message)", hint: "train the minion again")
-        }
-    }
+    // MARK: - Bases
 
-    private func bringUp(with adapters: [String]) async throws {
-        struct Ready: Decodable {
-            var event: String
-            var url: String
-        }
-        let child = Child(
-            paths.command(
-                "serve.py",
-                [
-                    "--model", paths.baseModelGGUF.path, "--host", "127.0.0.1", "--port", "0", "--context", String(contextTokens), "--parallel",
-                    String(slots), "--threads", String(threads),
-                ] + adapters.flatMap { ["--lora", $0] }))
-        var reader = ByteReader(child.output)
-        let deadline = Task {
-            try await Task.sleep(for: Self.startLimit)
-            await child.stop()
-        }
-        let line = await reader.line()
-        deadline.cancel()
-        guard let line, let ready = try? JSONDecoder().decode(Ready.self, from: line), ready.event == "ready" else {
-            let exit = await child.stop()
-            throw LocalModelError(
-                code: "server_failed", message: "the local model server did not start: \(exit.lastErrorLine)", hint: "run: make setup")
-        }
-        if isStopped {
-            await child.stop()
-            throw LocalModelError(code: "server_stopped", message: "the local model server was stopped")
-        }
-        generations += 1
-        let old = current
-        current = Generation(number: generations, child: child, url: ready.url, adapters: adapters)
-        logger.info("local model server ready", metadata: ["adapters": "\(adapters.count)", "generation": "\(generations)"])
-        watch?.cancel()
-        watch = Task { [weak self, number = generations] in await self?.watch(generation: number) }
-        if let old {
-            if old.leases > 0 { draining[old.number] = old } else { await end(old) }
-        }
-    }
-
-    private func end(_ generation: Generation) async {
-        draining[generation.number] = nil
-        await generation.child.stop()
-    }
-
-    // MARK: - Health
-
-    /// Waits for the child's end and asks for its health every 5 s; either failing starts another.
-    private func watch(generation number: Int) async {
-        guard let child = current?.child, let url = current?.url, current?.number == number else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await child.exit }
-            group.addTask { [client] in
-                var failures = 0
-                while !Task.isCancelled, failures < 3 {
-                    try? await Task.sleep(for: .seconds(5))
-                    var request = HTTPClientRequest(url: url + "/health")
-                    request.method = .GET
-                    let healthy = (try? await client.execute(request, timeout: .seconds(5)))?.status == .ok
-                    failures = healthy ? 0 : failures + 1
-                }
+    /// The base's server, counted as used from here on.
+    private func server(_ base: String) async throws -> BaseServer {
+        while bases[base] == nil, bases.count >= limits.bases {
+            guard let idle = order.first(where: { bases[$0]?.users == 0 }), let old = bases.removeValue(forKey: idle) else {
+                await withCheckedContinuation { waiters.append($0) }
+                if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
+                continue
             }
-            await group.next()
-            group.cancelAll()
-            // A process that hangs does not end by being waited for.
-            if !Task.isCancelled { await child.stop() }
+            order.removeAll { $0 == idle }
+            logger.info("a base model makes room for another", metadata: ["old": "\(idle)", "new": "\(base)"])
+            await old.server.stop()
         }
-        guard !Task.isCancelled, !isStopped, current?.number == number else { return }
-        current = nil
-        let exit = await child.stop()
-        logger.error("the local model server ended and is started again", metadata: ["cause": "\(exit.lastErrorLine)"])
-        do { try await start() } catch { logger.error("the local model server could not be started again: \(error)") }
+        order.removeAll { $0 == base }
+        order.append(base)
+        if bases[base] == nil {
+            let model = try paths.gguf(of: base)
+            bases[base] = Base(server: BaseServer(name: base, model: model, paths: paths, limits: limits, client: client, logger: logger))
+        }
+        bases[base]!.users += 1
+        return bases[base]!.server
+    }
+
+    private func left(_ base: String) {
+        bases[base]?.users -= 1
+        guard bases[base]?.users == 0 else { return }
+        for waiter in waiters { waiter.resume() }
+        waiters = []
     }
 }

@@ -40,7 +40,9 @@ final class Child: Sendable {
         self.output = output
         self.input = input
         self.state = state
-        task = Task { await Self.run(command, inputs: inputs, output: outputContinuation, state: state) }
+        var command = command
+        if let job = ChildJob.current { command.environment[ChildJob.variable] = job }
+        task = Task { [command] in await Self.run(command, inputs: inputs, output: outputContinuation, state: state) }
     }
 
     /// The process id, once it runs.

@@ -1,104 +1,5 @@
 import Foundation
 
-/// Settings of one LoRA run, as `engine/train.py` reads them.
-public struct TrainerConfig: Sendable, Encodable {
-    /// A Hugging Face folder or a GGUF file.
-    public var baseModel: String
-    /// Chat JSONL files.
-    public var train: String
-    public var validation: String
-    public var rank: Int
-    public var alpha: Int
-    public var dropout: Double
-    public var learningRate: Double
-    public var epochs: Int
-    public var batchSize: Int
-    public var maxTokens: Int
-    public var seed: Int
-    public var threads: Int
-
-    enum CodingKeys: String, CodingKey {
-        case train, validation, rank, alpha, dropout, epochs, seed, threads
-        case baseModel = "base_model"
-        case learningRate = "learning_rate"
-        case batchSize = "batch_size"
-        case maxTokens = "max_tokens"
-    }
-
-    public init(
-        baseModel: String, train: String, validation: String, rank: Int, alpha: Int, dropout: Double, learningRate: Double, epochs: Int,
-        batchSize: Int, maxTokens: Int, seed: Int, threads: Int
-    ) {
-        self.baseModel = baseModel
-        self.train = train
-        self.validation = validation
-        self.rank = rank
-        self.alpha = alpha
-        self.dropout = dropout
-        self.learningRate = learningRate
-        self.epochs = epochs
-        self.batchSize = batchSize
-        self.maxTokens = maxTokens
-        self.seed = seed
-        self.threads = threads
-    }
-}
-
-/// One line the trainer printed; which fields are there depends on `event`.
-public struct TrainerEvent: Sendable, Codable, Equatable {
-    public var event: String
-    public var step: Int?
-    public var steps: Int?
-    public var epoch: Double?
-    public var examples: Int?
-    public var validationExamples: Int?
-    /// Tokens trained on so far, and over all epochs.
-    public var tokens: Int?
-    public var tokensTotal: Int?
-    public var replyTokens: Int?
-    /// Mean negative log-likelihood per reply token.
-    public var loss: Double?
-    public var baseValidationLoss: Double?
-    public var learningRate: Double?
-    public var tokensPerSecond: Double?
-    public var secondsLeft: Double?
-    public var message: String?
-    public var done: Int?
-    public var of: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case event, step, steps, epoch, examples, tokens, loss, message, done, of
-        case validationExamples = "validation_examples"
-        case tokensTotal = "tokens_total"
-        case replyTokens = "reply_tokens"
-        case baseValidationLoss = "base_validation_loss"
-        case learningRate = "learning_rate"
-        case tokensPerSecond = "tokens_per_second"
-        case secondsLeft = "seconds_left"
-    }
-}
-
-/// What the trainer wrote into `exit.json`, its own record of having finished.
-public struct TrainerResult: Sendable, Decodable, Equatable {
-    public var trainLoss: Double?
-    public var validationLoss: Double?
-    public var baseValidationLoss: Double?
-    public var replyTokens: Int
-    public var steps: Int
-    public var seconds: Double
-    /// Of `adapter.gguf`.
-    public var sha256: String
-    public var rank: Int
-
-    enum CodingKeys: String, CodingKey {
-        case steps, seconds, sha256, rank
-        case trainLoss = "train_loss"
-        case validationLoss = "validation_loss"
-        case baseValidationLoss = "base_validation_loss"
-        case replyTokens = "reply_tokens"
-    }
-}
-
 /// Runs `engine/train.py` in a child process of low priority.
 public struct Trainer: Sendable {
     let paths: EnginePaths
@@ -108,16 +9,27 @@ public struct Trainer: Sendable {
     /// Trains and exports into `output` (`peft/`, `adapter.gguf`, `exit.json`). Cancelling the task
     /// ends the child within a second. Only `exit.json` makes it a success: an exit status alone
     /// never does.
-    public func train(_ config: TrainerConfig, into output: URL, onEvent: @Sendable (TrainerEvent) async throws -> Void) async throws -> TrainerResult
-    {
+    ///
+    /// Called again with the same folder, settings and data it goes on from the last checkpoint there,
+    /// or returns at once where that run is complete.
+    /// - Parameter calibration: where this machine's speed is kept for ``TrainingEstimator``.
+    public func train(
+        _ config: TrainerConfig, into output: URL, calibration: URL? = nil, onEvent: @Sendable (TrainerEvent) async throws -> Void
+    ) async throws -> TrainerResult {
         if let missing = paths.missing() { throw missing }
         try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let configuration = output.appending(path: "job.json")
         try JSONEncoder().encode(config).write(to: configuration)
         let record = output.appending(path: "exit.json")
-        try? FileManager.default.removeItem(at: record)
+        // Set aside, not believed: the trainer decides whether it was this very run. `exit.json` is always this attempt's.
+        if FileManager.default.fileExists(atPath: record.path) {
+            let earlier = output.appending(path: "exit.previous.json")
+            try? FileManager.default.removeItem(at: earlier)
+            try FileManager.default.moveItem(at: record, to: earlier)
+        }
 
-        let child = Child(paths.command("train.py", ["--config", configuration.path, "--out", output.path], lowPriority: true))
+        let remember = calibration.map { ["--calibration", $0.path] } ?? []
+        let child = Child(paths.command("train.py", ["--config", configuration.path, "--out", output.path] + remember, lowPriority: true))
         try await withTaskCancellationHandler {
             do {
                 var reader = ByteReader(child.output)
@@ -153,7 +65,7 @@ public struct Trainer: Sendable {
             let killed = exit.status == -9 ? " (killed: often the machine ran out of memory)" : ""
             throw LocalModelError(
                 code: "trainer_died", message: "the trainer ended without its exit record\(killed): \(exit.lastErrorLine)",
-                hint: "start the job again; with little memory, lower batch_size or max_tokens")
+                hint: "start the job again: it goes on from its last checkpoint; with little memory, lower batch_size or max_tokens")
         }
         guard written.status == "completed" else {
             throw LocalModelError(

@@ -2,6 +2,7 @@ import Foundation
 import LocalModels
 import Providers
 import Store
+import Synchronization
 
 /// The fast path of a minion whose mode is `direct`: the caller's messages go to the routed model as
 /// they are, behind the minion's system prompt where it has one. No draft, no passages, no row but the
@@ -47,8 +48,9 @@ public struct DirectAnswer: Sendable {
     ) async throws -> ChatReply {
         let ledger = AttemptLedger()
         let router = snapshot.selection.map(router.with) ?? router
+        let hasSpoken = Atomic(false)
         return try await recorded(snapshot, ledger, admission) {
-            try await withRoutes(snapshot, router) { routes in
+            try await withRoutes(snapshot, router, isSilent: { !hasSpoken.load(ordering: .relaxed) }) { routes in
                 let stream = router.chat(
                     prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
                     gate: meter.gate(admission, prices: router.prices)
@@ -57,6 +59,7 @@ public struct DirectAnswer: Sendable {
                 }
                 var collector = ReplyCollector()
                 for try await event in stream.events {
+                    hasSpoken.store(true, ordering: .relaxed)
                     onEvent(event)
                     collector.add(event)
                 }
@@ -102,15 +105,17 @@ public struct DirectAnswer: Sendable {
     }
 
     private func withRoutes<T: Sendable>(
-        _ snapshot: MinionSnapshot, _ router: Router, _ body: @Sendable ([Route]) async throws -> T
+        _ snapshot: MinionSnapshot, _ router: Router, isSilent: @Sendable () -> Bool = { true }, _ body: @Sendable ([Route]) async throws -> T
     ) async throws -> T {
         guard snapshot.needsLease else { return try await body(usable(snapshot.resolved, snapshot.minion)) }
-        let (lease, _) = try await LocalLease.take(server, data, adapter: snapshot.adapter)
-        defer { if let lease { Task { [server] in await server.release(lease) } } }
-        let minion = snapshot.minion
-        let resolved = try await RouteResolver(store: store, registry: router.registry)
-            .resolve(minion, lease: lease, scale: minion.pipeline.adapterScale)
-        return try await body(usable(resolved, minion))
+        let (minion, scale) = (snapshot.minion, snapshot.minion.pipeline.adapterScale)
+        return try await LocalLease.run(server, voice: snapshot.adapter.map { VoiceAdapter($0, data) }, scale: scale, isSilent: isSilent) {
+            lease, _, deaths in
+            var resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: lease, scale: scale)
+            // The others were asked before the local server died.
+            if deaths > 0 { resolved.routes.removeAll { !(router.registry[$0.provider]?.info.isManaged ?? false) } }
+            return try await body(usable(resolved, minion))
+        }
     }
 
     private func usable(_ resolved: RouteResolver.Resolved, _ minion: Minion) throws -> [Route] {

@@ -1,36 +1,46 @@
 import Foundation
 import Knowledge
 import LocalModels
+import Providers
 import Store
 
 /// From datasets to a release, as typed arrows:
 ///
-///     TrainingJob ─prepare→ PreparedData ─adapter→ TrainedAdapter? ─collection→ BuiltCollection? ─publish→ Release
+///     TrainingJob ─prepare→ PreparedData ─pairs→ PreparedData ─adapter→ TrainedAdapter? ─voice→ (its files)
+///                 ─collection→ BuiltCollection? ─publish→ Release
 ///
 /// A stage's failure names the stage, the cause and what to do; nothing is published then.
 public struct TrainingPipeline: Sendable {
     let prepare: PrepareStage
+    let pairs: RestylePairsStage
     let adapter: AdapterStage
+    let voice: VoiceStage
     let collection: CollectionStage
     let publish: PublishStage
 
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
-        embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        answers: AnswerPipeline, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
-        adapter = AdapterStage(trainer: Trainer(paths: engine), engine: engine, data: data)
+        pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
+        voice = VoiceStage(embedder: embedder)
+        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
         publish = PublishStage(data: data)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
-        let shares = Shares(context.job.trainingType)
-        let prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
-        let trained = try await step("adapter", context, shares.prepared...shares.trained, if: context.job.trainingType.trainsAdapter) {
+        let restyles = try await pairs.applies(context)
+        let shares = Shares(context.job.trainingType, restyles: restyles)
+        try publish.takeBack(context)
+        var prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
+        if restyles { prepared = try await step("pairs", context, shares.prepared...shares.paired) { try await pairs.run(prepared, $0) } }
+        let trained = try await step("adapter", context, shares.paired...shares.trained, if: context.job.trainingType.trainsAdapter) {
             try await adapter.run(prepared, $0)
         }
-        let built = try await step("collection", context, shares.trained...0.99, if: context.job.trainingType.buildsCollection) {
+        if let trained { try await step("voice", context, shares.trained...shares.voiced) { try await voice.run(prepared, trained, $0) } }
+        let built = try await step("collection", context, shares.voiced...0.99, if: context.job.trainingType.buildsCollection) {
             try await collection.run(prepared, $0)
         }
         do {
@@ -44,15 +54,20 @@ public struct TrainingPipeline: Sendable {
     /// How much of the bar each stage gets; within a stage progress is counted work.
     private struct Shares {
         var prepared = 0.01
+        var paired: Double
         var trained: Double
-        init(_ kind: TrainingJob.Kind) {
+        var voiced: Double
+        init(_ kind: TrainingJob.Kind, restyles: Bool) {
             // Seen on two cores with the samples: training takes about seven times as long as indexing.
             trained =
                 switch kind {
                 case .hybrid: 0.85
                 case .ragOnly: 0.01
-                case .loraOnly: 0.99
+                case .loraOnly: 0.98
                 }
+            // A paraphrase takes about as long as an epoch over it.
+            paired = restyles ? trained * 0.4 : prepared
+            voiced = kind.trainsAdapter ? trained + 0.01 : trained
         }
     }
 
@@ -60,9 +75,17 @@ public struct TrainingPipeline: Sendable {
         var stage: String
         var status: String
         var milliseconds: Int?
+        var use: StageUse?
+
+        init(stage: String, status: String, milliseconds: Int? = nil, _ use: StageUse? = nil) {
+            self.stage = stage
+            self.status = status
+            self.milliseconds = milliseconds
+            self.use = use
+        }
     }
 
-    private func step<T>(
+    private func step<T: Sendable>(
         _ name: String, _ context: JobContext, _ range: ClosedRange<Double>, if applies: Bool, _ body: (JobContext) async throws -> T
     )
         async throws -> T?
@@ -70,26 +93,32 @@ public struct TrainingPipeline: Sendable {
         applies ? try await step(name, context, range, body) : nil
     }
 
-    private func step<T>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, _ body: (JobContext) async throws -> T) async throws
+    private func step<T: Sendable>(_ name: String, _ context: JobContext, _ range: ClosedRange<Double>, _ body: (JobContext) async throws -> T)
+        async throws
         -> T
     {
         let context = context.stage(name, range)
         let clock = ContinuousClock()
         let start = clock.now
+        let meter = StageMeter(job: context.job.id, folders: [context.data.url(context.folder)])
         try Task.checkCancellation()
-        try await context.event("stage", StageEvent(stage: name, status: "started"))
+        try await context.record(.running, StageEvent(stage: name, status: "started"))
         do {
-            let result = try await body(context)
+            let result = try await meter.measuring { try await body(context) }
             let milliseconds = Int((clock.now - start).seconds * 1000)
             // After `publish` the job is no longer ours to write to; its history ends with `completed`.
             if name != "publish" {
                 try await context.progress(1)
-                try await context.event("stage", StageEvent(stage: name, status: "finished", milliseconds: milliseconds))
+                let use = meter.use
+                try await context.record(.finished, StageEvent(stage: name, status: "finished", milliseconds: milliseconds, use), use: use)
+            } else {
+                try? await context.queue.finish(stage: name, of: context.job, outcome: .finished, use: meter.use)
             }
             return result
         } catch is CancellationError {
             throw CancellationError()
         } catch {
+            try? await context.queue.finish(stage: name, of: context.job, outcome: .failed, use: meter.use)
             throw StageFailure(failure: JobFailure(stage: name, error: error))
         }
     }
@@ -111,6 +140,10 @@ extension JobFailure {
         case let error as DatasetRefused:
             let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
             self.init(step: stage, code: "dataset_invalid", message: "\(error.message). \(first)", hint: error.problems.first?.hint)
+        case let error as RouterError: self.init(stage: stage, provider: error.last)
+        case let error as ProviderError: self.init(stage: stage, provider: error)
+        case let error as DatabaseError where error.isTransient:
+            self.init(step: stage, code: "database_unavailable", message: "\(error)", hint: "start the job again when the database can be reached")
         case let error as CocoaError where error.code == .fileWriteOutOfSpace:
             self.init(step: stage, code: "disk_full", message: "the disk is full", hint: "free some space and start the job again")
         default:
@@ -122,3 +155,17 @@ extension JobFailure {
 }
 
 extension JobFailure: Error {}
+
+extension JobFailure {
+    /// What a vendor said, in its own words; whether it may say something else later decides about another try.
+    init(stage: String, provider error: ProviderError) {
+        let code =
+            switch error.kind {
+            case .rateLimited, .busy: "provider_rate_limited"
+            case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply: "provider_unavailable"
+            default: "provider_refused"
+            }
+        self.init(
+            step: stage, code: code, message: "\(error.provider): \(error.message)", hint: "check the minion's provider, then start the job again")
+    }
+}

@@ -18,7 +18,9 @@ public struct App: Sendable {
     public let server: AdapterServer
     public let engine: EnginePaths
     let data: DataDirectory
-    let lock: DataDirectoryLock
+    /// Nil for a worker: any number of them may use the data directory.
+    let lock: DataDirectoryLock?
+    let scheduler: JobScheduler
     let library: CollectionLibrary
     let embedder: QueryEmbedder
     let parser: EngineDocumentParser
@@ -44,9 +46,9 @@ public struct App: Sendable {
     /// Opens the data directory, brings the database up to date, and joins the parts. Nothing listens
     /// and no child runs yet.
     /// - Throws: ``SettingsError``, ``LocatedError`` when another server uses the data directory.
-    public static func build(_ settings: Settings, logger: Logger) async throws -> App {
+    public static func build(_ settings: Settings, role: Role = .server, logger: Logger) async throws -> App {
         let data = try dataDirectory(settings)
-        let lock = try DataDirectoryLock(data)
+        let lock = role == .server ? try DataDirectoryLock(data) : nil
         let store = try await openStore(settings, data, logger: logger)
         let engine = enginePaths(settings, data)
         let extractor = ArchiveTool(paths: engine)
@@ -54,17 +56,12 @@ public struct App: Sendable {
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }
-        let pipeline = TrainingPipeline(store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors) {
-            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
-        }
-        let server = AdapterServer(paths: engine, threads: settings.localThreads, logger: logger)
-        let worker = JobWorker(store: store, data: data, pipeline: pipeline, logger: logger) { job, release in
-            // Loaded now, so that the first question does not wait for it.
-            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
-            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf")) } catch {
-                logger.warning("the new adapter is not loaded yet: \(error)")
-            }
-        }
+        let server = AdapterServer(
+            paths: engine,
+            limits: .init(
+                threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
+                bases: settings.localBases),
+            remote: settings.adapterServerURL.map { RemoteAdapters(url: $0, template: settings.adapterServerModel, logger: logger) }, logger: logger)
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -76,7 +73,7 @@ public struct App: Sendable {
         let cache = ResponseCache(
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
-        let journal = try UsageJournal(folder: data.folder("usage"), usage: store.usage, logger: logger)
+        let journal = try UsageJournal(folder: journalFolder(role, data), usage: store.usage, logger: logger)
         let meter = Meter(store: store, journal: journal)
         let router = Router(
             registry: registry, prices: meter.prices,
@@ -84,14 +81,31 @@ public struct App: Sendable {
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
         let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
+        let answers = AnswerPipeline(
+            store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
+            embedder: embedder, logger: logger)
+        let pipeline = TrainingPipeline(
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers
+        ) {
+            EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
+        }
+        let worker = JobWorker(store: store, data: data, pipeline: pipeline, settings: settings.worker(role), logger: logger) { job, release in
+            guard role == .server else { return }
+            // Loaded now, so that the first question does not wait for it.
+            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel) } catch {
+                logger.warning("the new adapter is not loaded yet: \(error)")
+            }
+        }
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
-            store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock, library: library,
+            store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock,
+            scheduler: JobScheduler(
+                store: store, meter: meter, retrainDelay: .seconds(settings.retrainDelay), isEnabled: settings.trainingEnabled, logger: logger),
+            library: library,
             embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
             meter: meter, health: router.health,
-            answers: AnswerPipeline(
-                store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
-                embedder: embedder, logger: logger),
+            answers: answers,
             snapshots: MinionSnapshots(store: store, catalog: catalog),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
@@ -126,8 +140,11 @@ public struct App: Sendable {
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), links: links, settings: settings
         ).routes(api.group("auth"))
         api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
+        let estimator = JobEstimator(store: store, data: data, engine: engine)
+        BaseModelsController(estimator: estimator).routes(api.group("models").group(context: PersonContext.self))
         let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
         AdminController(store: store, accounts: accounts).routes(admin)
+        AdminJobsController(store: store).routes(admin)
         AdminLimitsController(store: store, meter: meter).routes(admin)
         AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
 
@@ -143,8 +160,12 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, trainingEnabled: settings.trainingEnabled
+            store: store, data: data, library: library, worker: worker, meter: meter, answers: answers, estimator: estimator,
+            trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
+        AdaptersController(
+            store: store, library: AdapterLibrary(store: store, data: data, engine: engine, maxBytes: settings.maxUploadMegabytes << 20), meter: meter
+        ).routes(user.group("adapters"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))
         UsageController(store: store, journal: journal).routes(admin.group("usage"))
@@ -157,6 +178,10 @@ public struct App: Sendable {
         AnthropicController(pipeline: answers, clients: clients).routes(v1)
         try router.validate()
         return router
+    }
+
+    var housekeeping: Housekeeping {
+        Housekeeping(store: store, data: data, keepJobs: .seconds(settings.keepJobDays * 86_400), logger: logger)
     }
 
     /// What `/metrics` asks the other parts.
@@ -189,15 +214,20 @@ public struct App: Sendable {
 
     /// The same as a group that can be told to stop.
     func serviceGroup(handlingSignals: Bool, onListening: @Sendable @escaping (Int) async -> Void) async throws -> ServiceGroup {
-        try await worker.markInterrupted()
-        try await Housekeeping(store: store, data: data, logger: logger).sweep()
+        try await housekeeping.sweep()
+        try await WorkerJournals.adopt(data, store: store, logger: logger)
+        store.listen { [worker] in worker.heard($0) }
+        let background: [any Service] =
+            [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [
+                WorkerService(app: self), SchedulerService(app: self),
+            ]
         let application = Application(
             router: try router(),
             server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.
-            services: ([JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]).map(BackgroundService.init),
+            services: background.map(BackgroundService.init),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
@@ -217,7 +247,7 @@ public struct App: Sendable {
                 logger.notice("made an encryption key for provider keys in \(data.encryptionKey.path); without it they cannot be read: back it up")
             }
         }
-        return try await Store(database: SQLiteDatabase(path: data.database.path), vault: KeyVault(keys: keys))
+        return try await Store(database: database(settings, data), vault: KeyVault(keys: keys))
     }
 
     /// Relative to the working directory. The Python of a virtual environment must not be resolved:

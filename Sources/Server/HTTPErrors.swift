@@ -57,7 +57,21 @@ struct APIError: Error {
         case StoreError.conflict(let field, let message):
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
         case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
+        case let error as DuplicateJob:
+            self.init(
+                status: .conflict, code: "duplicate_job",
+                message: "job \"\(error.name)\" (\(error.id), \(error.status)) has the same minion, type, settings and data",
+                details: [Detail(field: "job_id", code: error.id, hint: "use that job, or send \"allow_duplicate\": true")])
         case DatabaseError.foreignKeyViolation: self = .notFound("user")
+        case DatabaseError.unavailable:
+            self.init(
+                status: .serviceUnavailable, code: "database_unavailable", message: "the database cannot be used now; nothing was changed",
+                details: [Detail(hint: "try again in a few seconds")], retryAfter: 2)
+        case DatabaseError.unknownOutcome:
+            self.init(
+                status: .serviceUnavailable, code: "outcome_unknown",
+                message: "the connection to the database broke while the change was being saved: it may or may not be kept",
+                details: [Detail(hint: "look whether it is there before you send it again")])
         case let error as DatasetRefused:
             self.init(
                 status: .unprocessableContent, code: "dataset_invalid", message: error.message,
@@ -71,6 +85,8 @@ struct APIError: Error {
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
             self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
+        case let error as LocalModelError where error.isTheRequests:
+            self.init(status: .unprocessableContent, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as LocalModelError:
             self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as HTTPError:

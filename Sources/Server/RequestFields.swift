@@ -19,6 +19,13 @@ struct RequestFields {
         self.init(object)
     }
 
+    /// A request whose body may be left out.
+    init(optional request: Request, context: some RequestContext) async throws {
+        var request = request
+        let buffer = try await request.collectBody(upTo: 1 << 20)
+        if buffer.readableBytes == 0 { self.init([:]) } else { try await self.init(request, context: context) }
+    }
+
     init(_ object: [String: JSONValue], prefix: String = "") {
         self.object = object
         self.prefix = prefix
@@ -95,6 +102,14 @@ struct RequestFields {
     /// Accepts a field without reading it.
     mutating func ignore(_ fields: some Sequence<String>) { asked.formUnion(fields) }
 
+    /// RFC 3339, with or without fractions of a second.
+    mutating func time(_ field: String) -> Date? {
+        guard let text = string(field, length: 1...64) else { return nil }
+        let date = (try? Date(text, strategy: .iso8601)) ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        if date == nil { fail(field, "is no time like 2026-11-25T18:00:00Z") }
+        return date
+    }
+
     mutating func bool(_ field: String) -> Bool? {
         guard let value = value(field) else { return nil }
         guard let flag = value.boolValue else {
@@ -111,6 +126,17 @@ struct RequestFields {
             return nil
         }
         return list.compactMap(\.stringValue)
+    }
+
+    /// A text, or a list of texts.
+    mutating func textOrTexts(_ field: String, max: Int = 100) -> [String]? {
+        guard let value = value(field) else { return nil }
+        if let text = value.stringValue { return [text] }
+        guard value.arrayValue != nil else {
+            fail(field, "must be a text or a list of texts")
+            return nil
+        }
+        return strings(field, max: max)
     }
 
     mutating func objects(_ field: String, max: Int) -> [[String: JSONValue]]? {

@@ -5,62 +5,38 @@ import Foundation
 public struct JobQueue: Sendable {
     let database: any Database
 
-    /// Takes the oldest queued job that is due.
-    public func claim(worker: String, lease: Duration, now: Date = Date()) async throws -> TrainingJob? {
-        try await database.write { connection in
-            guard
-                let row = try connection.query(
-                    "SELECT id FROM external_training_jobs WHERE status = 'QUEUED' AND (run_at IS NULL OR run_at <= $1) ORDER BY updated_at, id LIMIT 1",
-                    SQLValue(now)
-                ).first
-            else { return nil }
-            let rows = try connection.query(
-                """
-                UPDATE external_training_jobs SET status = 'RUNNING', lease_owner = $2, lease_expires_at = $3, attempt = attempt + 1,
-                    started_at = $4, updated_at = $4
-                WHERE id = $1 AND status = 'QUEUED' RETURNING *
-                """, .text(row.text("id")), .text(worker), SQLValue(now.addingTimeInterval(lease.seconds)), SQLValue(now))
-            return try TrainingJob.load(rows, connection).first
-        }
-    }
-
-    /// Extends the lease.
-    /// - Returns: false when the job is no longer this worker's (stopped, deleted, taken over).
-    public func heartbeat(_ job: String, worker: String, lease: Duration, now: Date = Date()) async throws -> Bool {
-        try await database.write { connection in
-            try !connection.query(
-                """
-                UPDATE external_training_jobs SET lease_expires_at = $3 WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' RETURNING id
-                """, .text(job), .text(worker), SQLValue(now.addingTimeInterval(lease.seconds))
-            ).isEmpty
-        }
-    }
+    /// What processes tell each other of jobs: `queued`, or `stopped:` and a job's id.
+    public static let topic = "jobs"
 
     /// Appends an event and, with it, what the job's row shows.
-    public func record(_ job: String, worker: String, type: String, payload: some Encodable & Sendable, progress: Double?, stage: String?)
-        async throws
-    {
-        try await database.write { connection in
-            let now = Date()
-            let rows = try connection.query(
-                """
-                UPDATE external_training_jobs SET progress = COALESCE($3, progress), stage = COALESCE($4, stage), updated_at = $5
-                WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' RETURNING id
-                """, .text(job), .text(worker), SQLValue(progress), SQLValue(stage), SQLValue(now))
-            guard !rows.isEmpty else { return }
-            try Self.append(connection, job: job, type: type, payload: payload, at: now)
+    /// - Parameter again: an earlier call with the same values ended in an unknown outcome, so the event may be there.
+    /// - Returns: false when the job is no longer this worker's: nothing was written.
+    @discardableResult
+    public func record(
+        _ job: String, worker: String, type: String, payload: some Encodable & Sendable, progress: Double?, stage: String?, at now: Date = Date(),
+        again: Bool = false
+    ) async throws -> Bool {
+        let text = try SQLValue(json: payload)
+        return try await database.write(.rowLocks) { connection in
+            guard try Self.touch(connection, job, worker, progress: progress, stage: stage, at: now) else { return false }
+            if again, try Self.isKept(connection, job: job, type: type, json: text, at: now) { return true }
+            try Self.append(connection, job: job, type: type, json: text, at: now)
+            return true
         }
     }
 
-    /// Publishes the release and completes the job, both or neither.
-    public func complete(_ job: TrainingJob, worker: String, release draft: ReleaseDraft) async throws -> Release? {
-        try await database.write { connection in
+    /// Publishes the release and completes the job, both or neither. May be called again with the same id.
+    /// - Parameter id: the release's; nil makes one.
+    /// - Returns: nil when the job is no longer this worker's.
+    public func complete(_ job: TrainingJob, worker: String, id: String? = nil, release draft: ReleaseDraft) async throws -> Release? {
+        let releaseID = id ?? RowID.make("rel")
+        return try await database.write { connection in
+            if let kept = try connection.query("SELECT * FROM releases WHERE id = $1", .text(releaseID)).first { return try Release(row: kept) }
             let now = Date()
-            let releaseID = RowID.make("rel")
             let owned = try connection.query(
                 """
                 UPDATE external_training_jobs SET status = 'COMPLETED', progress = 1, stage = NULL, release_id = $3, completed_at = $4, updated_at = $4,
-                    lease_owner = NULL, lease_expires_at = NULL
+                    lease_owner = NULL, lease_host = NULL, lease_expires_at = NULL
                 WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' RETURNING id
                 """, .text(job.id), .text(worker), .text(releaseID), SQLValue(now))
             guard !owned.isEmpty else { return nil }
@@ -71,52 +47,33 @@ public struct JobQueue: Sendable {
         }
     }
 
-    /// Ends the job without a release.
-    public func fail(_ job: String, worker: String, _ failure: JobFailure) async throws {
-        try await database.write { connection in
-            try Self.end(connection, job: job, condition: "AND lease_owner = $5", owner: [.text(worker)], failure)
-        }
+    static func isKept(_ connection: any Connection, job: String, type: String, json: SQLValue, at: Date) throws -> Bool {
+        try !connection.query(
+            "SELECT seq FROM job_events WHERE job_id = $1 AND at = $2 AND type = $3 AND payload = $4", .text(job), SQLValue(at), .text(type), json
+        ).isEmpty
     }
 
-    /// Marks the jobs whose worker is gone. `isAlive` says whether a worker's name is one of a living
-    /// process; a lease that ran out is dead whatever it says.
-    /// - Returns: ids of the jobs that were marked.
-    public func markInterrupted(now: Date = Date(), isAlive: @Sendable @escaping (String) -> Bool) async throws -> [String] {
-        try await database.write { connection in
-            let rows = try connection.query("SELECT * FROM external_training_jobs WHERE status = 'RUNNING'")
-            return try rows.compactMap { row in
-                let expired = try row.optionalDate("lease_expires_at").map { $0 < now } ?? true
-                if !expired, let owner = try row.optionalText("lease_owner"), isAlive(owner) { return nil }
-                let stage = try row.optionalText("stage") ?? "prepare"
-                let percent = Int((try row.double("progress") * 100).rounded())
-                let failure = JobFailure(
-                    step: stage, code: "interrupted",
-                    message: "the server stopped while this job was in stage \"\(stage)\" (\(percent)%)",
-                    hint: "start the job again; its datasets are untouched")
-                try Self.end(connection, job: row.text("id"), condition: "", owner: [], failure)
-                return try row.text("id")
-            }
-        }
+    /// Updates what the row shows; this also takes the row's lock, which keeps events without gaps.
+    /// - Returns: false when the job is no longer this worker's.
+    static func touch(_ connection: any Connection, _ job: String, _ worker: String, progress: Double?, stage: String?, at now: Date) throws -> Bool {
+        try !connection.query(
+            """
+            UPDATE external_training_jobs SET progress = COALESCE($3, progress), stage = COALESCE($4, stage), updated_at = $5
+            WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' RETURNING id
+            """, .text(job), .text(worker), SQLValue(progress), SQLValue(stage), SQLValue(now)
+        ).isEmpty
     }
 
+    /// The caller holds the job's row, by having updated it in this transaction.
     static func append(_ connection: any Connection, job: String, type: String, payload: some Encodable, at: Date) throws {
-        try connection.query(
-            """
-            INSERT INTO job_events (job_id, seq, at, type, payload)
-            SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4 FROM job_events WHERE job_id = $1
-            """, .text(job), SQLValue(at), .text(type), SQLValue(json: payload))
+        try append(connection, job: job, type: type, json: SQLValue(json: payload), at: at)
     }
 
-    private static func end(_ connection: any Connection, job: String, condition: String, owner: [SQLValue], _ failure: JobFailure) throws {
-        let now = Date()
-        let rows = try connection.query(
-            """
-            UPDATE external_training_jobs SET status = 'FAILED', error_message = $2, error = $3, completed_at = $4, updated_at = $4,
-                lease_owner = NULL, lease_expires_at = NULL
-            WHERE id = $1 AND status = 'RUNNING' \(condition) RETURNING id
-            """, [.text(job), .text(failure.message), try SQLValue(json: failure), SQLValue(now)] + owner)
-        guard !rows.isEmpty else { return }
-        try append(connection, job: job, type: "failed", payload: failure, at: now)
+    static func append(_ connection: any Connection, job: String, type: String, json: SQLValue, at: Date) throws {
+        let next = try connection.query("SELECT COALESCE(MAX(seq), 0) + 1 AS next FROM job_events WHERE job_id = $1", .text(job))[0].int("next")
+        try connection.query(
+            "INSERT INTO job_events (job_id, seq, at, type, payload) VALUES ($1, $2, $3, $4, $5)",
+            .text(job), SQLValue(next), SQLValue(at), .text(type), json)
     }
 
     private static func publish(_ connection: any Connection, id: String, job: TrainingJob, _ draft: ReleaseDraft, at now: Date) throws -> Release {
@@ -152,13 +109,14 @@ public struct JobQueue: Sendable {
         let collectionID = draft.collection?.id ?? (job.trainingType.buildsCollection ? nil : current?.collectionID)
         let collectionVersion = draft.collection?.version ?? (job.trainingType.buildsCollection ? nil : current?.collectionVersion)
         try connection.query("UPDATE releases SET state = 'retired' WHERE minion_id = $1 AND state = 'active'", .text(job.minionID))
+        let number = try connection.query(
+            "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM releases WHERE minion_id = $1", .text(job.minionID))[0].int("next")
         let rows = try connection.query(
             """
             INSERT INTO releases (id, user_id, minion_id, job_id, number, adapter_id, collection_id, collection_version, settings, evaluation, state, created_at)
-            SELECT $1, $2, $3, $4, COALESCE(MAX(number), 0) + 1, $5, $6, $7, $8, $9, 'active', $10 FROM releases WHERE minion_id = $3
-            RETURNING *
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11) RETURNING *
             """,
-            .text(id), .text(job.userID), .text(job.minionID), .text(job.id), SQLValue(adapterID), SQLValue(collectionID),
+            .text(id), .text(job.userID), .text(job.minionID), .text(job.id), SQLValue(number), SQLValue(adapterID), SQLValue(collectionID),
             SQLValue(collectionVersion), .text(pipeline), SQLValue(json: draft.evaluation), SQLValue(now))
         try connection.query(
             "UPDATE external_api_models SET release_id = $2, updated_at = $3 WHERE id = $1", .text(job.minionID), .text(id), SQLValue(now))

@@ -29,6 +29,15 @@ public struct Store: Sendable {
 
     public var audit: AuditLog { AuditLog(database: database) }
 
+    /// Hears what other processes write, so that copies of rows are not used longer than they are good, and what they tell
+    /// of jobs. For processes that live for a while.
+    public func listen(_ handler: @Sendable @escaping (DatabaseNotice) -> Void) {
+        observed.listen { [changes] notice in
+            changes.heard(notice)
+            handler(notice)
+        }
+    }
+
     /// To be called when what users call deleted is deleted: no file holds a byte of it afterwards.
     public func scrub() async throws { try await database.scrub() }
 

@@ -1,11 +1,15 @@
 """One real server and one real training run, shared by the whole session."""
 
 import re
+import sys
 import uuid
 from dataclasses import dataclass
 
 import pytest
-from harness import FIGURES, Account, Event, Server, Vendor, handbook, running, voice
+from harness import FIGURES, ROOT, Account, Event, Server, Vendor, handbook, running, voice
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import postgres  # noqa: E402
 
 SHARED: list[Server] = []
 
@@ -66,6 +70,16 @@ def trained(server) -> Trained:
     minion = account.get(f"minions/{minion['id']}")
     release = account.get(f"minions/{minion['id']}/releases")["items"][0]
     return Trained(account, minion, job, history, release)
+
+
+@pytest.fixture
+def cluster():
+    """A PostgreSQL server of its own."""
+    try:
+        with postgres.running() as cluster:
+            yield cluster
+    except postgres.Missing as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture

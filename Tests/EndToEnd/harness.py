@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -90,9 +91,9 @@ def command(script: str, *arguments: object) -> list[str]:
 
 
 class Server:
-    """One data directory and the server on it; may be started again after it ended."""
+    """One data directory and the server on it; may be started again after it ended. With a `cluster` its rows are there."""
 
-    def __init__(self, folder: Path, **environment: str):
+    def __init__(self, folder: Path, cluster: "postgres.Cluster | None" = None, **environment: str):
         self.data = folder / "data"
         self.log_file = folder / "server.log"
         self.data.mkdir(mode=0o700)
@@ -106,7 +107,12 @@ class Server:
             MARK: str(self.data), "ATELIER_ENGINE_DIR": str(ENGINE), "ATELIER_WEB_DIR": str(ROOT / "web"), "ATELIER_PYTHON": sys.executable,
             "ATELIER_SCRYPT_COST": "10",
         } | environment
+        self.cluster = cluster
+        if cluster:
+            self.database = f"atelier_{uuid.uuid4().hex}"
+            self.environment["ATELIER_DATABASE_URL"] = cluster.url(self.database)
         self.process: subprocess.Popen | None = None
+        self.workers: list[Worker] = []
         self.url = ""
         self.port = 0  # of its first start; kept, so that clients find it again
 
@@ -142,6 +148,8 @@ class Server:
 
     def close(self) -> None:
         """End it, whatever state it is in, and see that nothing of it is left."""
+        for worker in self.workers:
+            worker.end(signal.SIGTERM)
         if self.process and self.process.poll() is None:
             self.end(signal.SIGTERM, within=60)
         self.no_process_left(within=60)
@@ -164,13 +172,22 @@ class Server:
         return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)[1]) << 10
 
     def sql(self, statement: str, *parameters: object) -> list[tuple]:
-        """Straight into the database, past the server."""
+        """Straight into the database, past the server. From PostgreSQL everything comes as text."""
+        if self.cluster:
+            assert not parameters
+            return self.cluster.sql(statement, self.database)
         with closing(sqlite3.connect(self.data / "atelier.sqlite", timeout=10)) as connection, connection:
             return connection.execute(statement, parameters).fetchall()
 
     def files(self, pattern: str) -> set[str]:
         """Files below the data directory, relative to it."""
         return {str(path.relative_to(self.data)) for path in self.data.glob(pattern) if path.is_file()}
+
+    def worker(self, **environment: str) -> "Worker":
+        """A worker process beside the server; ends with it."""
+        worker = Worker(self, environment)
+        self.workers.append(worker)
+        return worker
 
     def create_user(self, email: str, *flags: str) -> None:
         """The operator's command; unlike registration it is never slowed down."""
@@ -196,10 +213,43 @@ class Server:
         return Account(self, body["user"]["id"], email, body["token"])
 
 
+class Worker:
+    """An `atelier worker` process on a server's data directory."""
+
+    def __init__(self, server: Server, environment: dict[str, str]):
+        self.log_file = server.data.parent / f"worker-{len(server.workers)}.log"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "worker", "--data-dir", server.data], cwd=server.data.parent, env=server.environment | environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        ready, _, _ = select.select([self.process.stdout], [], [], 60)
+        line = self.process.stdout.readline().decode() if ready else ""
+        found = re.fullmatch(r"worker (\S+) is ready\n", line)
+        assert found, f"the worker said {line!r}\n{self.log()}"
+        self.name = found[1]
+
+    def end(self, how: int, within: float = 60) -> float:
+        """The seconds until the process was gone."""
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(within)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"the worker still ran {within} s after signal {how}\n{self.log()[-3000:]}") from None
+        self.process.stdout.close()
+        return time.monotonic() - began
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Server]:
+def running(folder: Path, cluster: "postgres.Cluster | None" = None, **environment: str) -> Iterator[Server]:
     """A server of its own, for a test that ends it or needs other settings."""
-    server = Server(folder, **environment)
+    server = Server(folder, cluster, **environment)
     try:
         yield server.start()
     finally:

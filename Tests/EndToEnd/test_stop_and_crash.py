@@ -21,9 +21,9 @@ def trainers(server: Server) -> list:
     return [process for process in processes(server.data) if "train.py" in process[1]]
 
 
-def again(account: Account, job: dict, after: int) -> None:
+def again(account: Account, job: dict, after: int, how: str = "start") -> None:
     """Start the job again; it must complete, as a second attempt with one unbroken history."""
-    account.post(f"external-training/jobs/{job['id']}/start")
+    account.post(f"external-training/jobs/{job['id']}/{how}")
     job, history = account.finish(job, after)
     assert job["attempt"] == 2 and job["release_id"] and "error" not in job
     assert [event.id for event in history] == list(range(after + 1, after + 1 + len(history)))
@@ -53,8 +53,30 @@ def test_stop_ends_training_and_leaves_no_trainer(somebody):
     assert history[-1].name == "stopped" and history[-1].data["stage"] == "adapter"
     shown = somebody.show_job(job)
     assert shown["status"] == "STOPPED" and 0 < shown["progress"] < 1 and "release_id" not in shown
-    assert not server.files(f"users/{somebody.id}/jobs/**/*")
+    assert server.files(f"users/{somebody.id}/jobs/**/*"), "what was done is kept for the next start"
     again(somebody, job, after=history[-1].id)
+    assert not server.files(f"users/{somebody.id}/jobs/**/*"), "and goes with the job's end"
+
+
+def test_restart_begins_anew_and_deleting_leaves_nothing(somebody):
+    server = somebody.server
+    job = start(somebody)
+    somebody.into_training(job)
+    path = f"external-training/jobs/{job['id']}"
+    assert somebody.request("POST", f"{path}/restart").status_code == 409, "not while it runs"
+    somebody.post(f"{path}/stop")
+    kept = server.files(f"users/{somebody.id}/jobs/**/*")
+    mark = server.data / f"users/{somebody.id}/jobs/{job['id']}/left-by-the-first"
+    mark.write_text("x")
+    history = list(somebody.follow(job))
+    again(somebody, job, after=history[-1].id, how="restart")
+    assert kept and not mark.exists()
+    other = start(somebody, examples=6)
+    somebody.into_training(other)
+    somebody.post(f"external-training/jobs/{other['id']}/stop")
+    assert server.files(f"users/{somebody.id}/jobs/**/*")
+    somebody.delete(f"external-training/jobs/{other['id']}")
+    assert not server.files(f"users/{somebody.id}/jobs/**/*")
 
 
 def test_a_stopped_job_cannot_be_stopped_twice(somebody):
@@ -64,29 +86,35 @@ def test_a_stopped_job_cannot_be_stopped_twice(somebody):
     assert trainers(somebody.server) == []
 
 
-def test_a_killed_server_leaves_no_process_and_the_job_can_be_started_again(alone):
+def resumed(account: Account, job: dict, cause: str, after: int = 0) -> None:
+    """The job completes by itself, as a second attempt that says why, in one unbroken history."""
+    done, history = account.finish(job)
+    assert done["attempt"] == 2 and done["release_id"] and "error" not in done
+    assert [event.id for event in history] == list(range(1, len(history) + 1))
+    names = [event.name for event in history]
+    assert names.count("requeued") == names.count("resumed") == names.count("completed") == 1 and "failed" not in names
+    said = next(event for event in history if event.name == "resumed")
+    assert re.search(cause, said.data["cause"]) and said.data["attempt"] == 2
+    outcomes = {(stage["attempt"], stage["stage"]): stage["outcome"] for stage in done["stages"]}
+    assert outcomes[1, "adapter"] == "interrupted" and outcomes[2, "adapter"] == "finished"
+
+
+def test_a_killed_server_leaves_no_process_and_goes_on_when_it_is_back(alone):
     server, account = alone
     job = start(account)
     account.into_training(job)
     server.end(signal.SIGKILL, within=60)
     server.no_process_left(within=60)
-    assert server.files("users/*/jobs/**/*"), "the dead server could not clean up"
+    assert server.files("users/*/jobs/**/*"), "the dead server could not clean up, and was not to"
 
     server.start()
-    failed = account.show_job(job)
-    assert (failed["status"], failed["error"]["code"], failed["error"]["step"]) == ("FAILED", "interrupted", "adapter")
-    assert re.search(r'"adapter" \(\d+%\)', failed["error_message"]), failed["error_message"]
-    assert failed["error"]["message"] == failed["error_message"] and failed["error"]["hint"]
-    history = list(account.follow(job))
-    assert history[-1].name == "failed" and history[-1].data["code"] == "interrupted"
-    assert [event.id for event in history] == list(range(1, len(history) + 1))
-    assert not list(server.data.glob("users/*/jobs/*"))
+    resumed(account, job, r'worker \S+ was lost in stage "adapter"')
+    assert not server.files("users/*/jobs/**/*")
     assert len(account.get("training-datasets")["items"]) == 1
-    again(account, job, after=history[-1].id)
 
 
 @pytest.mark.parametrize("watcher", ["nobody watching", "a watcher who left", "a watcher"])
-def test_a_server_that_is_told_to_end_does_so_in_five_seconds_and_marks_the_job(alone, watcher):
+def test_a_server_that_is_told_to_end_does_so_in_five_seconds_and_hands_the_job_back(alone, watcher):
     server, account = alone
     job = start(account)
     match watcher:
@@ -102,12 +130,10 @@ def test_a_server_that_is_told_to_end_does_so_in_five_seconds_and_marks_the_job(
     figure(f"SIGTERM in the middle of training, {watcher}: {seconds:.2f} s")
     server.no_process_left(within=60)
     assert server.process.returncode == 0
-    assert server.sql("SELECT status FROM external_training_jobs") == [("FAILED",)]
-
-    server.start()
-    failed = account.show_job(job)
-    assert (failed["status"], failed["error"]["code"]) == ("FAILED", "interrupted") and failed["error"]["hint"]
-    assert not list(server.data.glob("users/*/jobs/*"))
+    assert server.sql("SELECT status, lease_owner FROM external_training_jobs") == [("QUEUED", None)]
+    if watcher == "nobody watching":
+        server.start()
+        resumed(account, job, "shut down in order")
 
 
 def test_a_second_server_does_not_get_the_same_data_directory(alone):

@@ -64,20 +64,20 @@ struct EngineTests {
     }
 
     @Test func theModelServerIsReplacedWhenItIsKilled() async throws {
-        let server = AdapterServer(paths: Engine.paths, contextTokens: 512, slots: 1, logger: Engine.logger)
+        let server = AdapterServer(paths: Engine.paths, limits: .init(contextTokens: 512, slots: 1), logger: Engine.logger)
         let first = try await server.lease()
-        let killed = try #require(await server.processID)
+        let killed = try #require(await server.processID())
         await server.release(first)
         kill(killed, SIGKILL)
         // Either the supervisor has noticed, or this lease waits for the new one; a lease of the dead
         // one is possible for a moment, so look until the number changes.
-        while await server.processID == killed { await Task.yield() }
+        while await server.processID() == killed { await Task.yield() }
         let second = try await server.lease()
         #expect(second.url != first.url)
         let (_, response) = try await URLSession.shared.data(from: #require(URL(string: second.url + "/health")))
         #expect((response as? HTTPURLResponse)?.statusCode == 200)
         await server.release(second)
-        let last = try #require(await server.processID)
+        let last = try #require(await server.processID())
         await server.stop()
         #expect(kill(last, 0) != 0)
         await #expect(throws: LocalModelError.self) { try await server.lease() }
@@ -107,7 +107,7 @@ struct EngineTests {
 
 /// Faults of a trainer that the real one cannot be made to show, played by a script in its place.
 @Suite struct TrainerTests {
-    private func train(script: String) async throws -> TrainerResult {
+    private func train(script: String, earlier: String? = nil) async throws -> TrainerResult {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: folder) }
         for path in ["engine", "models/\(EnginePaths.baseModelName)", "models/bge-small-en-v1.5"] {
@@ -115,6 +115,10 @@ struct EngineTests {
         }
         try Data(script.utf8).write(to: folder.appending(path: "engine/train.py"))
         try Data().write(to: folder.appending(path: "models/\(EnginePaths.baseModelName)/model.gguf"))
+        if let earlier {
+            try FileManager.default.createDirectory(at: folder.appending(path: "out"), withIntermediateDirectories: true)
+            try Data(earlier.utf8).write(to: folder.appending(path: "out/exit.json"))
+        }
         let paths = EnginePaths(
             python: URL(filePath: "/usr/bin/env"), scripts: folder.appending(path: "engine"), models: folder.appending(path: "models"))
         let shell = folder.appending(path: "python")
@@ -140,6 +144,15 @@ struct EngineTests {
             let error = $0 as? LocalModelError
             return error?.code == "trainer_died" && error?.message.contains("about to go") == true && error?.message.contains("memory") == true
         }
+    }
+
+    /// A record of an earlier attempt is set aside for the trainer to judge, and never taken for this one's.
+    @Test func anEarlierRecordIsNotThisAttempts() async throws {
+        let complete =
+            #"{"status":"completed","fingerprint":"f","reply_tokens":1,"steps":1,"seconds":1,"cpu_seconds":1,"peak_memory_bytes":1,"sha256":"s","rank":1}"#
+        await #expect { _ = try await train(script: "exit 0", earlier: complete) } throws: { ($0 as? LocalModelError)?.code == "trainer_died" }
+        let judged = try await train(script: #"mv "$4/exit.previous.json" "$4/exit.json""#, earlier: complete)
+        #expect(judged.fingerprint == "f")
     }
 
     @Test func theTrainersOwnErrorIsKeptWithItsHint() async throws {

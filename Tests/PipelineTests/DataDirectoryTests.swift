@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Pipeline
 import Store
+import TestDatabases
 import Testing
 
 @Suite struct DataDirectoryTests {
@@ -25,7 +26,7 @@ import Testing
 
     @Test func theSweepRemovesWhatNoRowRefersToAndNothingElse() async throws {
         try await withFolder { data in
-            let store = try await Store(database: SQLiteDatabase(path: data.database.path), vault: KeyVault(keys: Fernet.generateKey()))
+            let store = try await Store(database: TestDatabase(in: data.root).open(), vault: KeyVault(keys: Fernet.generateKey()))
             let user = try await store.accounts(hasher: PasswordHasher(costExponent: 4)).create(email: "a@b", name: "a", password: "long enough")
             let rows = store.user(user.id)
             let minion = try await rows.createMinion(MinionDraft(name: "m", displayName: "m", provider: "local", modelID: "m"))

@@ -3,6 +3,7 @@ import Pipeline
 import Providers
 import Store
 import Synchronization
+import TestDatabases
 import Testing
 
 @Suite struct MinionSnapshotsTests {
@@ -25,7 +26,7 @@ import Testing
         let root = FileManager.default.temporaryDirectory.appending(path: "atelier-snapshots-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: root) }
         let data = try DataDirectory(root)
-        let store = try await Store(database: SQLiteDatabase(path: data.database.path), vault: KeyVault(keys: Fernet.generateKey()))
+        let store = try await Store(database: TestDatabase(in: data.root).open(), vault: KeyVault(keys: Fernet.generateKey()))
         let user = try await store.accounts(hasher: PasswordHasher(costExponent: 4)).create(email: "a@b", name: "a", password: "long enough")
         let rows = store.user(user.id)
         let minion = try await rows.createMinion(Self.draft("openai"))

@@ -21,6 +21,7 @@ import Testing
             "", #"{"minion_id":"{minion_id}","training_type":"lora_only","dataset_ids":["{dataset_id}"],"start":true}"#, "training_jobs_per_day"
         ),
         "POST /api/users/{user_id}/external-training/jobs/{job_id}/start": ("", "", "training_jobs_per_day"),
+        "POST /api/users/{user_id}/external-training/jobs/{job_id}/restart": ("", "", "training_jobs_per_day"),
         "POST /api/users/{user_id}/training-datasets": ("?dataset_name=w&dataset_type=custom", "content", "storage_bytes"),
     ]
     private static let free: Set<String> = [

@@ -24,13 +24,14 @@ import Testing
         "GET /": "public", "GET /health": "public", "GET /ready": "public", "GET /metrics": "public, without users", "GET /openapi.json": "public",
         "POST /api/auth/register": "public", "POST /api/auth/login": "public", "POST /api/auth/link": "public, with a code of its own",
         "GET /web/**": "the page's files, public", "POST /api/auth/logout": "ends the caller's own session",
-        "GET /api/me": "the caller's own", "GET /v1/models": "the token's own minion", "GET /v1/models/{model}": "the token's own minion",
+        "GET /api/me": "the caller's own", "GET /api/models": "the machine's base models", "GET /v1/models": "the token's own minion",
+        "GET /v1/models/{model}": "the token's own minion",
         "POST /v1/chat/completions": "the token's own minion", "POST /v1/embeddings": "the token's own minion",
         "POST /v1/messages": "the token's own minion",
     ]
     /// Routes for superusers: 404 for everybody else.
     private static let admin: Set<String> = [
-        "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
+        "GET /api/admin/jobs", "GET /api/admin/workers", "GET /api/admin/users", "PUT /api/admin/users/{user_id}", "GET /api/admin/audit-log",
         "GET /api/admin/usage", "GET /api/admin/provider-definitions", "POST /api/admin/provider-definitions",
         "GET /api/admin/provider-definitions/{definition_id}", "PUT /api/admin/provider-definitions/{definition_id}",
         "DELETE /api/admin/provider-definitions/{definition_id}",
@@ -55,7 +56,7 @@ import Testing
             _ = try await server.app.store.queue.complete(
                 claimed, worker: "w",
                 release: .init(
-                    adapter: nil,
+                    adapter: .init(id: "ada_x", baseModel: "b", path: "users/x/adapters/ada_x", sha256: "s", rank: 1, bytes: 1),
                     collection: .init(id: "col_x", name: "c", embedder: "e", dimension: 1, version: 1, documentCount: 1, chunkCount: 1, bytes: 1),
                     evaluation: .init()))
             try await rows.saveAnswer(id: "ans_x", minionID: minion, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
@@ -69,12 +70,14 @@ import Testing
 
             let key = try await rows.providerKey("openai").id
             let ids = [
-                "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "answer_id": "ans_x",
+                "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "adapter_id": "ada_x",
+                "answer_id": "ans_x",
                 "provider": key, "key_id": key, "definition_id": definition,
             ]
             // The ids are real: their owner finds them.
             for path in [
-                "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "answers/ans_x",
+                "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "adapters/ada_x",
+                "answers/ans_x",
                 "provider-definitions/\(definition)",
                 "limits/minions/\(minion)", "limits/keys/\(key)",
             ] {

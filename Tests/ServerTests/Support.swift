@@ -3,8 +3,10 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import Providers
 import Server
 import Store
+import TestDatabases
 import Testing
 
 /// A whole server on a data directory of its own, spoken to without a socket.
@@ -28,6 +30,9 @@ struct TestServer {
         defer { try? FileManager.default.removeItem(at: folder) }
         var settings = Settings()
         settings.dataDirectory = folder.path
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        settings.databaseURL = Secret(try await TestDatabase(in: folder).url)
+        settings.databaseConnections = 4
         settings.scryptCost = 10
         change(&settings)
         let app = try await App.build(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

@@ -35,6 +35,58 @@ import struct Providers.Secret
         }
     }
 
+    @Test(
+        arguments: [
+            (#"{"lr_schedule":"step"}"#, "config.lr_schedule"), (#"{"lr_schedule":"constant","warmup":3}"#, "config.warmup"),
+            (#"{"target_modules":[]}"#, "config.target_modules"), (#"{"target_modules":"../x y"}"#, "config.target_modules"),
+            (#"{"target_modules":7}"#, "config.target_modules"), (#"{"batch_tokens":1}"#, "config.batch_tokens"),
+            (#"{"load_in_4bit":true,"device":"cpu"}"#, "config.load_in_4bit"), (#"{"device":"tpu"}"#, "config.device"),
+            (#"{"processes":0}"#, "config.processes"), (#"{"patience":0}"#, "config.patience"), (#"{"weight_decay":2}"#, "config.weight_decay"),
+            (#"{"base_model":"nowhere"}"#, "config.base_model"), (#"{"base_model":"../../etc"}"#, "config.base_model"),
+            (#"{"max_steps":0}"#, "config.max_steps"), (#"{"gradient_accumulation":0}"#, "config.gradient_accumulation"),
+            (#"{"evaluate_every":0}"#, "config.evaluate_every"), (#"{"max_grad_norm":-1}"#, "config.max_grad_norm"),
+            (#"{"use_dora":1}"#, "config.use_dora"), (#"{"learning":1}"#, "config.learning"),
+        ])
+    func aWrongTrainingOptionIsRefusedByField(config: String, field: String) async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let minion = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
+            let dataset = try #require(
+                try await server.send(
+                    .post, "\(ann.base)/training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat, token: ann.token
+                ).json["id"] as? String)
+            let body = #"{"minion_id":"\#(minion)","training_type":"lora_only","dataset_ids":["\#(dataset)"],"config":\#(config)}"#
+            for path in ["jobs", "jobs/estimate"] {
+                let reply = try await server.send(.post, "\(ann.base)/external-training/\(path)", body, token: ann.token)
+                #expect(reply.status == 422 && reply.details.first?["field"] as? String == field, "\(reply.text)")
+            }
+        }
+    }
+
+    /// What can be nothing is taken away with `null`; what is not named stays.
+    @Test func anUpdateOfAJobKeepsItsOptions() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let minion = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
+            let dataset = try #require(
+                try await server.send(
+                    .post, "\(ann.base)/training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat, token: ann.token
+                ).json["id"] as? String)
+            let made = try await server.send(
+                .post, "\(ann.base)/external-training/jobs",
+                #"{"minion_id":"\#(minion)","training_type":"lora_only","dataset_ids":["\#(dataset)"],"config":{"max_steps":5,"warmup":0.1,"patience":2,"target_modules":["q_proj"]}}"#,
+                token: ann.token)
+            let id = try #require(made.json["id"] as? String)
+            let changed = try await server.send(
+                .put, "\(ann.base)/external-training/jobs/\(id)",
+                #"{"config":{"max_steps":null,"warmup":null,"target_modules":"all-linear","rank":3}}"#,
+                token: ann.token)
+            let config = try #require(changed.json["config"] as? [String: Any])
+            #expect(changed.status == 200 && config["max_steps"] == nil && config["warmup"] == nil && config["patience"] as? Int == 2)
+            #expect(config["target_modules"] as? String == "all-linear" && config["rank"] as? Int == 3)
+        }
+    }
+
     @Test func anUpdateKeepsWhatItDoesNotName() async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")

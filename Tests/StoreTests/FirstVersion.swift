@@ -1,11 +1,12 @@
 import Foundation
 import Store
+import TestDatabases
 
 /// A database as version 0.1.0 left it: what every later migration has to start from.
 enum FirstVersion {
-    /// Makes the file with one user, `usr_1`, and whatever `fill` adds.
-    static func make(at path: String, _ fill: @Sendable @escaping (any Connection) throws -> Void) async throws {
-        let database = try SQLiteDatabase(path: path)
+    /// Makes it with one user, `usr_1`, and whatever `fill` adds.
+    static func make(in place: TestDatabase, _ fill: @Sendable @escaping (any Connection) throws -> Void) async throws {
+        let database = try place.open()
         try await database.write { connection in
             try connection.script(schema)
             try connection.script(

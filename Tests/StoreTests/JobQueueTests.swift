@@ -118,17 +118,25 @@ import Testing
         }
     }
 
-    @Test func aDeadServersJobIsMarkedAndALivingOnesIsNot() async throws {
+    @Test func aDeadWorkersJobGoesBackInLineAndALivingOnesDoesNot() async throws {
         try await withJob { fixture in
-            _ = try await fixture.rows.startJob(fixture.job.id)
-            let job = try #require(try await fixture.queue.claim(worker: "w", lease: .seconds(60)))
-            try await fixture.queue.record(job.id, worker: "w", type: "progress", payload: ["x": 1], progress: 0.42, stage: "adapter")
-            #expect(try await fixture.queue.markInterrupted(isAlive: { _ in true }).isEmpty)
-            #expect(try await fixture.queue.markInterrupted(isAlive: { _ in false }) == [job.id])
-            let marked = try await fixture.rows.job(job.id)
-            #expect(marked.status == .failed && marked.error?.code == "interrupted")
-            #expect(marked.errorMessage?.contains("42%") == true && marked.errorMessage?.contains("adapter") == true)
-            #expect(try await fixture.rows.startJob(job.id).error == nil)
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            _ = try await fixture.rows.startJob(id)
+            let job = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            try await queue.record(id, worker: "w", type: "progress", payload: ["x": 1], progress: 0.42, stage: "adapter")
+            #expect(try await queue.requeueLost(isAlive: { _ in true }).isEmpty)
+            let lost = try await queue.requeueLost(isAlive: { _ in false })
+            #expect(lost.map(\.id) == [id] && lost.map(\.worker) == ["w"] && lost.map(\.isGivenUp) == [false])
+            let waiting = try await fixture.rows.job(id)
+            #expect(waiting.status == .queued && waiting.error == nil && waiting.progress == 0.42)
+            let again = try #require(try await queue.claim(worker: "v", lease: .seconds(60)))
+            #expect(again.status == .running && again.attempt == job.attempt + 1 && again.worker == "v")
+            let events = try await fixture.rows.jobEvents(id, after: 0)
+            #expect(events.map(\.type) == ["queued", "progress", "requeued", "resumed"] && events.map(\.seq) == [1, 2, 3, 4])
+            #expect(events[3].payload.contains("worker w was lost in stage") && events[3].payload.contains(#""attempt":2"#))
+            // Who lost it changes nothing any more.
+            #expect(try await !queue.record(id, worker: "w", type: "progress", payload: ["x": 2], progress: 0.9, stage: nil))
+            #expect(try await !queue.heartbeat(id, worker: "w", lease: .seconds(60)))
         }
     }
 
@@ -137,7 +145,169 @@ import Testing
             _ = try await fixture.rows.startJob(fixture.job.id)
             let job = try #require(try await fixture.queue.claim(worker: "w", lease: .seconds(5)))
             let later = Date().addingTimeInterval(6)
-            #expect(try await fixture.queue.markInterrupted(now: later, isAlive: { _ in true }) == [job.id])
+            #expect(try await fixture.queue.requeueLost(now: later, isAlive: { _ in true }).map(\.id) == [job.id])
+            #expect(try await fixture.queue.requeueLost(now: later, isAlive: { _ in true }).isEmpty, "once")
+        }
+    }
+
+    @Test func aJobThatBringsDownOneWorkerAfterTheOtherIsGivenUp() async throws {
+        try await withJob { fixture in
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            _ = try await fixture.rows.startJob(id)
+            for number in 1...3 {
+                _ = try #require(try await queue.claim(worker: "w\(number)", lease: .seconds(60)))
+                // Getting on once sets the count back.
+                if number == 1 { try await queue.record(id, worker: "w1", type: "progress", payload: ["x": 1], progress: 0.5, stage: "adapter") }
+                let lost = try await queue.requeueLost(most: 3, isAlive: { _ in false })
+                #expect(lost.map(\.isGivenUp) == [number == 3])
+            }
+            let failed = try await fixture.rows.job(id)
+            #expect(failed.status == .failed && failed.error?.code == "workers_lost" && failed.error?.step == "adapter")
+            // Started again, it has all its lives.
+            _ = try await fixture.rows.startJob(id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            #expect(try await queue.requeueLost(most: 2, isAlive: { _ in false }).map(\.isGivenUp) == [false])
+        }
+    }
+
+    @Test func whoIsShutDownHandsItsJobBack() async throws {
+        try await withJob { fixture in
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            _ = try await fixture.rows.startJob(id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            #expect(try await !queue.handBack(id, worker: "other", reason: "r"))
+            #expect(try await queue.handBack(id, worker: "w", reason: "maintenance"))
+            #expect(try await fixture.rows.job(id).status == .queued)
+            _ = try #require(try await queue.claim(worker: "v", lease: .seconds(60)))
+            #expect(try await fixture.rows.jobEvents(id, after: 2).first?.payload.contains("maintenance") == true)
+        }
+    }
+
+    /// A stopped job's processes may run for a moment: until its worker lets go, nobody begins on the same files.
+    @Test func aStoppedJobIsNotBegunAgainBeforeItsWorkerLetsGo() async throws {
+        try await withJob { fixture in
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            _ = try await fixture.rows.startJob(id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            _ = try await fixture.rows.stopJob(id)
+            _ = try await fixture.rows.startJob(id)
+            #expect(try await queue.isHeld(id))
+            #expect(try await queue.claim(worker: "v", lease: .seconds(60)) == nil)
+            try await queue.release(id, worker: "w")
+            #expect(try await queue.claim(worker: "v", lease: .seconds(60))?.id == id)
+        }
+    }
+
+    @Test func aFailureThatMayPassIsTriedAgainLaterAndOthersAreNot() async throws {
+        try await withJob { fixture in
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            var draft = TrainingJobDraft(
+                jobName: "j", minionID: fixture.job.minionID, trainingType: .loraOnly, datasetIDs: fixture.job.datasetIDs)
+            draft.plan.retry = RetryPolicy(maxAttempts: 3, backoffSeconds: 10)
+            _ = try await fixture.rows.updateJob(id, draft)
+            _ = try await fixture.rows.startJob(id)
+            var now = Date()
+            for expected in [10.0, 20.0] {
+                _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
+                let passing = JobFailure(step: "adapter", code: "trainer_died", message: "killed")
+                #expect(try await queue.fail(id, worker: "w", passing, now: now) == expected)
+                let waiting = try await fixture.rows.job(id)
+                #expect(waiting.status == .queued && waiting.error == passing && waiting.runAt != nil)
+                #expect(try await queue.claim(worker: "w", lease: .seconds(60), now: now.addingTimeInterval(expected - 1)) == nil)
+                now += expected + 1
+            }
+            let third = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
+            #expect(third.retries == 2 && third.error == nil)
+            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "adapter", code: "trainer_died", message: "killed"), now: now) == nil)
+            #expect(try await fixture.rows.job(id).status == .failed)
+            let events = try await fixture.rows.jobEvents(id, after: 0)
+            #expect(events.map(\.type) == ["queued", "retrying", "resumed", "retrying", "resumed", "failed"])
+            #expect(events[1].payload.contains("trainer_died") && events[1].payload.contains(#""delay_seconds":10"#))
+            // What is wrong in itself stays wrong.
+            _ = try await fixture.rows.startJob(id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
+            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "prepare", code: "too_few_examples", message: "m"), now: now) == nil)
+        }
+    }
+
+    @Test func theSameJobTwiceIsRefusedUnlessItIsMeant() async throws {
+        try await withJob { fixture in
+            let draft = TrainingJobDraft(
+                jobName: "another name", minionID: fixture.job.minionID, trainingType: .loraOnly, datasetIDs: fixture.job.datasetIDs)
+            await #expect {
+                try await fixture.rows.createJob(draft, allowDuplicate: false)
+            } throws: { ($0 as? DuplicateJob)?.id == fixture.job.id && ($0 as? DuplicateJob)?.status == "PENDING" }
+            var other = draft
+            other.config.seed += 1
+            let second = try await fixture.rows.createJob(other, allowDuplicate: false)
+            let meant = try await fixture.rows.createJob(draft, allowDuplicate: true)
+            // Stopped and failed ones are none: they are to be tried again.
+            for id in [fixture.job.id, meant.id] {
+                _ = try await fixture.rows.startJob(id)
+                _ = try await fixture.rows.stopJob(id)
+            }
+            _ = try await fixture.rows.createJob(draft, allowDuplicate: false)
+            // Other data is another job.
+            await #expect(throws: DuplicateJob.self) { try await fixture.rows.createJob(other, allowDuplicate: false) }
+            for id in [second.id] { _ = try await fixture.rows.deleteJob(id) }
+            _ = try await fixture.rows.createJob(other, allowDuplicate: false)
+            let dataset = try await fixture.rows.dataset(fixture.job.datasetIDs[0])
+            var content = DatasetDraft.sample("voice")
+            content.sha256 = "other"
+            _ = try await fixture.rows.replaceContent(of: dataset.id, version: dataset.version, with: content, change: "replace")
+            _ = try await fixture.rows.createJob(other, allowDuplicate: false)
+        }
+    }
+
+    @Test func whatStagesTookIsKeptAndTheNextJobIsExpectedToTakeAsMuch() async throws {
+        try await withJob { fixture in
+            let (queue, id) = (fixture.queue, fixture.job.id)
+            _ = try await fixture.rows.startJob(id)
+            let job = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            try await queue.record(stage: "prepare", of: job, worker: "w", outcome: .running, event: ["status": "started"])
+            try await queue.record(
+                stage: "prepare", of: job, worker: "w", outcome: .finished, use: .init(cpuSeconds: 1.5, peakMemoryBytes: 4 << 30, diskBytes: 7),
+                event: ["status": "finished"])
+            try await queue.record(stage: "adapter", of: job, worker: "w", outcome: .running, event: ["status": "started"])
+            _ = try await queue.handBack(id, worker: "w", reason: "r")
+            let stages = try await fixture.rows.job(id).stages
+            #expect(stages.map(\.stage) == ["prepare", "adapter"] && stages.map(\.outcome) == [.finished, .interrupted])
+            #expect(stages[0].cpuSeconds == 1.5 && stages[0].peakMemoryBytes == 4 << 30 && stages[0].diskBytes == 7 && stages[0].seconds != nil)
+            let again = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            _ = try #require(try await queue.complete(again, worker: "w", release: .init(adapter: nil, collection: nil, evaluation: .init())))
+            // It took 4 GiB, so the next is taken for a fifth more: beside another job, only where that is left.
+            _ = try await fixture.rows.startJob(id)
+            let busy = try await fixture.rows.createJob(
+                .init(jobName: "b", minionID: fixture.rows.createMinion(.sample("Other")).id, trainingType: .ragOnly, datasetIDs: []))
+            _ = try await queue.claim(worker: "w", lease: .seconds(60), limits: .init(host: "h", memoryMegabytes: 1))
+            #expect(try await fixture.rows.job(id).status == .running, "a machine that runs nothing takes any job")
+            _ = try await fixture.rows.stopJob(id)
+            try await queue.release(id, worker: "w")
+            _ = try await fixture.rows.startJob(busy.id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60), limits: .init(host: "h")))
+            _ = try await fixture.rows.startJob(id)
+            #expect(try await queue.claim(worker: "w", lease: .seconds(60), limits: .init(host: "h", memoryMegabytes: 4900)) == nil)
+            #expect(try await queue.claim(worker: "w", lease: .seconds(60), limits: .init(host: "h", memoryMegabytes: 4920))?.id == id)
+        }
+    }
+
+    @Test func manyWritersLeaveNoGapInAJobsHistory() async throws {
+        try await withJob { fixture in
+            let (queue, id, rows) = (fixture.queue, fixture.job.id, fixture.rows)
+            _ = try await rows.startJob(id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        for step in 0..<5 {
+                            try await queue.record(
+                                id, worker: "w", type: "log", payload: ["writer": writer, "step": step], progress: nil, stage: nil)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await rows.jobEvents(id, after: 0).map(\.seq) == Array(1...41))
         }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Store
+import TestDatabases
 import Testing
 
 @Suite struct KeyRotationTests {
@@ -76,14 +77,11 @@ import Testing
     /// column would be called cannot be known, so the schema itself is asked.
     @Test func everyColumnThatIsNamedForASecretIsRotated() async throws {
         try await withStore { store in
-            let database = try SQLiteDatabase(path: store.folder.appending(path: "test.sqlite").path)
+            let database = try store.place.open()
             let columns = try await database.read { connection in
-                try connection.query(
-                    """
-                    SELECT m.name AS table_name, c.name AS column_name FROM sqlite_master m JOIN pragma_table_info(m.name) c
-                    WHERE m.type = 'table' AND (c.name LIKE '%encrypted%' OR c.name LIKE '%sealed%' OR c.name LIKE '%secret%')
-                    """
-                ).map { "\(try $0.text("table_name")).\(try $0.text("column_name"))" }
+                try TestDatabase.columns(connection).filter { name in
+                    ["encrypted", "sealed", "secret"].contains { name.column.contains($0) }
+                }.map { "\($0.table).\($0.column)" }
             }
             try database.close()
             #expect(columns == ["user_api_keys.encrypted_key"], "tell SealedColumn.all of it, and then this test")
@@ -92,16 +90,14 @@ import Testing
 
     /// Every Fernet-like text of every column of every table.
     private func tokens(_ store: TemporaryStore) async throws -> [String] {
-        let database = try SQLiteDatabase(path: store.folder.appending(path: "test.sqlite").path)
+        let database = try store.place.open()
         defer { try? database.close() }
         return try await database.read { connection in
             var found: [String] = []
-            for table in try connection.query("SELECT name FROM sqlite_master WHERE type = 'table'").map({ try $0.text("name") }) {
-                for column in try connection.query("SELECT name FROM pragma_table_info('\(table)')").map({ try $0.text("name") }) {
-                    found += try connection.query(
-                        "SELECT CAST(\"\(column)\" AS TEXT) AS value FROM \"\(table)\" WHERE CAST(\"\(column)\" AS TEXT) LIKE '%gAAAA%'"
-                    ).map { try $0.text("value") }
-                }
+            for (table, column) in try TestDatabase.columns(connection) {
+                found += try connection.query(
+                    "SELECT CAST(\"\(column)\" AS TEXT) AS value FROM \"\(table)\" WHERE CAST(\"\(column)\" AS TEXT) LIKE '%gAAAA%'"
+                ).map { try $0.text("value") }
             }
             return found
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Store
+import TestDatabases
 import Testing
 
 @Suite struct ProviderKeyTests {
@@ -74,8 +75,8 @@ import Testing
         let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-first-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "test.sqlite").path
-        try await FirstVersion.make(at: path) { connection in
+        let place = try await TestDatabase(in: folder)
+        try await FirstVersion.make(in: place) { connection in
             for (id, provider, active) in [("key_1", "openai", 1), ("key_2", "anthropic", 0)] {
                 try connection.query(
                     """
@@ -84,7 +85,7 @@ import Testing
                     """, .text(id), .text(provider), .text(vault.seal("sk-0123456789", user: "usr_1", provider: provider)), SQLValue(active))
             }
         }
-        let store = try await Store(database: SQLiteDatabase(path: path), vault: vault)
+        let store = try await Store(database: place.open(), vault: vault)
         let rows = store.user("usr_1")
         let kept = try await rows.providerKey("openai")
         #expect(kept.id == "key_1" && kept.label == "default" && kept.weight == 1 && kept.baseURL == "https://example.org" && kept.isActive)

@@ -74,7 +74,7 @@ import Testing
         try await withMinion { rows, minion, store in
             try await rows.saveReply("h", minionID: minion.id, releaseID: nil, body: "quotes", bounds: bounds, now: now)
             _ = try await rows.deleteMinion(minion.id)
-            let database = try SQLiteDatabase(path: store.folder.appending(path: "test.sqlite").path)
+            let database = try store.place.open()
             #expect(try await database.read { try $0.query("SELECT key_hash FROM response_cache").count } == 0)
             try database.close()
         }

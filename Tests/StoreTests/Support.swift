@@ -1,23 +1,25 @@
 import Foundation
 import Store
+import TestDatabases
 
-/// A store on a real SQLite file of its own, gone with the test.
+/// A store on a real database of its own, gone with the test.
 struct TemporaryStore {
     let store: Store
     let folder: URL
+    let place: TestDatabase
 
     /// - Parameter keys: as in `API_KEY_ENCRYPTION_KEY`; nil makes one.
     static func make(keys: String? = nil) async throws -> TemporaryStore {
         let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-store-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let store = try await Store(
-            database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: keys ?? Fernet.generateKey()))
-        return TemporaryStore(store: store, folder: folder)
+        let place = try await TestDatabase(in: folder)
+        let store = try await Store(database: place.open(), vault: KeyVault(keys: keys ?? Fernet.generateKey()))
+        return TemporaryStore(store: store, folder: folder, place: place)
     }
 
-    /// The same file with other encryption keys, as a second process has it.
+    /// The same database with other encryption keys, as a second process has it.
     func reopened(keys: String) async throws -> Store {
-        try await Store(database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: keys))
+        try await Store(database: place.open(), vault: KeyVault(keys: keys))
     }
 
     func close() {

@@ -73,6 +73,21 @@ def train(folder: Path, **settings) -> tuple[int, list[dict], dict]:
     return status, events, json.loads((folder / "out" / "exit.json").read_text())
 
 
+def train_until(folder: Path, step: int, **settings) -> list[dict]:
+    """Run train.py and kill it with -9 once it has said that it took `step`; its events."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "job.json").write_text(json.dumps(settings))
+    events = []
+    with running("train.py", "--config", folder / "job.json", "--out", folder / "out") as process:
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "progress" and events[-1]["step"] >= step:
+                process.kill()
+                process.wait()
+                return events
+    raise AssertionError(f"ended before step {step}: {events[-1:]}")
+
+
 @pytest.fixture(scope="session")
 def models() -> Path:
     folder = Path(os.environ.get("ATELIER_DATA_DIR", ENGINE.parent / "data")) / "models"
@@ -83,6 +98,42 @@ def models() -> Path:
 @pytest.fixture(scope="session")
 def base(models) -> Path:
     return models / "smollm2-135m-instruct"
+
+
+@pytest.fixture(scope="session")
+def small(base, tmp_path_factory) -> Path:
+    """The base model with 2 of its 30 layers, as Hugging Face folder and as GGUF: the same
+    code in a fifth of the time."""
+    import child  # noqa: F401
+    import gguf
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    layers = 2
+    folder = tmp_path_factory.mktemp("small")
+    model = AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float16)
+    model.model.layers = model.model.layers[:layers]
+    model.config.num_hidden_layers = layers
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = model.config.layer_types[:layers]
+    model.save_pretrained(folder / "hf")
+    AutoTokenizer.from_pretrained(base / "hf").save_pretrained(folder / "hf")
+
+    reader = gguf.GGUFReader(base / "model.gguf")
+    writer = gguf.GGUFWriter(folder / "model.gguf", "llama")
+    for name, found in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        value = layers if name == "llama.block_count" else found.contents()
+        writer.add_key_value(name, value, found.types[0], found.types[-1] if len(found.types) > 1 else None)
+    for tensor in reader.tensors:
+        if not tensor.name.startswith("blk.") or int(tensor.name.split(".")[1]) < layers:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import conversation, post, write_jsonl
-from conversations import DatasetError, Example, batches, encode, load, read, segments, tokenize
+from conversations import DatasetError, Example, encode, load, read, segments, tokenize
 
 MULTI = [
     {"role": "system", "content": "Be brief."},
@@ -76,15 +76,6 @@ def test_problems_name_line_and_remedy(tmp_path):
     assert [(problem["line"], problem["code"]) for problem in error.value.problems] == [
         (3, "invalid_json"), (4, "missing_messages_list"), (5, "invalid_role"), (6, "invalid_content"), (7, "invalid_message")]
     assert all(problem["hint"] for problem in error.value.problems)
-
-
-def test_batches_hold_every_example_once_by_length_and_repeat_with_the_seed():
-    examples = [Example(list(range(length)), [1]) for length in range(10, 210)]
-    once = list(batches(examples, 8, 1))
-    assert sorted(len(example.ids) for batch in once for example in batch) == list(range(10, 210))
-    assert once == list(batches(examples, 8, 1)) and once != list(batches(examples, 8, 2))
-    padding = sum(max(len(e.ids) for e in batch) - len(example.ids) for batch in once for example in batch)
-    assert padding < 0.1 * sum(range(10, 210))
 
 
 def test_a_reply_of_weight_0_is_read_and_not_learned(tokenizer, tmp_path):

@@ -17,7 +17,7 @@ def data(tmp_path):
 def test_events_tell_the_run_in_order(trained):
     _, events, _ = trained
     kinds = [event["event"] for event in events]
-    assert kinds == ["loading", "baseline", "started"] + (["progress"] * 2 + ["validation"]) * 4 + ["exporting"]
+    assert kinds == ["loading", "baseline", "started"] + (["progress"] * 2 + ["validation"]) * 4 + ["exporting", "resources"]
     started = events[2]
     assert started["examples"] == 8 and started["validation_examples"] == 1 and started["steps"] == 8
     assert 0 < started["reply_tokens"] < started["tokens_total"] / 4
@@ -38,6 +38,11 @@ def test_the_record_is_complete(trained):
     assert record["sha256"] == files.sha256(out / "adapter.gguf")
     assert record["base_validation_loss"] == events[2]["base_validation_loss"]
     assert record["validation_loss"] < record["base_validation_loss"] - 1
+    assert record["validation_loss"] == min(loss for _, loss in record["validations"]) and len(record["validations"]) == 4
+    # The weights alone are 540 MB; the processor had at least a tenth of the time for us.
+    assert record["peak_memory_bytes"] > 5e8 and record["cpu_seconds"] > record["seconds"] / 10 and record["disk_bytes"] > 1e6
+    assert {name: events[-1][name] for name in ("peak_memory_bytes", "cpu_seconds", "disk_bytes")}.items() <= record.items()
+    assert not (out / "checkpoint").exists()
     assert {path.name for path in (out / "peft").iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
     config = json.loads((out / "peft" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "smollm2-135m-instruct"
@@ -72,11 +77,13 @@ def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypa
     import reply_loss
     import torch
     from conversations import tokenize
+    from lora_linear import accelerate
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32)
-    model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)).get_base_model()
+    peft_model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    model = peft_model.get_base_model()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     examples = [tokenize(tokenizer, conversation(*pair)["messages"], 1024)[0] for pair in PIRATE[:3]]
     examples.append(tokenize(tokenizer, conversation("Tell me a story. " * 4, "Aye. " * 9)["messages"], 1024)[0])
@@ -88,7 +95,9 @@ def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypa
         return loss.item(), torch.cat([weight.grad.flatten() for weight in weights])
 
     expected, expected_gradients = gradients(plain_loss(model, examples)[0])
-    for shared_at_least, logits_at_once in ((8, 1024), (10_000, 1024), (8, 7)):
+    assert accelerate(peft_model) == 30 * 7
+    for shared_at_least, logits_at_once, packed in ((8, 1024, True), (10_000, 1024, True), (8, 7, True), (8, 1024, False)):
+        monkeypatch.setattr(reply_loss.packing, "can_pack", lambda model, packed=packed: packed)
         monkeypatch.setattr(reply_loss, "SHARED_AT_LEAST", shared_at_least)
         monkeypatch.setattr(reply_loss, "LOGITS_AT_ONCE", logits_at_once)
         loss, found = gradients(reply_loss.summed_loss(model, examples))

@@ -1,11 +1,15 @@
 import Foundation
 import Knowledge
 import Providers
+import Store
 
 /// What a minion is asked, and what of its settings this one question overrides.
 public struct Question: Sendable, Encodable {
     /// The conversation; the last message is the user's question.
     public var messages: [ChatMessage]
+    /// Also of a minion in direct mode.
+    public var order: PipelineSettings.Order?
+    public var voicePrompt: PipelineSettings.VoicePrompt?
     public var useDraft: Bool?
     public var usePassages: Bool?
     public var adapterScale: Double?
@@ -20,10 +24,13 @@ public struct Question: Sendable, Encodable {
     public var extra: [String: JSONValue] = [:]
 
     public init(
-        messages: [ChatMessage], useDraft: Bool? = nil, usePassages: Bool? = nil, adapterScale: Double? = nil, topK: Int? = nil,
+        messages: [ChatMessage], order: PipelineSettings.Order? = nil, voicePrompt: PipelineSettings.VoicePrompt? = nil, useDraft: Bool? = nil,
+        usePassages: Bool? = nil, adapterScale: Double? = nil, topK: Int? = nil,
         sampling: Sampling = .init(), stream: Bool = true
     ) {
         self.messages = messages
+        self.order = order
+        self.voicePrompt = voicePrompt
         self.useDraft = useDraft
         self.usePassages = usePassages
         self.adapterScale = adapterScale

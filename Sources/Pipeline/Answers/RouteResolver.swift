@@ -30,13 +30,18 @@ struct RouteResolver: Sendable {
         return resolved
     }
 
+    /// - Parameter lease: nil where no server could be started.
+    static func local(_ lease: AdapterServer.Lease?, scale: Double, decoding: LocalRoute.Decoding = .answering) throws(ProviderError) -> Route {
+        guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
+        return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180), decoding: decoding)
+    }
+
     private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> [Route] {
         guard let provider = registry[route.provider] else {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
         }
         if provider.info.isManaged {
-            guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
-            return [LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180))]
+            return [try Self.local(lease, scale: scale)]
         }
         return try await ProviderEndpoint.choices(provider.info, rows: store.user(minion.userID), baseURL: baseURL).map { choice in
             Route(

@@ -1,6 +1,7 @@
 import Foundation
 import Knowledge
 import Providers
+import Store
 
 /// Everything that went into one answer, stage by stage.
 public struct Trace: Sendable, Codable {
@@ -8,14 +9,20 @@ public struct Trace: Sendable, Codable {
     public var minionID: String
     public var releaseID: String?
     public var releaseNumber: Int?
+    /// Absent in direct mode.
+    public var order: PipelineSettings.Order?
     /// Absent where no draft was made.
     public var draft: DraftTrace?
+    /// Replies of the user's own that stood in the prompt; absent where there were none.
+    public var voiceExamples: [VoiceExample]?
+    /// What became of the external model's reply; absent where nothing was restyled.
+    public var restyle: RestyleTrace?
     /// Absent where nothing was searched.
     public var search: SearchTrace?
     /// The passages in the prompt; citation [n] is the n-th.
     public var passages: [Passage] = []
     public var prompt: [ChatMessage] = []
-    /// Every upstream call, the draft's first.
+    /// Every upstream call, the draft's first, a restyle's last.
     public var attempts: [Attempt] = []
     public var stages: [StageTiming] = []
     /// What went worse than asked, in the order it happened.
@@ -25,11 +32,12 @@ public struct Trace: Sendable, Codable {
     public var cached: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case draft, search, passages, prompt, attempts, stages, degraded, tokens, cached
+        case order, draft, restyle, search, passages, prompt, attempts, stages, degraded, tokens, cached
         case answerID = "answer_id"
         case minionID = "minion_id"
         case releaseID = "release_id"
         case releaseNumber = "release_number"
+        case voiceExamples = "voice_examples"
     }
 
     init(answerID: String, minionID: String) {
@@ -80,7 +88,7 @@ public struct SearchTrace: Sendable, Codable, Equatable {
 
 /// How long a stage took.
 public struct StageTiming: Sendable, Codable, Equatable {
-    /// `cache`, `draft`, `retrieve`, `compose`, `answer`.
+    /// `cache`, `draft`, `examples`, `retrieve`, `compose`, `answer`, `restyle`.
     public var stage: String
     public var milliseconds: Double
     /// `ok`, `skipped` or `failed`.

@@ -2,29 +2,37 @@ import Foundation
 import Logging
 import Store
 
-/// Removes what a killed server left behind: working folders of jobs, adapters and collection
-/// versions that no row refers to.
+/// Removes what a killed process left behind: uploads, adapters and collection versions that no row refers to, and
+/// the working folders of jobs that will not go on.
 public struct Housekeeping: Sendable {
     let store: Store
     let data: DataDirectory
     let logger: Logger
+    private let keepJobs: Duration
 
-    public init(store: Store, data: DataDirectory, logger: Logger) {
+    /// - Parameter keepJobs: how long a failed or stopped job's working folder stays, so that the job can go on.
+    public init(store: Store, data: DataDirectory, keepJobs: Duration = .seconds(14 * 86_400), logger: Logger) {
         self.store = store
         self.data = data
+        self.keepJobs = keepJobs
         self.logger = logger
     }
 
-    /// Call before the worker starts: a running job's folder is not distinguished from a dead one's.
+    /// Call once, before requests are served: an upload under way is not distinguished from a dead one. Workers may
+    /// be at work: what belongs to a user with a running job stays for another time.
     public func sweep() async throws {
+        let busy = try await store.queue.usersWithRunningJobs()
+        try await sweepJobs()
         for user in children("users") {
-            let rows = store.user(user)
-            for job in children("users/\(user)/jobs") { remove(DataPaths.job(job, user: user)) }
             remove("users/\(user)/uploads")
+            if busy.contains(user) { continue }
+            let rows = store.user(user)
+            let awaited = Set(children("users/\(user)/jobs").compactMap { PublishStage.published(data.url(DataPaths.job($0, user: user))) })
             for file in children("users/\(user)/datasets") where try await !rows.refersToFile(DataPaths.dataset(sha256: file, user: user)) {
                 remove(DataPaths.dataset(sha256: file, user: user))
             }
             for adapter in children("users/\(user)/adapters") where try await missing({ _ = try await rows.adapter(adapter) }) {
+                if awaited.contains(DataPaths.adapter(adapter, user: user)) { continue }
                 remove(DataPaths.adapter(adapter, user: user))
             }
             for id in children("users/\(user)/collections") {
@@ -39,6 +47,24 @@ public struct Housekeeping: Sendable {
                     remove("\(DataPaths.collection(id, user: user))/\(version)")
                 }
                 if collection == nil { remove(DataPaths.collection(id, user: user)) }
+            }
+        }
+    }
+
+    /// Removes the working folders of jobs that are gone or completed, and of those that failed or were stopped longer
+    /// ago than they are kept. May be called at any time.
+    public func sweepJobs(now: Date = Date()) async throws {
+        for user in children("users") {
+            for id in children("users/\(user)/jobs") {
+                do {
+                    let job = try await store.user(user).job(id)
+                    if job.status.isActive { continue }
+                    let mayGoOn = job.status == .failed || job.status == .stopped
+                    if mayGoOn, now.timeIntervalSince(job.updatedAt) < keepJobs.seconds { continue }
+                    // Processes that are being ended may still write there.
+                    if try await store.queue.isHeld(id) { continue }
+                } catch StoreError.notFound {}
+                remove(DataPaths.job(id, user: user))
             }
         }
     }

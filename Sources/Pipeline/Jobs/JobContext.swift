@@ -37,11 +37,40 @@ public struct JobContext: Sendable {
         var payload = details
         payload.stage = stage
         payload.progress = overall
-        try await queue.record(job.id, worker: worker, type: "progress", payload: payload, progress: overall, stage: stage)
+        let (now, entry) = (Date(), payload)
+        try await persisted {
+            try await queue.record(job.id, worker: worker, type: "progress", payload: entry, progress: overall, stage: stage, at: now, again: $0)
+        }
     }
 
     func event(_ type: String, _ payload: some Encodable & Sendable) async throws {
-        try await queue.record(job.id, worker: worker, type: type, payload: payload, progress: nil, stage: stage)
+        let now = Date()
+        try await persisted {
+            try await queue.record(job.id, worker: worker, type: type, payload: payload, progress: nil, stage: stage, at: now, again: $0)
+        }
+    }
+
+    /// That the stage began or ended, and what it used.
+    func record(_ outcome: JobStage.Outcome, _ event: some Encodable & Sendable, use: StageUse = .init()) async throws {
+        let now = Date()
+        try await persisted {
+            try await queue.record(stage: stage, of: job, worker: worker, outcome: outcome, use: use, event: event, at: now, again: $0)
+        }
+    }
+
+    /// Writes to the database, however long that is away: nothing that was worked for is lost with it. Ends when the job
+    /// is no longer ours, which cancels the task.
+    /// - Parameter write: told whether an earlier try may have succeeded all the same.
+    @discardableResult
+    func persisted<T>(_ write: (_ again: Bool) async throws -> T) async throws -> T {
+        var again = false
+        while true {
+            do { return try await write(again) } catch let error as DatabaseError where error.isTransient {
+                if case .unknownOutcome = error { again = true }
+                logger.warning("job \(job.id): \(error); trying again")
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
     }
 }
 

@@ -1,145 +1,221 @@
 import Foundation
+import LocalModels
 import Logging
 import Store
 import Synchronization
 
-/// Takes queued jobs one at a time and runs them. A job is the worker's while its lease holds; a
-/// worker that loses it (stopped, deleted) ends the work at once.
+/// Takes queued jobs and runs them, as many at once as its machine bears. A job is the worker's while its lease
+/// holds; a worker that loses it (stopped, deleted, taken over) ends the work at once, and one that cannot renew
+/// it in time takes it for lost.
 public final class JobWorker: Sendable {
     private let store: Store
     private let data: DataDirectory
     private let pipeline: TrainingPipeline
+    private let settings: WorkerSettings
     private let logger: Logger
     /// Called with each published release, so that its adapter is loaded before it is asked for.
     private let onRelease: @Sendable (TrainingJob, Release) async -> Void
-    /// `host:pid:random`: says whether the process behind a lease still lives.
-    public let name: String
-    private let lease: Duration = .seconds(15)
+    private let identity = WorkerIdentity.current
     private let wake: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
-    private let running = Mutex<(job: String, task: Task<Void, Never>)?>(nil)
+    private let running = Mutex<[String: Task<Void, Never>]>([:])
+    private let isEnding = Atomic(false)
+
+    public var name: String { identity.name }
 
     public init(
-        store: Store, data: DataDirectory, pipeline: TrainingPipeline, logger: Logger,
+        store: Store, data: DataDirectory, pipeline: TrainingPipeline, settings: WorkerSettings = .init(), logger: Logger,
         onRelease: @Sendable @escaping (TrainingJob, Release) async -> Void = { _, _ in }
     ) {
         self.store = store
         self.data = data
         self.pipeline = pipeline
+        self.settings = settings
         self.logger = logger
         self.onRelease = onRelease
-        let host = ProcessInfo.processInfo.hostName
-        name = "\(host):\(ProcessInfo.processInfo.processIdentifier):\(UUID().uuidString.prefix(8))"
         (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    }
-
-    /// Marks the jobs a dead server left running. Call once before ``run()``.
-    public func markInterrupted() async throws {
-        let host = ProcessInfo.processInfo.hostName
-        let own = ProcessInfo.processInfo.processIdentifier
-        let marked = try await store.queue.markInterrupted { owner in
-            let parts = owner.split(separator: ":")
-            // A worker of another host is alive as long as its lease.
-            guard parts.count == 3, parts[0] == host, let pid = Int32(parts[1]) else { return true }
-            // Our own number with another random part: an earlier process that had the same one.
-            return pid != own && kill(pid, 0) == 0
-        }
-        for job in marked { logger.warning("job \(job) was running when the server stopped; marked as failed") }
     }
 
     /// Says that a job was queued.
     public func nudge() { wakeUp.yield() }
 
-    /// Ends the work on a job that was stopped; returns when nothing of it runs any more.
-    public func stopped(_ job: String) async {
-        let task = running.withLock { $0?.job == job ? $0?.task : nil }
+    /// What processes tell each other of jobs.
+    public func heard(_ notice: DatabaseNotice) {
+        switch notice {
+        case .gap: nudge()
+        case .message(JobQueue.topic, let text):
+            if text.hasPrefix("stopped:") { cancel(String(text.dropFirst("stopped:".count))) }
+            nudge()
+        case .message: break
+        }
+    }
+
+    /// Ends the work on a job that was stopped; returns when nothing of it runs any more, here or elsewhere.
+    public func stopped(_ job: String) async throws {
+        let task = running.withLock { $0[job] }
         task?.cancel()
         await task?.value
+        // Elsewhere: its worker lets go of it when its processes are gone, or its lease runs out.
+        while try await store.queue.isHeld(job) { try await Task.sleep(for: .milliseconds(50)) }
     }
 
-    /// Works until the task is cancelled; a job that runs then is marked and its processes end.
+    private func cancel(_ job: String) { running.withLock { $0[job] }?.cancel() }
+
+    /// Works until the task is cancelled; jobs that run then are put back in line when their processes have ended.
     public func run() async {
-        // Another process may queue a job too; looking every 2 s finds those.
-        let ticker = Task { [wakeUp] in
+        await announce()
+        // Jobs of an earlier process of this machine need no lease to run out.
+        await requeueLost()
+        let ticker = Task { [wakeUp, settings] in
+            var beat = 0
             while !Task.isCancelled {
                 wakeUp.yield()
-                try? await Task.sleep(for: .seconds(2))
+                beat += 1
+                if beat % 5 == 0 { await self.announce() }
+                // Leases are looked at often enough for the shortest.
+                try? await Task.sleep(for: min(.seconds(2), settings.lease / 5))
             }
         }
-        defer { ticker.cancel() }
-        for await _ in wake {
-            if Task.isCancelled { return }
-            do {
-                // Leases that ran out since: a worker elsewhere has died.
-                for job in try await store.queue.markInterrupted(isAlive: { _ in true }) {
-                    logger.warning("job \(job) lost its worker; marked as failed")
-                }
-                while !Task.isCancelled, let job = try await store.queue.claim(worker: name, lease: lease) { await work(job) }
-            } catch {
-                logger.error("cannot look for jobs: \(error)")
+        await withTaskCancellationHandler {
+            for await _ in wake {
+                if Task.isCancelled { break }
+                await requeueLost()
+                await takeJobs()
             }
+        } onCancel: {
+            isEnding.store(true, ordering: .relaxed)
+            wakeUp.finish()
         }
+        ticker.cancel()
+        for task in running.withLock({ Array($0.values) }) {
+            task.cancel()
+            await task.value
+        }
+        let (workers, name) = (store.workers, identity.name)
+        await Task { try? await workers.leave(name: name) }.value
     }
 
-    private func work(_ job: TrainingJob) async {
-        let task = Task { await self.perform(job) }
-        running.withLock { $0 = (job.id, task) }
-        await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
+    private func announce() async {
+        do {
+            try await store.workers.announce(
+                name: identity.name, host: identity.host, pid: Int(ProcessInfo.processInfo.processIdentifier), kind: settings.kind,
+                jobSlots: settings.jobsPerHost)
+        } catch { logger.debug("cannot announce the worker: \(error)") }
+    }
+
+    private func requeueLost() async {
+        do {
+            for job in try await store.queue.requeueLost(most: settings.mostLostWorkers, isAlive: identity.isAlive) {
+                logger.warning(
+                    job.isGivenUp
+                        ? "job \(job.id) has lost one worker after the other and is given up"
+                        : "job \(job.id) lost its worker \(job.worker) and is back in line")
+            }
+        } catch { complain(error) }
+    }
+
+    private func takeJobs() async {
+        do {
+            while !Task.isCancelled, running.withLock({ $0.count }) < settings.jobsPerHost {
+                let limits = ClaimLimits(
+                    host: identity.host, jobsPerHost: settings.jobsPerHost, jobsPerUser: settings.jobsPerUser,
+                    memoryMegabytes: MachineMemory.availableMegabytes())
+                guard let job = try await store.queue.claim(worker: name, lease: settings.lease, limits: limits) else { return }
+                work(job)
+            }
+        } catch { complain(error) }
+    }
+
+    private func complain(_ error: any Error) {
+        if error is CancellationError { return }
+        logger.error("cannot look for jobs: \(error)")
+    }
+
+    private func work(_ job: TrainingJob) {
+        running.withLock { running in
+            running[job.id] = Task {
+                await self.perform(job)
+                self.running.withLock { $0[job.id] = nil }
+                self.nudge()
+            }
         }
-        running.withLock { $0 = nil }
     }
 
     private func perform(_ job: TrainingJob) async {
         let context = JobContext(job: job, worker: name, queue: store.queue, data: data, logger: logger)
         logger.info("job \(job.id) started", metadata: ["type": "\(job.trainingType.rawValue)", "attempt": "\(job.attempt)"])
-        let failure: JobFailure?
         do {
             let release = try await withThrowingTaskGroup(of: Release?.self) { group in
-                group.addTask { try await self.pipeline.run(context) }
-                group.addTask {
-                    while true {
-                        try await Task.sleep(for: .seconds(1))
-                        // A database that is busy for a moment costs a heartbeat, not the job: the lease outlasts several.
-                        guard let owned = try? await self.store.queue.heartbeat(job.id, worker: self.name, lease: self.lease) else { continue }
-                        if !owned { throw LostJob() }
-                    }
-                }
+                group.addTask { try await ChildJob.$current.withValue(job.id) { try await self.pipeline.run(context) } }
+                group.addTask { try await self.keepLease(job) }
                 defer { group.cancelAll() }
                 do { return try await group.next()! } catch is LostJob {
                     // Lost because it was completed a moment ago, or because somebody stopped it: the pipeline knows.
                     group.cancelAll()
-                    return try await group.next()!
+                    do { return try await group.next()! } catch { throw CancellationError() }
                 }
             }
             logger.info("job \(job.id) completed")
             if let release { await onRelease(job, release) }
             return
-        } catch is CancellationError {
-            let (store, user) = (store, job.userID)
-            let current = await Task { try? await store.user(user).job(job.id) }.value
-            let stage = current?.stage ?? "prepare"
-            failure = JobFailure(
-                step: stage, code: "interrupted",
-                message: "the server was shut down while this job was in stage \"\(stage)\" (\(Int(((current?.progress ?? 0) * 100).rounded()))%)",
-                hint: "start the job again; its datasets are untouched")
-        } catch let error as StageFailure {
-            failure = error.failure
         } catch {
-            failure = JobFailure(stage: "worker", error: error)
+            // What a stage says whose processes were ended under it is not the job's failure.
+            let cause: any Error = Task.isCancelled ? CancellationError() : error
+            // A cancelled task cannot write to the database, hence a task of its own.
+            await Task { await self.settle(job, cause) }.value
         }
-        // Without effect on a job that was stopped: it is no longer this worker's. A cancelled task
-        // cannot write to the database, hence a task of its own.
-        if let failure {
-            let (queue, logger, name) = (store.queue, logger, name)
-            await Task {
-                do { try await queue.fail(job.id, worker: name, failure) } catch { logger.error("cannot mark job \(job.id): \(error)") }
-            }.value
-            logger.notice("job \(job.id) ended: \(failure.step): \(failure.code): \(failure.message)")
+    }
+
+    /// Renews the lease until the job is over.
+    /// - Throws: `LostJob` where it is another's, or was not to be renewed in time.
+    private func keepLease(_ job: TrainingJob) async throws -> Release? {
+        let clock = ContinuousClock()
+        var renewed = clock.now
+        while true {
+            try await Task.sleep(for: min(.seconds(1), settings.lease / 5))
+            let before = clock.now
+            do {
+                guard try await store.queue.heartbeat(job.id, worker: name, lease: settings.lease) else { throw LostJob() }
+                renewed = before
+            } catch is DatabaseError {
+                // A database that is away for a moment costs a heartbeat, not the job. When the lease is over, though, another
+                // may have begun on the same files.
+                guard clock.now - renewed < settings.lease * 0.8 else {
+                    logger.warning("job \(job.id): the lease could not be renewed in time, so the work on it ends")
+                    throw LostJob()
+                }
+            }
         }
-        try? data.remove(context.folder)
+    }
+
+    /// What becomes of a job that ended here without a release. Until the database has it.
+    private func settle(_ job: TrainingJob, _ error: any Error) async {
+        while true {
+            do {
+                switch error {
+                case is CancellationError where isEnding.load(ordering: .relaxed):
+                    if try await store.queue.handBack(job.id, worker: name, reason: "the worker was shut down in order") {
+                        logger.notice("job \(job.id) is back in line: the worker is shutting down")
+                    }
+                case is CancellationError:
+                    // Stopped, or lost: nothing is to be written but that nothing of it runs here.
+                    if try await store.queue.handBack(job.id, worker: name, reason: "worker \(name) lost its lease") {
+                        logger.warning("job \(job.id) is back in line")
+                    }
+                default:
+                    let failure = (error as? StageFailure)?.failure ?? JobFailure(stage: "worker", error: error)
+                    let delay = try await store.queue.fail(job.id, worker: name, failure)
+                    logger.notice(
+                        "job \(job.id) ended: \(failure.step): \(failure.code): \(failure.message)\(delay.map { "; again in \($0) s" } ?? "")")
+                }
+                return try await store.queue.release(job.id, worker: name)
+            } catch let error as DatabaseError where error.isTransient {
+                // Whoever asks for an orderly end does not wait for the database: the lease will run out.
+                if isEnding.load(ordering: .relaxed) { return }
+                logger.warning("job \(job.id): \(error); trying again")
+                try? await Task.sleep(for: .seconds(1))
+            } catch { return logger.error("cannot write down how job \(job.id) ended: \(error)") }
+        }
     }
 }
 

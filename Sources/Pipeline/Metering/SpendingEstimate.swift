@@ -9,6 +9,8 @@ struct SpendingEstimate: Sendable {
 
     /// A passage in the prompt, at the size chunks have.
     private static let passage = 300
+    /// A message and its reply, cut as ``VoiceExamples`` cuts them.
+    private static let example = 2 * VoiceExamples.longest / 4
 
     /// - Parameter isManaged: whether a provider is run by this server.
     init(_ question: Question, minion: Minion, prices: PriceTable, isManaged: (String) -> Bool) {
@@ -19,14 +21,23 @@ struct SpendingEstimate: Sendable {
         let told = UsageEstimate.tokens(bytes: bytes)
         var input = told
         var drafted = 0
-        if minion.releaseID != nil {
-            if question.usePassages ?? minion.pipeline.usePassages { input += (question.topK ?? minion.pipeline.topK) * Self.passage }
-            if question.useDraft ?? (minion.pipeline.useDraft && !isManaged(minion.provider)) {
-                input += minion.pipeline.draftMaxTokens
-                drafted = told + minion.pipeline.draftMaxTokens
-            }
-        }
         let output = question.maxTokens(of: minion)
+        let (settings, order) = (minion.pipeline, question.order ?? minion.pipeline.order)
+        if minion.releaseID != nil, !question.isDirect(minion) {
+            if order.hasPassages, question.usePassages ?? (settings.usePassages || order == .knowledgeOnly) {
+                input += (question.topK ?? settings.topK) * Self.passage
+            }
+            if order.hasDraft, question.useDraft ?? (settings.useDraft && order == .draftFirst && !isManaged(minion.provider)) {
+                let voice = question.voicePrompt ?? settings.voicePrompt
+                if voice.hasDraft {
+                    input += settings.draftMaxTokens
+                    drafted = told + settings.draftMaxTokens
+                }
+                if voice.hasExamples { input += settings.voiceExamples * Self.example }
+            }
+            // Said again, at most twice as long.
+            if order == .restyleLast { drafted += 3 * output }
+        }
         tokens = input + output + drafted
         let usage = TokenUsage(input: input, output: output)
         let routes = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks

@@ -148,12 +148,10 @@ public final class UsageJournal: Sendable {
             if let entry = UsageLine.read(line) { entries.append(entry) } else { unreadable += 1 }
         }
         if unreadable > 0 { logger.error("\(unreadable) lines of the usage journal cannot be read and are left out") }
-        do { try await insert(entries) } catch DatabaseError.other(let detail) { throw DatabaseError.other(detail) } catch is DatabaseError {
+        do { try await insert(entries) } catch let error as DatabaseError where error.isViolation {
             // A record the schema refuses must not hold up the others.
             for entry in entries {
-                do { try await insert([entry]) } catch DatabaseError.other(let detail) { throw DatabaseError.other(detail) } catch let error
-                    as DatabaseError
-                {
+                do { try await insert([entry]) } catch let error as DatabaseError where error.isViolation {
                     logger.error("usage record \(entry.record.id) cannot be kept: \(error)")
                 }
             }

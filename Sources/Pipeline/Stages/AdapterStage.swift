@@ -6,10 +6,13 @@ import Store
 struct TrainedAdapter: Sendable {
     var folder: URL
     var result: TrainerResult
+    /// Its name in `models/`.
+    var baseModel: String
 }
 
-/// Trains the LoRA adapter in a child process.
+/// Trains the LoRA adapter in a child process, or goes on with what an earlier attempt left in the job's folder.
 struct AdapterStage: Sendable {
+    let store: Store
     let trainer: Trainer
     let engine: EnginePaths
     let data: DataDirectory
@@ -18,37 +21,55 @@ struct AdapterStage: Sendable {
         guard let train = prepared.train, let validation = prepared.validation else {
             throw JobFailure(step: context.stage, code: "internal", message: "no prepared examples")
         }
-        let settings = context.job.config
-        let config = TrainerConfig(
-            baseModel: engine.baseModelFolder.path, train: train.path, validation: validation.path, rank: settings.rank, alpha: settings.alpha,
-            dropout: settings.dropout, learningRate: settings.learningRate, epochs: settings.epochs, batchSize: settings.batchSize,
-            maxTokens: settings.maxTokens, seed: settings.seed, threads: ProcessInfo.processInfo.activeProcessorCount)
+        let base = try BaseModels(paths: engine).find(context.job.config.baseModel)
+        let config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)
         let folder = try data.folder("\(context.folder)/adapter")
-        let result = try await trainer.train(config, into: folder) { try await report($0, context) }
-        return TrainedAdapter(folder: folder, result: result)
+        let history = try await TrainingEvents(context, store: store)
+        let result = try await trainer.train(config, into: folder, calibration: data.trainingSpeed) { try await history.report($0) }
+        return TrainedAdapter(folder: try copy(of: folder, context), result: result, baseModel: base.name)
     }
 
-    private func report(_ event: TrainerEvent, _ context: JobContext) async throws {
-        switch event.event {
-        case "progress":
-            var details = ProgressDetails()
-            details.step = event.step
-            details.steps = event.steps
-            details.epoch = event.epoch
-            details.loss = event.loss
-            details.learningRate = event.learningRate
-            details.tokens = event.tokens
-            details.tokensTotal = event.tokensTotal
-            details.tokensPerSecond = event.tokensPerSecond
-            details.secondsLeft = event.secondsLeft
-            let fraction = Double(event.tokens ?? 0) / Double(max(1, event.tokensTotal ?? 1))
-            try await context.progress(fraction, details)
-        case "validation": try await context.event("validation", event)
-        case "started": try await context.event("started", event)
-        case "warning": try await context.event("log", ["message": event.message ?? "warning from the trainer"])
-        case "loading": try await context.event("log", ["message": "loading the base model"])
-        case "exporting": try await context.event("log", ["message": "exporting the adapter to GGUF"])
-        default: break
+    /// The same files under a name of their own, without their bytes: what is published is moved, and until the
+    /// release stands the job keeps what it has.
+    private func copy(of folder: URL, _ context: JobContext) throws -> URL {
+        let path = "\(context.folder)/adapter.finished"
+        try data.remove(path)
+        let copy = try data.folder(path)
+        _ = try data.folder("\(path)/peft")
+        for file in ["adapter.gguf", "exit.json", "job.json", "peft/adapter_config.json", "peft/adapter_model.safetensors"] {
+            try FileManager.default.linkItem(at: folder.appending(path: file), to: copy.appending(path: file))
         }
+        return copy
+    }
+}
+
+extension DataDirectory {
+    /// How fast this machine trained last, for estimates.
+    public var trainingSpeed: URL { root.appending(path: "training-speed.json") }
+}
+
+extension TrainerConfig {
+    init(_ settings: TrainingConfig, base: BaseModel, train: URL, validation: URL) {
+        self.init(
+            baseModel: base.trainingPath, train: train.path, validation: validation.path, rank: settings.rank, alpha: settings.alpha,
+            dropout: settings.dropout, learningRate: settings.learningRate, epochs: settings.epochs, batchSize: settings.batchSize,
+            maxTokens: settings.maxTokens, seed: settings.seed, threads: ProcessInfo.processInfo.activeProcessorCount)
+        if case .named(let names) = settings.targetModules { targetModules = names }
+        useRSLoRA = settings.useRSLoRA
+        useDoRA = settings.useDoRA
+        lrSchedule = settings.lrSchedule.rawValue
+        warmup = settings.warmup
+        weightDecay = settings.weightDecay
+        maxGradNorm = settings.maxGradNorm
+        maxSteps = settings.maxSteps
+        batchTokens = settings.batchTokens
+        gradientAccumulation = settings.gradientAccumulation
+        gradientCheckpointing = settings.gradientCheckpointing
+        evaluateEvery = settings.evaluateEvery
+        patience = settings.patience
+        keepBest = settings.keepBest
+        loadIn4Bit = settings.loadIn4Bit
+        device = settings.device.rawValue
+        processes = settings.processes
     }
 }

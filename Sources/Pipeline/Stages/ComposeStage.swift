@@ -3,21 +3,32 @@ import Knowledge
 import Providers
 import Store
 
-/// Joins draft, passages and conversation into the prompt.
+/// Joins voice, passages and conversation into the prompt.
 struct ComposeStage: Sendable {
     let notes: NoteSelector
 
-    /// - Parameter short: for small models, which lose the question among instructions.
-    func run(_ question: Question, minion: Minion, draft: String?, passages: [Passage], short: Bool) async -> (
-        prompt: [ChatMessage], degraded: Degradation?
-    ) {
-        guard short else { return (fullPrompt(question, minion, draft, passages), nil) }
-        let (sentences, failure) = await notes.select(question.text, passages)
-        let degraded = failure.map { Degradation(stage: "compose", reason: $0, effect: "the prompt holds whole passages") }
-        return (shortPrompt(question, minion, sentences), degraded)
+    /// What of the voice enters the prompt.
+    struct Voice: Sendable {
+        var draft: String?
+        var examples: [VoiceExample] = []
     }
 
-    private func fullPrompt(_ question: Question, _ minion: Minion, _ draft: String?, _ passages: [Passage]) -> [ChatMessage] {
+    func run(_ context: AnswerContext, voice: Voice, passages: [Passage]) async -> (prompt: [ChatMessage], degraded: Degradation?) {
+        let (question, minion) = (context.question, context.minion)
+        switch context.plan.form {
+        case .direct:
+            let system = minion.systemPrompt.isEmpty ? [] : [ChatMessage(.system, minion.systemPrompt)]
+            return (system + question.messages, nil)
+        case .conversation: return (question.conversation, nil)
+        case .full: return (fullPrompt(question, minion, voice, passages), nil)
+        case .short:
+            let (sentences, failure) = await notes.select(question.text, passages)
+            let degraded = failure.map { Degradation(stage: "compose", reason: $0, effect: "the prompt holds whole passages") }
+            return (shortPrompt(question, minion, sentences), degraded)
+        }
+    }
+
+    private func fullPrompt(_ question: Question, _ minion: Minion, _ voice: Voice, _ passages: [Passage]) -> [ChatMessage] {
         var system = instructions(question, minion)
         if system.isEmpty { system = "You are \(minion.displayName)." }
         if !passages.isEmpty {
@@ -28,11 +39,12 @@ struct ComposeStage: Sendable {
                 If the passages do not hold the answer, say so plainly and do not guess.
                 """
         }
-        if draft != nil {
+        let given = [voice.examples.isEmpty ? nil : "replies", voice.draft == nil ? nil : "a draft"].compactMap { $0 }.joined(separator: " and ")
+        if !given.isEmpty {
             system += """
 
 
-                A draft by the person you speak for is given. Answer in its voice: its tone, its turns of phrase, its rhythm, its length. \
+                You speak for a person, of whom you are given \(given). Answer in that voice: its tone, its turns of phrase, its rhythm, its length. \
                 Do not trust its facts.
                 """
         }
@@ -40,7 +52,12 @@ struct ComposeStage: Sendable {
         for (index, passage) in passages.enumerated() {
             context += "[\(index + 1)] \(heading(passage))\n\(passage.text.trimmingCharacters(in: .whitespacesAndNewlines))\n\n"
         }
-        if let draft { context += "Draft, for its voice only:\n\(draft)\n\n" }
+        if !voice.examples.isEmpty {
+            context += "Replies of the person to other messages, for the voice only:\n"
+            for example in voice.examples { context += "Message: \(example.message)\nReply: \(example.reply)\n" }
+            context += "\n"
+        }
+        if let draft = voice.draft { context += "Draft, for its voice only:\n\(draft)\n\n" }
         return conversation(question, system: system) { context.isEmpty ? $0 : "\(context)Question: \($0)" }
     }
 

@@ -9,6 +9,10 @@ struct PreparedData: Sendable {
     /// Chat JSONL, or nil where the job trains no adapter.
     var train: URL?
     var validation: URL?
+    /// The training replies alone, where ``train`` holds more.
+    var replies: URL?
+    /// How the adapter will restyle, where it is trained to.
+    var restyle: RestyleProfile?
     var trainCount = 0
     var heldOutCount = 0
     /// Stored documents with what their user said of them.
@@ -16,6 +20,9 @@ struct PreparedData: Sendable {
 }
 
 /// Checks what the job needs before anything slow starts, and splits the examples 90/10.
+///
+/// The split lies in `prepared/{hash}/` of the job's folder, named by what it was made from: a job that is started
+/// again finds it there, and one whose data has changed makes another.
 struct PrepareStage: Sendable {
     let store: Store
     let data: DataDirectory
@@ -24,38 +31,13 @@ struct PrepareStage: Sendable {
     func run(_ context: JobContext) async throws -> PreparedData {
         if let missing = engine.missing() { throw missing }
         let job = context.job
-        try data.remove(context.folder)
-        let folder = try data.folder(context.folder)
         var prepared = PreparedData()
-        var examples: [(hash: String, line: Data)] = []
-        var seen: Set<String> = []
-        var withTools = 0
+        var chats: [Dataset] = []
         for id in job.datasetIDs {
             let dataset = try await store.user(job.userID).dataset(id)
-            let file = data.url(dataset.filePath)
-            guard FileManager.default.fileExists(atPath: file.path) else {
-                throw JobFailure(
-                    step: context.stage, code: "dataset_missing", message: "the file of dataset \"\(dataset.datasetName)\" is gone",
-                    hint: "upload it again")
-            }
+            let file = try dataset.file(in: data, stage: context.stage)
             switch dataset.datasetType {
-            case .jsonl where job.trainingType.trainsAdapter:
-                let reader = ChatReading(dataset.metadata).reader(file)
-                let lines = try await BlockingExecutor.run {
-                    var lines: [Data] = []
-                    var untrainable = 0
-                    let report = try reader.read { example in
-                        if let example = TrainingExample(example) { try lines.append(example.line()) } else { untrainable += 1 }
-                    }
-                    guard report.isUsable else { throw DatasetRefused(report) }
-                    return (lines, untrainable)
-                }
-                withTools += lines.1
-                for line in lines.0 {
-                    let hash = Self.hash(line, seed: job.config.seed)
-                    // A repeated example must not stand on both sides of the split.
-                    if seen.insert(hash).inserted { examples.append((hash, line)) }
-                }
+            case .jsonl where job.trainingType.trainsAdapter: chats.append(dataset)
             case .rag where job.trainingType.buildsCollection:
                 // What was read when it arrived; of an upload from before that was done, the file itself.
                 let text = data.url(dataset.documentsPath)
@@ -67,20 +49,10 @@ struct PrepareStage: Sendable {
             default: break
             }
         }
-        if withTools > 0 {
-            try await context.event(
-                "log",
-                ["message": "\(withTools) example(s) with tool calls are left out: the base model's template has no place for them"])
-        }
         if job.trainingType.trainsAdapter {
-            guard examples.count >= 2 else {
-                throw JobFailure(
-                    step: context.stage, code: "too_few_examples",
-                    message:
-                        "\(examples.count) chat example\(examples.count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible",
-                    hint: "add a dataset of type jsonl to the job")
-            }
-            try split(examples, into: folder, &prepared)
+            // A base that cannot be served is refused before it is trained.
+            _ = try BaseModels(paths: engine).find(job.config.baseModel)
+            try await split(chats, context, &prepared)
         }
         if job.trainingType.buildsCollection, prepared.documents.isEmpty {
             throw JobFailure(
@@ -96,24 +68,50 @@ struct PrepareStage: Sendable {
         return prepared
     }
 
-    /// The tenth with the smallest seeded hashes is held out: exact, repeatable, and independent of order.
-    private func split(_ examples: [(hash: String, line: Data)], into folder: URL, _ prepared: inout PreparedData) throws {
-        let heldOut = max(1, Int((Double(examples.count) / 10).rounded()))
-        let threshold = examples.map(\.hash).sorted()[heldOut - 1]
-        var train = Data()
-        var validation = Data()
-        for example in examples {
-            if example.hash <= threshold { validation += example.line + [0x0A] } else { train += example.line + [0x0A] }
-        }
-        prepared.train = folder.appending(path: "train.jsonl")
-        prepared.validation = folder.appending(path: "validation.jsonl")
-        try train.write(to: prepared.train!)
-        try validation.write(to: prepared.validation!)
-        prepared.trainCount = examples.count - heldOut
-        prepared.heldOutCount = heldOut
+    /// What the folder says of itself; written last but for its name.
+    private struct Facts: Codable {
+        var trainCount: Int
+        var heldOutCount: Int
     }
 
-    static func hash(_ line: Data, seed: Int) -> String {
-        SHA256.hash(data: Data("\(seed):".utf8) + line).map { String(format: "%02x", $0) }.joined()
+    private func split(_ datasets: [Dataset], _ context: JobContext, _ prepared: inout PreparedData) async throws {
+        let path = "\(context.folder)/prepared/\(try Self.hash(datasets, seed: context.job.config.seed))"
+        let folder = data.url(path)
+        if !FileManager.default.fileExists(atPath: folder.path) {
+            let examples = try await TrainingExamples.read(datasets, seed: context.job.config.seed, data: data, stage: context.stage)
+            if examples.withTools > 0 {
+                try await context.event(
+                    "log",
+                    ["message": "\(examples.withTools) example(s) with tool calls are left out: the base model's template has no place for them"])
+            }
+            try examples.requireEnough(stage: context.stage)
+            let (train, validation, heldOut) = examples.split()
+            // What another state of the datasets gave is of no use any more.
+            try data.remove("\(context.folder)/prepared")
+            let unfinished = try data.folder("\(context.folder)/prepared.tmp")
+            try train.write(to: unfinished.appending(path: "train.jsonl"))
+            try validation.write(to: unfinished.appending(path: "validation.jsonl"))
+            try JSONEncoder().encode(Facts(trainCount: examples.count - heldOut, heldOutCount: heldOut))
+                .write(to: unfinished.appending(path: "facts.json"))
+            try data.publish(unfinished, as: path)
+        }
+        let facts = try JSONDecoder().decode(Facts.self, from: Data(contentsOf: folder.appending(path: "facts.json")))
+        prepared.train = folder.appending(path: "train.jsonl")
+        prepared.validation = folder.appending(path: "validation.jsonl")
+        prepared.trainCount = facts.trainCount
+        prepared.heldOutCount = facts.heldOutCount
+    }
+
+    /// Of all that decides the split: the files, how each is read, and the seed.
+    private static func hash(_ datasets: [Dataset], seed: Int) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var hash = SHA256()
+        hash.update(data: Data("split 1, seed \(seed)".utf8))
+        for dataset in datasets {
+            hash.update(data: Data("\n\(dataset.sha256) ".utf8))
+            hash.update(data: try encoder.encode(dataset.metadata))
+        }
+        return hash.finalize().prefix(16).map { String(format: "%02x", $0) }.joined()
     }
 }

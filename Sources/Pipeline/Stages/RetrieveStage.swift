@@ -6,16 +6,31 @@ import Store
 struct RetrieveStage: Sendable {
     let search: CollectionSearch
 
-    /// - Parameter version: the release's; nil takes what there is, be it unfinished.
+    struct Found: Sendable {
+        var passages: [Passage]
+        var trace: SearchTrace
+        var degraded: Degradation?
+    }
+
     /// - Returns: nil where nothing of the collection can be searched yet.
-    func run(_ query: String, collection: Collection, version: Int?, user: String, options: SearchOptions) async throws -> (SearchReply, SearchTrace)?
-    {
-        guard let found = try await search.run(query, in: collection, version: version, user: user, options: options) else { return nil }
+    func run(_ context: AnswerContext) async throws -> Found? {
+        guard let collection = context.materials.collection else { return nil }
+        let (question, settings) = (context.question, context.minion.pipeline)
+        let options = SearchOptions(
+            k: question.topK ?? settings.topK, rerank: settings.rerank, neighbours: settings.neighbours, tokenBudget: settings.passageTokens)
+        let found = try await search.run(
+            question.text, in: collection, version: context.materials.collectionVersion, user: context.minion.userID, options: options)
+        guard let found else { return nil }
         let reply = found.reply
-        let trace = SearchTrace(
-            collectionID: collection.id, version: found.version, query: query, strategy: reply.strategy.rawValue,
-            chunksSearched: reply.chunksSearched, documentsSearched: reply.documentsSearched, chunksEmbedded: reply.chunksEmbedded,
-            chunksTotal: reply.chunksTotal, reranked: reply.reranked)
-        return (reply, trace)
+        return Found(
+            passages: reply.passages,
+            trace: SearchTrace(
+                collectionID: collection.id, version: found.version, query: question.text, strategy: reply.strategy.rawValue,
+                chunksSearched: reply.chunksSearched, documentsSearched: reply.documentsSearched, chunksEmbedded: reply.chunksEmbedded,
+                chunksTotal: reply.chunksTotal, reranked: reply.reranked),
+            degraded: reply.degraded.map { reason in
+                let effect = reply.strategy == .lexical ? "searched by words only" : "better passages may have been missed"
+                return Degradation(stage: "retrieve", reason: reason, effect: effect)
+            })
     }
 }

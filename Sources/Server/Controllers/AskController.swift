@@ -25,6 +25,8 @@ struct AskController: Sendable {
         // The trace holds the system prompt and whole passages: settings and documents, which a minion token never reads.
         if wantsTrace, case .minion = context.identity { fields.fail("trace", "needs a session token: a minion token may only ask") }
         var question = Question(messages: history(&fields) + [ChatMessage(.user, text)], stream: stream)
+        question.order = fields.choice("order", PipelineSettings.Order.self)
+        question.voicePrompt = fields.choice("voice_prompt", PipelineSettings.VoicePrompt.self)
         question.useDraft = fields.bool("use_draft")
         question.usePassages = fields.bool("use_passages")
         question.adapterScale = fields.number("adapter_scale", 0...2)
@@ -33,6 +35,7 @@ struct AskController: Sendable {
             temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1),
             maxTokens: fields.integer("max_tokens", 1...200_000),
             seed: fields.integer("seed", 0...Int(Int32.max)))
+        if let conflict = question.conflict(minion) { fields.fail(conflict.field, conflict.message) }
         try fields.finish()
         let asked = question
         // Let in, or refused, while there is still a status line to say so.

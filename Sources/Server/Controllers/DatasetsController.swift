@@ -126,7 +126,7 @@ extension DatasetEncoding {
 
 extension ResponseBody {
     /// A file that is read while it is sent; closed, and with that gone, when it is.
-    fileprivate init(file: DatasetContents.Export, bytes: Int) {
+    init(file: DatasetContents.Export, bytes: Int) {
         self.init(contentLength: bytes) { writer in
             while let block = try file.next() { try await writer.write(ByteBuffer(bytes: block)) }
             try await writer.finish(nil)

@@ -12,15 +12,19 @@ struct JobsController: Sendable {
     let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
+    let answers: AnswerPipeline
+    let estimator: JobEstimator
     let trainingEnabled: Bool
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
         group.post(use: create)
+        group.post("estimate", use: estimate)
         group.get("{job_id}", use: show)
         group.put("{job_id}", use: update)
         group.delete("{job_id}", use: delete)
         group.post("{job_id}/start", use: start)
+        group.post("{job_id}/restart", use: restart)
         group.post("{job_id}/stop", use: stop)
         group.get("{job_id}/events", use: events)
     }
@@ -33,22 +37,40 @@ struct JobsController: Sendable {
         .json(try await store.user(context.owner).job(context.parameters.require("job_id")))
     }
 
-    /// `"start": true` queues the job at once.
+    /// `"start": true` queues the job at once, or for the time in `run_at`.
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: nil)
-        let start = fields.bool("start") ?? false
+        let runAt = fields.time("run_at")
+        let start = fields.bool("start") ?? (runAt != nil)
+        if !start, runAt != nil { fields.fail("run_at", "says when the job starts, and start is false") }
+        let allowDuplicate = fields.bool("allow_duplicate") ?? false
         try await check(draft, rows, &fields)
         try fields.finish()
         if start { try requireTraining() }
-        return try await Idempotent.create(request, fingerprint: "\(draft) \(start)", rows: rows) {
-            guard start else { return try await rows.createJob(draft) }
+        return try await Idempotent.create(request, fingerprint: "\(draft) \(start) \(runAt?.milliseconds ?? 0) \(allowDuplicate)", rows: rows) {
+            guard start else { return try await rows.createJob(draft, allowDuplicate: allowDuplicate) }
             let started = try await meter.startingJob(user: context.owner, minion: draft.minionID) {
-                try await rows.startJob(rows.createJob(draft).id)
+                try await rows.startJob(rows.createJob(draft, allowDuplicate: allowDuplicate).id, runAt: runAt)
             }
             worker.nudge()
             return started
+        }
+    }
+
+    /// The body of a create; nothing is made.
+    @Sendable func estimate(_ request: Request, context: OwnerContext) async throws -> Response {
+        let rows = store.user(context.owner)
+        var fields = try await RequestFields(request, context: context)
+        let draft = Self.read(&fields, current: nil)
+        fields.ignore(["start"])
+        try await check(draft, rows, &fields)
+        if !draft.trainingType.trainsAdapter { fields.fail("training_type", "rag_only trains nothing that could be estimated") }
+        try fields.finish()
+        do { return .json(try await estimator.estimate(draft, user: context.owner)) } catch let failure as JobFailure {
+            throw APIError(
+                status: .unprocessableContent, code: failure.code, message: failure.message, details: failure.hint.map { [.init(hint: $0)] } ?? [])
         }
     }
 
@@ -63,26 +85,63 @@ struct JobsController: Sendable {
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        if let folder = try await store.user(context.owner).deleteJob(context.parameters.require("job_id")) {
-            await library.close(under: data.url(folder))
-            try data.remove(folder)
-        }
+        let id = try context.parameters.require("job_id")
+        try await discard(store.user(context.owner).deleteJob(id))
+        try data.remove(DataPaths.job(id, user: context.owner))
         return .noContent
     }
 
+    /// Goes on where an earlier attempt ended, as far as its work is kept.
     @Sendable func start(_ request: Request, context: OwnerContext) async throws -> Response {
         try requireTraining()
         let rows = store.user(context.owner)
         let pending = try await rows.job(context.parameters.require("job_id"))
-        let job = try await meter.startingJob(user: context.owner, minion: pending.minionID) { try await rows.startJob(pending.id) }
+        let runAt = try await runAt(request, context)
+        let job = try await meter.startingJob(user: context.owner, minion: pending.minionID) { try await rows.startJob(pending.id, runAt: runAt) }
         worker.nudge()
         return .json(job)
+    }
+
+    /// Throws away what earlier attempts have made of the job, and begins anew.
+    @Sendable func restart(_ request: Request, context: OwnerContext) async throws -> Response {
+        try requireTraining()
+        let rows = store.user(context.owner)
+        let old = try await rows.job(context.parameters.require("job_id"))
+        guard !old.status.isActive else {
+            throw StoreError.invalidState("the job is \(old.status.rawValue) and cannot be restarted: stop it first")
+        }
+        // Processes of it may still be ending.
+        try await worker.stopped(old.id)
+        let runAt = try await runAt(request, context)
+        let job = try await meter.startingJob(user: context.owner, minion: old.minionID) {
+            // Before it is queued: from then on a worker may write there.
+            try data.remove(DataPaths.job(old.id, user: context.owner))
+            let (job, unfinished) = try await rows.restartJob(old.id, runAt: runAt)
+            try await discard(unfinished)
+            return job
+        }
+        worker.nudge()
+        return .json(job)
+    }
+
+    private func runAt(_ request: Request, _ context: OwnerContext) async throws -> Date? {
+        var fields = try await RequestFields(optional: request, context: context)
+        let runAt = fields.time("run_at")
+        try fields.finish()
+        return runAt
+    }
+
+    /// A folder that no row refers to any more.
+    private func discard(_ folder: String?) async throws {
+        guard let folder else { return }
+        await library.close(under: data.url(folder))
+        try data.remove(folder)
     }
 
     /// Replies when the work has ended and no process of it is left.
     @Sendable func stop(_ request: Request, context: OwnerContext) async throws -> Response {
         let job = try await store.user(context.owner).stopJob(context.parameters.require("job_id"))
-        await worker.stopped(job.id)
+        try await worker.stopped(job.id)
         return .json(job)
     }
 
@@ -135,39 +194,69 @@ struct JobsController: Sendable {
             config.batchSize = inner.integer("batch_size", 1...256) ?? config.batchSize
             config.maxTokens = inner.integer("max_tokens", 32...8192) ?? config.maxTokens
             config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
+            TrainerFields.read(&inner, &config)
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
+            config.restyle = inner.bool("restyle") ?? config.restyle
+            config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
+            config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
+            config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         }
+        let plan = JobPlanFields.read(&fields, current: current)
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
         let kind = fields.choice("training_type", TrainingJob.Kind.self)
         if current == nil, !fields.has("training_type") { fields.fail("training_type", "is required", hint: "hybrid, rag_only or lora_only") }
-        return TrainingJobDraft(
+        var draft = TrainingJobDraft(
             jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
             trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
             config: config)
+        draft.plan = plan
+        return draft
     }
 
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.
     private func check(_ draft: TrainingJobDraft, _ rows: UserStore, _ fields: inout RequestFields) async throws {
         guard fields.problems.isEmpty else { return }
-        do { _ = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
-        var kinds: Set<Dataset.Kind> = []
+        var minion: Minion?
+        do { minion = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
+        var datasets: [Dataset] = []
         for (index, id) in draft.datasetIDs.enumerated() {
             do {
                 let dataset = try await rows.dataset(id)
-                kinds.insert(dataset.datasetType)
+                datasets.append(dataset)
                 if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
             } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
         }
+        if draft.trainingType.trainsAdapter, let base = draft.config.baseModel, let refused = estimator.refusal(of: base) {
+            fields.fail("config.base_model", refused.message, hint: refused.hint)
+        }
         if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
-        guard fields.problems.isEmpty else { return }
+        guard fields.problems.isEmpty, let minion else { return }
+        let kinds = Set(datasets.map(\.datasetType))
         if draft.trainingType.trainsAdapter, !kinds.contains(.jsonl) {
             fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type jsonl (chat examples)")
         }
         if draft.trainingType.buildsCollection, !kinds.contains(.rag) {
             fields.fail("dataset_ids", "\(draft.trainingType.rawValue) needs a dataset of type rag (documents)")
+        }
+        if let estimate = try await answers.restyleEstimate(draft, minion, datasets) { Self.agree(draft.config.restyleBudget, estimate, &fields) }
+    }
+
+    /// Nothing is paid for that was not agreed to: the budget must be there, and hold what the paraphrases may come to.
+    private static func agree(_ budget: Double?, _ estimate: RestyleEstimate, _ fields: inout RequestFields) {
+        guard let cost = estimate.cost else {
+            return fields.fail(
+                "config.restyle_budget", "what \(estimate.paraphraser) costs is not known, so no budget can be kept",
+                hint: "write its price on the provider key, or set config.restyle_paraphraser to base")
+        }
+        let words =
+            "up to \(estimate.pieces) paraphrases by \(estimate.paraphraser) may cost $\(cost.formatted(.number.precision(.fractionLength(2...6))))"
+        if let budget {
+            if budget < cost { fields.fail("config.restyle_budget", "is too small: \(words)", hint: "raise it, or lower config.restyle_pairs") }
+        } else if cost > 0 {
+            fields.fail("config.restyle_budget", "is required: \(words)", hint: "agree by sending it, or set config.restyle_paraphraser to base")
         }
     }
 }

@@ -28,6 +28,12 @@ struct MinionFields {
         }
         fields.nested("pipeline") { inner in
             draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
+            draft.pipeline.order = inner.choice("order", PipelineSettings.Order.self) ?? draft.pipeline.order
+            draft.pipeline.voicePrompt = inner.choice("voice_prompt", PipelineSettings.VoicePrompt.self) ?? draft.pipeline.voicePrompt
+            draft.pipeline.voiceExamples = inner.integer("voice_examples", 1...20) ?? draft.pipeline.voiceExamples
+            draft.pipeline.draftTimeout = inner.number("draft_timeout", 0.05...600) ?? draft.pipeline.draftTimeout
+            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", 0.05...600) ?? draft.pipeline.restyleTimeout
+            draft.pipeline.restyleThreshold = inner.number("restyle_threshold", 0...1) ?? draft.pipeline.restyleThreshold
             draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
             // Empty takes it away; absent keeps it.
             if let model = inner.string("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Providers
+import Store
 import SystemPackage
 
 /// Everything that can be set, from flags, the environment, or a `.env` file, in that order.
@@ -12,6 +13,22 @@ public struct Settings: Sendable {
     public var port = 8080
     /// `ATELIER_DATA_DIR`: the folder everything is kept in.
     public var dataDirectory = "data"
+    /// `ATELIER_DATABASE_URL`: `sqlite` for a file in the data directory, or `postgres://user:password@host:port/database`.
+    public var databaseURL = Secret("sqlite")
+    /// `ATELIER_DATABASE_CONNECTIONS`: connections to PostgreSQL of this process, one for listening beside them.
+    public var databaseConnections = 10
+    /// `ATELIER_WORKER_JOBS`: jobs at once on this machine, its workers together; 0 runs none in this process.
+    public var workerJobs = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
+    /// `ATELIER_USER_JOBS`: jobs of one user at once, on all machines; 0 sets no bound.
+    public var userJobs = 0
+    /// `ATELIER_LEASE_SECONDS`: how long a worker may be silent before another takes its jobs over.
+    public var leaseSeconds = 15
+    /// `ATELIER_MAX_LOST_WORKERS`: after how many lost workers in a row a job that does not get on is given up.
+    public var maxLostWorkers = 5
+    /// `ATELIER_RETRAIN_DELAY`: seconds a dataset has to be left alone before jobs with `retrain_on_change` run.
+    public var retrainDelay = 30
+    /// `ATELIER_KEEP_JOB_DAYS`: how long the unfinished work of failed and stopped jobs is kept, in days.
+    public var keepJobDays = 14
     /// `ATELIER_ENGINE_DIR`: the folder with the Python engine's scripts.
     public var engineDirectory = "engine"
     /// `ATELIER_WEB_DIR`: the folder with the page.
@@ -40,6 +57,17 @@ public struct Settings: Sendable {
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
     public var localThreads = 2
+    /// `ATELIER_LOCAL_BASES`: base models in memory at once; the least recently used makes room.
+    public var localBases = 2
+    /// `ATELIER_LOCAL_ADAPTERS`: adapters of one base in memory at once; the least recently used makes room.
+    public var localAdapters = 128
+    /// `ATELIER_ADAPTER_IDLE_MINUTES`: an adapter nobody asked for this long is let go of.
+    public var adapterIdleMinutes = 60
+    /// `ATELIER_ADAPTER_SERVER_URL`: an OpenAI-compatible server that names adapters as models (vLLM), in place
+    /// of the local llama.cpp; unset uses that.
+    public var adapterServerURL: String?
+    /// `ATELIER_ADAPTER_SERVER_MODEL`: what that server calls an adapter, with `{adapter}` for its id and `{base}`.
+    public var adapterServerModel = "{adapter}"
     /// `ATELIER_CACHE_HOURS`: how long an answer may be given again.
     public var cacheHours = 24
     /// `ATELIER_CACHE_MB`: MiB of cached answers of one user; 0 keeps none.
@@ -94,6 +122,19 @@ public struct Settings: Sendable {
         settings.host = text("atelier.host") ?? settings.host
         settings.port = try number("atelier.port", 0...65535, settings.port)
         settings.dataDirectory = text("atelier.data.dir") ?? settings.dataDirectory
+        settings.databaseURL = Secret(text("atelier.database.url") ?? "sqlite")
+        guard settings.usesSQLite || settings.postgres != nil else {
+            // Not quoted: it may hold a password.
+            throw SettingsError(
+                key: "atelier.database.url", message: "neither \"sqlite\" nor an address like postgres://user:password@host:5432/database")
+        }
+        settings.databaseConnections = try number("atelier.database.connections", 2...1000, settings.databaseConnections)
+        settings.workerJobs = try number("atelier.worker.jobs", 0...1000, settings.workerJobs)
+        settings.userJobs = try number("atelier.user.jobs", 0...1000, settings.userJobs)
+        settings.leaseSeconds = try number("atelier.lease.seconds", 3...3600, settings.leaseSeconds)
+        settings.maxLostWorkers = try number("atelier.max.lost.workers", 1...1000, settings.maxLostWorkers)
+        settings.retrainDelay = try number("atelier.retrain.delay", 0...86_400, settings.retrainDelay)
+        settings.keepJobDays = try number("atelier.keep.job.days", 0...3650, settings.keepJobDays)
         settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
         settings.webDirectory = text("atelier.web.dir") ?? settings.webDirectory
         settings.python = text("atelier.python") ?? settings.python
@@ -115,6 +156,16 @@ public struct Settings: Sendable {
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
+        settings.localBases = try number("atelier.local.bases", 1...64, settings.localBases)
+        settings.localAdapters = try number("atelier.local.adapters", 1...10_000, settings.localAdapters)
+        settings.adapterIdleMinutes = try number("atelier.adapter.idle.minutes", 1...525_600, settings.adapterIdleMinutes)
+        settings.adapterServerURL = try text("atelier.adapter.server.url").map {
+            try address($0, key: "atelier.adapter.server.url", example: "http://localhost:8000")
+        }
+        settings.adapterServerModel = text("atelier.adapter.server.model") ?? settings.adapterServerModel
+        guard settings.adapterServerModel.contains("{adapter}") else {
+            throw SettingsError(key: "atelier.adapter.server.model", message: "\"\(settings.adapterServerModel)\" does not hold {adapter}")
+        }
         settings.cacheHours = try number("atelier.cache.hours", 1...8760, settings.cacheHours)
         settings.cacheMegabytes = try number("atelier.cache.mb", 0...1_000_000, settings.cacheMegabytes)
         settings.otlpEndpoint = try text("atelier.otlp.endpoint").map {
@@ -138,6 +189,12 @@ public struct Settings: Sendable {
         }
         return text
     }
+
+    /// Whether rows are in a file of the data directory.
+    var usesSQLite: Bool { databaseURL.reveal() == "sqlite" }
+
+    /// Where rows are otherwise; nil for an address that cannot be read.
+    var postgres: PostgresAddress? { PostgresAddress(databaseURL.reveal()) }
 
     /// Whether only this machine can reach the server.
     var listensOnLoopback: Bool { ["127.0.0.1", "localhost", "::1"].contains(host) }

@@ -4,10 +4,15 @@ struct ObservedDatabase: Database {
     /// Tables that grow while requests are served and that no request is decided by. Every other one
     /// counts, so a new table is safe before anybody thinks of this list.
     static let uncounted: Set<Substring> = [
-        "sessions", "user_training_datasets", "dataset_versions", "external_training_jobs", "training_job_datasets", "job_events", "answers",
+        "sessions", "user_training_datasets", "dataset_versions", "external_training_jobs", "training_job_datasets", "job_events", "job_turns",
+        "job_stages",
+        "workers", "answers",
         "usage_records",
-        "idempotency_keys", "audit_log", "response_cache",
+        "idempotency_keys", "audit_log", "response_cache", "paraphrases",
     ]
+
+    /// What is told to other processes that share the database, with this process's name and the user.
+    static let topic = "changes"
 
     let base: any Database
     let changes: StoreChanges
@@ -22,15 +27,27 @@ struct ObservedDatabase: Database {
     func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.scan(body) }
 
     @discardableResult
-    func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
-        let (value, counts) = try await base.write { connection in
-            let observed = ObservedConnection(base: connection)
-            let value = try body(observed)
-            return (value, observed.counts)
+    func write<T: Sendable>(_ isolation: WriteIsolation, _ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
+        let message = "\(changes.process)|\(user ?? "")"
+        do {
+            let (value, counts) = try await base.write(isolation) { connection in
+                let observed = ObservedConnection(base: connection)
+                let value = try body(observed)
+                if observed.counts { try connection.notify(Self.topic, message) }
+                return (value, observed.counts)
+            }
+            if counts { changes.committed(user: user) }
+            return value
+        } catch DatabaseError.unknownOutcome(let detail) {
+            // Perhaps it is kept: copies are read again.
+            changes.committed(user: user)
+            throw DatabaseError.unknownOutcome(detail)
         }
-        if counts { changes.committed(user: user) }
-        return value
     }
+
+    func migrate<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await base.migrate(body) }
+
+    func listen(_ handler: @Sendable @escaping (DatabaseNotice) -> Void) { base.listen(handler) }
 
     func scrub() async throws { try await base.scrub() }
 
@@ -56,7 +73,11 @@ private final class ObservedConnection: Connection {
     private let base: any Connection
     private(set) var counts = false
 
+    var dialect: SQLDialect { base.dialect }
+
     init(base: any Connection) { self.base = base }
+
+    func notify(_ topic: String, _ payload: String) throws { try base.notify(topic, payload) }
 
     func query(_ sql: String, _ parameters: [SQLValue]) throws -> [Row] {
         if !counts, ObservedDatabase.counts(sql) { counts = true }

@@ -1,9 +1,11 @@
 import Foundation
 import GRDB
+import Synchronization
 
 /// SQLite through GRDB's `DatabasePool`: WAL, foreign keys on, readers never wait for the writer.
 public struct SQLiteDatabase: Database {
     private let pool: DatabasePool
+    private let notices = SQLiteNotices()
 
     /// Opens or creates the file (0600).
     public init(path: String) throws {
@@ -41,9 +43,23 @@ public struct SQLiteDatabase: Database {
     }
 
     @discardableResult
-    public func write<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
-        try await Self.translated { try await pool.write { try body(SQLiteConnection(db: $0)) } }
+    public func write<T: Sendable>(_ isolation: WriteIsolation, _ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
+        // `BEGIN IMMEDIATE`: one writer at a time, whatever is asked for.
+        let (value, said) = try await Self.translated {
+            try await pool.write { db in
+                let outbox = SQLiteOutbox()
+                return (try body(SQLiteConnection(db: db, outbox: outbox)), outbox.notices)
+            }
+        }
+        if !said.isEmpty { notices.tell(said) }
+        return value
     }
+
+    @discardableResult
+    public func migrate<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T { try await write(body) }
+
+    /// Within this process: another one that uses the file is not heard.
+    public func listen(_ handler: @Sendable @escaping (DatabaseNotice) -> Void) { notices.handler.withLock { $0 = handler } }
 
     /// The log still holds the pages as they were before: it is copied into the database and cut to nothing.
     public func scrub() async throws {
@@ -65,6 +81,8 @@ public struct SQLiteDatabase: Database {
             case .SQLITE_CONSTRAINT_UNIQUE, .SQLITE_CONSTRAINT_PRIMARYKEY: throw DatabaseError.uniqueViolation(detail)
             case .SQLITE_CONSTRAINT_FOREIGNKEY: throw DatabaseError.foreignKeyViolation(detail)
             case .SQLITE_CONSTRAINT_CHECK: throw DatabaseError.checkViolation(detail)
+            case .SQLITE_FULL: throw DatabaseError.unavailable("the disk is full")
+            case .SQLITE_BUSY, .SQLITE_BUSY_SNAPSHOT: throw DatabaseError.unavailable("another process has been writing for 10 s")
             // Never the statement's arguments: they may hold user text.
             default: throw DatabaseError.other("SQLite \(error.resultCode.rawValue): \(detail)")
             }
@@ -72,8 +90,28 @@ public struct SQLiteDatabase: Database {
     }
 }
 
+private final class SQLiteNotices: Sendable {
+    let handler = Mutex<(@Sendable (DatabaseNotice) -> Void)?>(nil)
+
+    func tell(_ notices: [DatabaseNotice]) {
+        guard let handler = handler.withLock({ $0 }) else { return }
+        for notice in notices { handler(notice) }
+    }
+}
+
+/// What a transaction wants told when it is committed.
+private final class SQLiteOutbox {
+    var notices: [DatabaseNotice] = []
+}
+
 private struct SQLiteConnection: Connection {
     let db: GRDB.Database
+    /// Nil in a transaction that only reads.
+    var outbox: SQLiteOutbox?
+
+    var dialect: SQLDialect { .sqlite }
+
+    func notify(_ topic: String, _ payload: String) throws { outbox?.notices.append(.message(topic: topic, payload: payload)) }
 
     func query(_ sql: String, _ parameters: [SQLValue]) throws -> [Row] {
         // `$1` is a name to SQLite and a number to PostgreSQL; `?1` is SQLite's number.

@@ -7,6 +7,33 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         case direct
     }
 
+    /// Which stages make an answer, in which order. The first two join voice and knowledge; the others
+    /// are single stages, for those who want one of the two and for measuring what each brings.
+    public enum Order: String, Sendable, Codable, CaseIterable {
+        /// Draft (voice) and passages go into the external model's prompt.
+        case draftFirst = "draft_first"
+        /// Passages go into the prompt; the local model with the adapter puts the reply into the voice.
+        case restyleLast = "restyle_last"
+        /// The local model with the adapter answers alone.
+        case voiceOnly = "voice_only"
+        /// The external model answers from the passages, without a voice.
+        case knowledgeOnly = "knowledge_only"
+        /// The external model answers alone.
+        case externalOnly = "external_only"
+    }
+
+    /// What of the voice enters the external model's prompt.
+    public enum VoicePrompt: String, Sendable, Codable, CaseIterable {
+        /// The adapter's draft of this answer.
+        case draft
+        /// Replies of the user's own to similar messages.
+        case examples = "voice_examples"
+        case both
+
+        public var hasDraft: Bool { self != .examples }
+        public var hasExamples: Bool { self != .draft }
+    }
+
     /// How calls are spread over the routes of equal rank.
     public enum Spread: String, Sendable, Codable, CaseIterable {
         case weighted
@@ -23,9 +50,14 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     }
 
     public var mode: Mode
+    /// Without meaning in mode `direct`.
+    public var order: Order
     public var spread: Spread
-    /// Ask the adapter for a draft first.
+    /// Put the voice into the prompt, in the form `voicePrompt` says.
     public var useDraft: Bool
+    public var voicePrompt: VoicePrompt
+    /// How many of the user's own replies stand for the voice where `voicePrompt` wants some, 1…20.
+    public var voiceExamples: Int
     /// Look passages up in the collection.
     public var usePassages: Bool
     /// How many passages go into the prompt, 1…20.
@@ -38,6 +70,13 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var passageTokens: Int?
     /// Upper bound of the draft, in tokens.
     public var draftMaxTokens: Int
+    /// Seconds that an answer waits for its draft, 0.05…600; then it goes on without.
+    public var draftTimeout: Double
+    /// Seconds that restyling one reply may take, 0.05…600; what is not restyled by then stays as it was.
+    public var restyleTimeout: Double
+    /// The least meaning a restyled passage must keep, on the release's own scale: 0 is what two unrelated
+    /// texts have in common, 1 what the user's held-out replies keep of their paraphrases.
+    public var restyleThreshold: Double
     /// 0 is the base model, 1 the adapter as trained.
     public var adapterScale: Double
     /// The model of the minion's provider that `/v1/embeddings` offers; absent for none. Named here,
@@ -46,7 +85,12 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var cache: Cache
 
     enum CodingKeys: String, CodingKey {
-        case mode, spread, cache, rerank, neighbours
+        case mode, order, spread, cache, rerank, neighbours
+        case voicePrompt = "voice_prompt"
+        case voiceExamples = "voice_examples"
+        case draftTimeout = "draft_timeout"
+        case restyleTimeout = "restyle_timeout"
+        case restyleThreshold = "restyle_threshold"
         case useDraft = "use_draft"
         case usePassages = "use_passages"
         case topK = "top_k"
@@ -57,12 +101,18 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     }
 
     public init(
-        mode: Mode = .full, spread: Spread = .weighted, useDraft: Bool = true, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0,
-        neighbours: Int = 0,
-        passageTokens: Int? = nil, draftMaxTokens: Int = 96,
+        mode: Mode = .full, order: Order = .draftFirst, spread: Spread = .weighted, useDraft: Bool = true, voicePrompt: VoicePrompt = .draft,
+        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, neighbours: Int = 0, passageTokens: Int? = nil,
+        draftMaxTokens: Int = 96, draftTimeout: Double = 45, restyleTimeout: Double = 60, restyleThreshold: Double = 0.5,
         adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
         self.mode = mode
+        self.order = order
+        self.voicePrompt = voicePrompt
+        self.voiceExamples = voiceExamples
+        self.draftTimeout = draftTimeout
+        self.restyleTimeout = restyleTimeout
+        self.restyleThreshold = restyleThreshold
         self.spread = spread
         self.useDraft = useDraft
         self.usePassages = usePassages
@@ -81,6 +131,12 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         self.init()
         mode = try fields.decodeIfPresent(Mode.self, forKey: .mode) ?? mode
+        order = try fields.decodeIfPresent(Order.self, forKey: .order) ?? order
+        voicePrompt = try fields.decodeIfPresent(VoicePrompt.self, forKey: .voicePrompt) ?? voicePrompt
+        voiceExamples = try fields.decodeIfPresent(Int.self, forKey: .voiceExamples) ?? voiceExamples
+        draftTimeout = try fields.decodeIfPresent(Double.self, forKey: .draftTimeout) ?? draftTimeout
+        restyleTimeout = try fields.decodeIfPresent(Double.self, forKey: .restyleTimeout) ?? restyleTimeout
+        restyleThreshold = try fields.decodeIfPresent(Double.self, forKey: .restyleThreshold) ?? restyleThreshold
         spread = try fields.decodeIfPresent(Spread.self, forKey: .spread) ?? spread
         useDraft = try fields.decodeIfPresent(Bool.self, forKey: .useDraft) ?? useDraft
         usePassages = try fields.decodeIfPresent(Bool.self, forKey: .usePassages) ?? usePassages

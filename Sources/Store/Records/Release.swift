@@ -3,6 +3,8 @@ import Foundation
 /// A LoRA adapter on disk: PEFT files and `adapter.gguf`.
 public struct Adapter: Sendable, Encodable, Identifiable, Equatable {
     public var id: String
+    public var userID: String
+    /// The one that trained it; absent for one that was imported.
     public var jobID: String?
     public var baseModel: String
     public var rank: Int
@@ -17,6 +19,7 @@ public struct Adapter: Sendable, Encodable, Identifiable, Equatable {
 
     init(row: Row) throws {
         id = try row.text("id")
+        userID = try row.text("user_id")
         jobID = try row.optionalText("job_id")
         baseModel = try row.text("base_model")
         rank = try row.int("rank")
@@ -88,29 +91,6 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
         state = State(rawValue: try row.text("state")) ?? .retired
         createdAt = try row.date("created_at")
     }
-}
-
-/// Measured on the held-out split; what was not measured is absent.
-public struct ReleaseEvaluation: Sendable, Codable, Equatable {
-    /// Mean negative log-likelihood per reply token, without and with the adapter.
-    public var baseValidationLoss: Double?
-    public var validationLoss: Double?
-    public var trainLoss: Double?
-    public var trainingExamples: Int?
-    public var heldOutExamples: Int?
-    public var documents: Int?
-    public var chunks: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case documents, chunks
-        case baseValidationLoss = "base_validation_loss"
-        case validationLoss = "validation_loss"
-        case trainLoss = "train_loss"
-        case trainingExamples = "training_examples"
-        case heldOutExamples = "held_out_examples"
-    }
-
-    public init() {}
 }
 
 /// A release about to be made, with the rows it brings.

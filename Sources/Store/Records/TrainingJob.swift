@@ -36,15 +36,32 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
     public var datasetIDs: [String]
     public var errorMessage: String?
     public var error: JobFailure?
+    /// How often a worker has begun or gone on with it.
     public var attempt: Int
     public var stage: String?
+    /// What each stage of each attempt took.
+    public var stages: [JobStage]
+    /// How often a failure was followed by another try since the job was started.
+    public var retries: Int
+    public var priority: Int
+    public var retry: RetryPolicy
+    public var schedule: JobSchedule?
+    /// When the schedule starts the next run.
+    public var nextRunAt: Date?
+    public var retrainOnChange: Bool
+    /// Queued, but not before this time.
+    public var runAt: Date?
+    /// Absent for a job that somebody made.
+    public var origin: JobOrigin?
+    /// The worker that has it now.
+    public var worker: String?
     public var releaseID: String?
     public var createdAt: Date
     public var updatedAt: Date
     public var startedAt: Date?
     public var completedAt: Date?
 
-    init(row: Row, datasetIDs: [String]) throws {
+    init(row: Row, datasetIDs: [String], stages: [JobStage]) throws {
         id = try row.text("id")
         userID = try row.text("user_id")
         minionID = try row.text("minion_id")
@@ -60,6 +77,18 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         error = try row.optionalText("error").map { try JSONDecoder().decode(JobFailure.self, from: Data($0.utf8)) }
         attempt = try row.int("attempt")
         stage = try row.optionalText("stage")
+        self.stages = stages
+        retries = try row.int("retries")
+        priority = try row.int("priority")
+        retry = try row.optionalText("retry").map { try JSONDecoder().decode(RetryPolicy.self, from: Data($0.utf8)) } ?? RetryPolicy()
+        schedule = try row.optionalText("schedule").map { try JSONDecoder().decode(JobSchedule.self, from: Data($0.utf8)) }
+        nextRunAt = try row.optionalDate("schedule_at")
+        retrainOnChange = try row.bool("retrain_on_change")
+        runAt = try row.optionalDate("run_at")
+        origin = try row.optionalText("origin_id").map {
+            JobOrigin(jobID: $0, cause: JobOrigin.Cause(rawValue: try row.text("origin_cause")) ?? .schedule)
+        }
+        worker = status == .running ? try row.optionalText("lease_owner") : nil
         releaseID = try row.optionalText("release_id")
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")
@@ -71,7 +100,9 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         try rows.map { row in
             let datasets = try connection.query(
                 "SELECT dataset_id FROM training_job_datasets WHERE job_id = $1 ORDER BY dataset_id", .text(row.text("id")))
-            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") })
+            let stages = try connection.query(
+                "SELECT * FROM job_stages WHERE job_id = $1 ORDER BY attempt, started_at, stage", .text(row.text("id")))
+            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") }, stages: stages.map(JobStage.init))
         }
     }
 }
@@ -103,6 +134,36 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// Longest example, in tokens of the base model.
     public var maxTokens: Int
     public var seed: Int
+    /// A folder or file of `models/`; absent: the default one.
+    public var baseModel: String?
+    public var targetModules = TargetModules.allLinear
+    /// Scale alpha/√rank instead of alpha/rank.
+    public var useRSLoRA = false
+    /// Magnitude and direction of the weights learned apart; served as the LoRA adapter that comes closest.
+    public var useDoRA = false
+    public var lrSchedule = LearningRateSchedule.cosine
+    /// Steps, or a share of them when below 1; absent: 5 %, at most 20 steps.
+    public var warmup: Double?
+    public var weightDecay = 0.01
+    /// Norm to which gradients are clipped; 0: not at all.
+    public var maxGradNorm = 1.0
+    /// Instead of `epochs`.
+    public var maxSteps: Int?
+    /// Tokens a batch, instead of `batchSize`.
+    public var batchTokens: Int?
+    /// Batches a step.
+    public var gradientAccumulation = 1
+    public var gradientCheckpointing = false
+    /// Steps between two validations; absent: one at the end of each epoch.
+    public var evaluateEvery: Int?
+    /// Validations without a better loss before training ends early.
+    public var patience: Int?
+    /// Whether the weights of the best validation are published, else the last ones.
+    public var keepBest = true
+    public var loadIn4Bit = false
+    public var device = Device.auto
+    /// On this machine, each with a part of every batch.
+    public var processes = 1
     /// Chunk size and overlap of the collection, in tokens of the embedder.
     public var chunkTokens: Int
     public var chunkOverlap: Int
@@ -116,6 +177,23 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case fixed
         /// A question with its answer, a record or a row each.
         case rows
+    }
+
+    /// Whether the adapter learns to restyle beside replying; absent where the minion's order decides
+    /// (``PipelineSettings/Order/restyleLast``).
+    public var restyle: Bool?
+    /// Who says the user's replies in plain prose, so that the adapter can learn the way back.
+    public var restyleParaphraser: Paraphraser
+    /// US dollars that the paraphrases may cost; needed where an external model makes them.
+    public var restyleBudget: Double?
+    /// The most replies that are paraphrased for training.
+    public var restylePairs: Int
+
+    public enum Paraphraser: String, Sendable, Codable, CaseIterable {
+        /// The minion's external model; of a local minion the base model.
+        case external
+        /// The local base model: free, and much worse.
+        case base
     }
 
     /// How the documents are joined to what the minion knows already.
@@ -132,12 +210,30 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, alpha, dropout, epochs, seed
+        case rank, alpha, dropout, epochs, seed, restyle
+        case restyleParaphraser = "restyle_paraphraser"
+        case restyleBudget = "restyle_budget"
+        case restylePairs = "restyle_pairs"
         case collectionUpdate = "collection_update"
         case chunkStrategy = "chunk_strategy"
         case learningRate = "learning_rate"
         case batchSize = "batch_size"
         case maxTokens = "max_tokens"
+        case baseModel = "base_model"
+        case targetModules = "target_modules"
+        case useRSLoRA = "use_rslora"
+        case useDoRA = "use_dora"
+        case lrSchedule = "lr_schedule"
+        case warmup, patience, device, processes
+        case weightDecay = "weight_decay"
+        case maxGradNorm = "max_grad_norm"
+        case maxSteps = "max_steps"
+        case batchTokens = "batch_tokens"
+        case gradientAccumulation = "gradient_accumulation"
+        case gradientCheckpointing = "gradient_checkpointing"
+        case evaluateEvery = "evaluate_every"
+        case keepBest = "keep_best"
+        case loadIn4Bit = "load_in_4bit"
         case chunkTokens = "chunk_tokens"
         case chunkOverlap = "chunk_overlap"
     }
@@ -145,8 +241,13 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     public init(
         rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
-        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll
+        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, restyle: Bool? = nil,
+        restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300
     ) {
+        self.restyle = restyle
+        self.restyleParaphraser = restyleParaphraser
+        self.restyleBudget = restyleBudget
+        self.restylePairs = restylePairs
         self.rank = rank
         self.alpha = alpha
         self.dropout = dropout
@@ -173,10 +274,32 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         batchSize = try fields.decodeIfPresent(Int.self, forKey: .batchSize) ?? batchSize
         maxTokens = try fields.decodeIfPresent(Int.self, forKey: .maxTokens) ?? maxTokens
         seed = try fields.decodeIfPresent(Int.self, forKey: .seed) ?? seed
+        baseModel = try fields.decodeIfPresent(String.self, forKey: .baseModel)
+        targetModules = try fields.decodeIfPresent(TargetModules.self, forKey: .targetModules) ?? targetModules
+        useRSLoRA = try fields.decodeIfPresent(Bool.self, forKey: .useRSLoRA) ?? useRSLoRA
+        useDoRA = try fields.decodeIfPresent(Bool.self, forKey: .useDoRA) ?? useDoRA
+        lrSchedule = try fields.decodeIfPresent(LearningRateSchedule.self, forKey: .lrSchedule) ?? lrSchedule
+        warmup = try fields.decodeIfPresent(Double.self, forKey: .warmup)
+        weightDecay = try fields.decodeIfPresent(Double.self, forKey: .weightDecay) ?? weightDecay
+        maxGradNorm = try fields.decodeIfPresent(Double.self, forKey: .maxGradNorm) ?? maxGradNorm
+        maxSteps = try fields.decodeIfPresent(Int.self, forKey: .maxSteps)
+        batchTokens = try fields.decodeIfPresent(Int.self, forKey: .batchTokens)
+        gradientAccumulation = try fields.decodeIfPresent(Int.self, forKey: .gradientAccumulation) ?? gradientAccumulation
+        gradientCheckpointing = try fields.decodeIfPresent(Bool.self, forKey: .gradientCheckpointing) ?? gradientCheckpointing
+        evaluateEvery = try fields.decodeIfPresent(Int.self, forKey: .evaluateEvery)
+        patience = try fields.decodeIfPresent(Int.self, forKey: .patience)
+        keepBest = try fields.decodeIfPresent(Bool.self, forKey: .keepBest) ?? keepBest
+        loadIn4Bit = try fields.decodeIfPresent(Bool.self, forKey: .loadIn4Bit) ?? loadIn4Bit
+        device = try fields.decodeIfPresent(Device.self, forKey: .device) ?? device
+        processes = try fields.decodeIfPresent(Int.self, forKey: .processes) ?? processes
         chunkTokens = try fields.decodeIfPresent(Int.self, forKey: .chunkTokens) ?? chunkTokens
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
+        restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)
+        restyleParaphraser = try fields.decodeIfPresent(Paraphraser.self, forKey: .restyleParaphraser) ?? restyleParaphraser
+        restyleBudget = try fields.decodeIfPresent(Double.self, forKey: .restyleBudget)
+        restylePairs = try fields.decodeIfPresent(Int.self, forKey: .restylePairs) ?? restylePairs
     }
 }
 
@@ -187,6 +310,7 @@ public struct TrainingJobDraft: Sendable {
     public var trainingType: TrainingJob.Kind
     public var datasetIDs: [String]
     public var config: TrainingConfig
+    public var plan = JobPlan()
 
     public init(jobName: String, minionID: String, trainingType: TrainingJob.Kind, datasetIDs: [String], config: TrainingConfig = .init()) {
         self.jobName = jobName

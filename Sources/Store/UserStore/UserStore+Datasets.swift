@@ -74,6 +74,7 @@ extension UserStore {
                 .text(draft.sha256), SQLValue(draft.bytes), SQLValue(draft.format), SQLValue(draft.report), SQLValue(Date()))
             let dataset = try Dataset(row: rows[0])
             try note(connection, dataset, change: change)
+            try JobQueue.datasetChanged(connection, id)
             return (dataset, try unused(connection, [old.filePath, old.documentsPath]))
         }
     }

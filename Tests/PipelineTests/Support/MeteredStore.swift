@@ -3,6 +3,7 @@ import Logging
 import Pipeline
 import Store
 import Synchronization
+import TestDatabases
 
 /// A store with a journal and a meter on a folder of its own, at a time the test sets.
 final class MeteredStore: Sendable {
@@ -18,8 +19,7 @@ final class MeteredStore: Sendable {
         let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-meter-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         try FileManager.default.createDirectory(at: folder.appending(path: "usage"), withIntermediateDirectories: true)
-        let store = try await Store(
-            database: SQLiteDatabase(path: folder.appending(path: "test.sqlite").path), vault: KeyVault(keys: Fernet.generateKey()))
+        let store = try await Store(database: TestDatabase(in: folder).open(), vault: KeyVault(keys: Fernet.generateKey()))
         let metered = try MeteredStore(store: store, folder: folder, segmentBytes: segmentBytes)
         do { try await body(metered) } catch {
             try? store.close()

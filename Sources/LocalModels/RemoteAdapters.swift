@@ -1,0 +1,88 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import NIOCore
+
+/// A server of the operator's in place of llama.cpp: any that speaks OpenAI's API and names adapters as
+/// models, as vLLM does (https://docs.vllm.ai/en/stable/features/lora.html).
+///
+/// Where it offers `POST /v1/load_lora_adapter`, an adapter is loaded when it is first asked for, from its
+/// PEFT folder, which the server must see under the same path; where it does not, the operator has loaded
+/// them under the names the template gives.
+public actor RemoteAdapters {
+    private let url: String
+    private let template: String
+    private let client: HTTPClient
+    private let logger: Logger
+    /// Names by folder.
+    private var loaded: [String: String] = [:]
+    private var loading: [String: Task<Void, any Error>] = [:]
+
+    /// - Parameters:
+    ///   - url: without `/v1` and trailing slash.
+    ///   - template: the name of an adapter's model, with `{adapter}` for its id and `{base}` for its base's name.
+    public init(url: String, template: String = "{adapter}", client: HTTPClient = .shared, logger: Logger) {
+        self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
+        self.template = template
+        self.client = client
+        self.logger = logger
+    }
+
+    func lease(adapter: URL?, base: String) async throws -> AdapterServer.Lease {
+        var model = base
+        if let folder = adapter?.deletingLastPathComponent() {
+            model = template.replacing("{adapter}", with: folder.lastPathComponent).replacing("{base}", with: base)
+            try await load(model, folder.appending(path: "peft").path)
+        }
+        return AdapterServer.Lease(url: url, model: model, adapterIndex: nil, isLlama: false, base: base, generation: 0)
+    }
+
+    func forget(under directory: String) async {
+        for (folder, model) in loaded where folder.hasPrefix(directory) {
+            loaded[folder] = nil
+            do { _ = try await post("unload_lora_adapter", ["lora_name": model]) } catch {
+                logger.warning("the adapter server has not unloaded \(model): \(error)")
+            }
+        }
+    }
+
+    private func load(_ model: String, _ folder: String) async throws {
+        if loaded[folder] == model { return }
+        if let loading = loading[folder] { return try await loading.value }
+        let task = Task { try await self.request(model, folder) }
+        loading[folder] = task
+        defer { loading[folder] = nil }
+        try await task.value
+        loaded[folder] = model
+    }
+
+    private func request(_ model: String, _ folder: String) async throws {
+        let (status, body) = try await post("load_lora_adapter", ["lora_name": model, "lora_path": folder])
+        switch status {
+        // Without that route the operator loads adapters; and one that is there already is there.
+        case 200, 404, 405: return
+        case 400 where body.contains("already"): return
+        default:
+            throw LocalModelError(
+                code: "adapter_refused", message: "the adapter server does not load \(model): \(status) \(body.prefix(200))",
+                hint: "it must see the data directory under the same path")
+        }
+    }
+
+    private func post(_ path: String, _ fields: [String: String]) async throws -> (status: Int, body: String) {
+        var request = HTTPClientRequest(url: "\(url)/v1/\(path)")
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/json")
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        request.body = .bytes(try encoder.encode(fields))
+        do {
+            let reply = try await client.execute(request, timeout: .seconds(60))
+            let body = try await reply.body.collect(upTo: 1 << 16)
+            return (Int(reply.status.code), String(buffer: body))
+        } catch let error as HTTPClientError {
+            throw LocalModelError(
+                code: "adapter_server_down", message: "the adapter server does not answer: \(error)", hint: "see ATELIER_ADAPTER_SERVER_URL")
+        }
+    }
+}

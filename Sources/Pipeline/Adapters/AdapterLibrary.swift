@@ -1,0 +1,93 @@
+import Foundation
+import LocalModels
+import Store
+
+/// Adapters that come from elsewhere and go elsewhere.
+public struct AdapterLibrary: Sendable {
+    /// A form an adapter leaves in.
+    public enum Form: String, Sendable, CaseIterable {
+        /// PEFT's folder as a zip.
+        case peft
+        /// As llama.cpp loads it.
+        case gguf
+        /// The base with the adapter in its weights, as a zip of a Hugging Face folder.
+        case mergedFolder
+        /// The same as one GGUF file.
+        case mergedGGUF
+    }
+
+    let store: Store
+    let data: DataDirectory
+    let engine: EnginePaths
+    /// Largest import in bytes.
+    let maxBytes: Int
+
+    public init(store: Store, data: DataDirectory, engine: EnginePaths, maxBytes: Int) {
+        self.store = store
+        self.data = data
+        self.engine = engine
+        self.maxBytes = maxBytes
+    }
+
+    /// Checks an adapter against its base and makes it a release of the minion; the collection of the release before stays.
+    /// - Throws: `LocalModelError`, ``UploadTooLarge``, ``LimitExceeded``; nothing is left behind then.
+    public func take<Bytes: AsyncSequence>(
+        _ bytes: Bytes, base name: String?, minionID: String, promotes: Bool, user: String, room: StorageReservation
+    ) async throws -> (Adapter, Release) where Bytes.Element: Sequence<UInt8> {
+        let base = try BaseModels(paths: engine).find(name)
+        let path = "\(DataPaths.user(user))/uploads/\(UUID().uuidString)"
+        let staging = try data.folder(path)
+        defer { try? data.remove(path) }
+        let file = staging.appending(path: "incoming")
+        try await receive(bytes, into: file, room: room)
+        let folder = staging.appending(path: "adapter")
+        let imported = try await AdapterTool(paths: engine).take(file, base: base, into: folder)
+        let id = RowID.make("ada")
+        let final = DataPaths.adapter(id, user: user)
+        try data.publish(folder, as: final)
+        do {
+            let new = ReleaseDraft.NewAdapter(
+                id: id, baseModel: base.name, path: final, sha256: imported.sha256, rank: imported.rank, bytes: imported.bytes)
+            let release = try await store.user(user).importAdapter(new, minionID: minionID, promotes: promotes)
+            room.keep()
+            return (try await store.user(user).adapter(id), release)
+        } catch {
+            try? data.remove(final)
+            throw error
+        }
+    }
+
+    /// A file that is gone when it is closed, and its bytes.
+    public func give(_ adapter: Adapter, as form: Form) async throws -> (file: DatasetContents.Export, bytes: Int) {
+        let folder = data.url(adapter.path)
+        guard FileManager.default.fileExists(atPath: folder.appending(path: "adapter.gguf").path) else {
+            throw LocalModelError(code: "adapter_missing", message: "the adapter's files are gone", hint: "train the minion again")
+        }
+        let tool = AdapterTool(paths: engine)
+        let target = try data.folder("\(DataPaths.user(adapter.userID))/uploads").appending(path: UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: target) }
+        switch form {
+        case .peft: try await tool.pack(folder, to: target)
+        case .gguf: try FileManager.default.linkItem(at: folder.appending(path: "adapter.gguf"), to: target)
+        case .mergedFolder: try await tool.merge(folder, base: BaseModels(paths: engine).find(adapter.baseModel), gguf: false, to: target)
+        case .mergedGGUF: try await tool.merge(folder, base: BaseModels(paths: engine).find(adapter.baseModel), gguf: true, to: target)
+        }
+        let bytes = (try target.resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
+        return (try DatasetContents.Export(target), bytes)
+    }
+
+    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws
+    where Bytes.Element: Sequence<UInt8> {
+        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        let handle = try FileHandle(forWritingTo: file)
+        defer { try? handle.close() }
+        var size = 0
+        for try await chunk in bytes {
+            let data = Data(chunk)
+            size += data.count
+            if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
+            try room.take(data.count)
+            try handle.write(contentsOf: data)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import Providers
+import Store
+
+extension AnswerPipeline {
+    /// Lets the question in, before anything is spent or said: reserves what its answer may come to.
+    /// - Throws: ``LimitExceeded``.
+    /// - Parameter selection: the user's providers, where the minion names one that is data.
+    public func admit(_ minion: Minion, _ question: Question, selection: ProviderCatalog.Selection? = nil) async throws -> Admission {
+        let prices = selection.map { router.with($0).prices } ?? router.prices
+        let estimate = SpendingEstimate(question, minion: minion, prices: prices) { router.registry[$0]?.info.isManaged ?? false }
+        return try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost)
+    }
+
+    /// Answers stage by stage, with what the minion's release holds; a minion in direct mode without draft,
+    /// passages and kept row.
+    ///
+    /// The events end with `.done`, or throw ``RouterError``. Cancelling their consumer cancels every stage and
+    /// the upstream call; what was used until then is still recorded.
+    /// - Parameter admission: of this very question.
+    public func ask(_ minion: Minion, _ question: Question, _ admission: Admission) -> AsyncThrowingStream<AnswerEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    let telemetry = RequestTelemetry.current
+                    let answer = try await released(minion, question, admission) { event in
+                        if case .stage(let timing) = event { telemetry?.observe(timing) }
+                        continuation.yield(event)
+                    }
+                    telemetry?.answered(by: answer.model)
+                    continuation.yield(.done(answer))
+                    continuation.finish()
+                } catch { continuation.finish(throwing: error) }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Answers with what is given in place of a release: what a job has made and not published yet can be
+    /// asked as it will be. Past the response cache, and kept nowhere; its use is recorded.
+    /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
+    func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials) async throws -> Answer {
+        let admission = try await admit(minion, question)
+        let ledger = AttemptLedger()
+        defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil)) }
+        return try await make(context(minion, question, materials, ledger, admission) { _ in })
+    }
+
+    private func released(
+        _ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable @escaping (AnswerEvent) -> Void
+    ) async throws -> Answer {
+        let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
+        if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
+        let ledger = AttemptLedger()
+        let id = RowID.make("ans")
+        let answer: Answer
+        do {
+            // Before the reply ends, however it ends: what was used is safe by then.
+            defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }
+            let materials = try await AnswerMaterials.load(minion, store, data)
+            answer = try await make(context(minion, question, materials, ledger, admission, id: id, emit))
+        }
+        if answer.trace.order != nil { await keep(answer, question, minion) }
+        if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
+        return answer
+    }
+
+    private func context(
+        _ minion: Minion, _ question: Question, _ materials: AnswerMaterials, _ ledger: AttemptLedger, _ admission: Admission,
+        id: String = RowID.make("ans"), _ emit: @Sendable @escaping (AnswerEvent) -> Void
+    ) async throws -> AnswerContext {
+        let router = try await catalog.router(for: minion, from: router)
+        let plan = AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info)
+        return AnswerContext(
+            id: id, minion: minion, question: question, materials: materials, plan: plan, router: router, ledger: ledger, admission: admission,
+            emit: emit)
+    }
+
+    /// The answer this request was given before, with its use on record.
+    private func cached(
+        _ minion: Minion, _ entry: ResponseCache.Entry, _ admission: Admission, _ emit: @Sendable (AnswerEvent) -> Void
+    ) async -> Answer? {
+        let (at, start) = (Date(), ContinuousClock().now)
+        guard let kept: Answer = await cache.find(entry) else { return nil }
+        let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
+        let answer = kept.fromCache(timing)
+        meter.settle(
+            admission,
+            [.cacheHit(minion, answerID: answer.id, provider: answer.provider, model: answer.model, at: at, milliseconds: timing.milliseconds)])
+        emit(.stage(timing))
+        if !answer.reasoning.isEmpty { emit(.reasoning(answer.reasoning)) }
+        if !answer.text.isEmpty { emit(.text(answer.text)) }
+        for (index, call) in answer.toolCalls.enumerated() {
+            emit(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+        }
+        return answer
+    }
+
+    /// Keeps the answer and its trace. In a task of its own: a client that left has cancelled this one.
+    private func keep(_ answer: Answer, _ question: Question, _ minion: Minion) async {
+        let (store, logger) = (store, logger)
+        await Task {
+            do {
+                let trace = answer.trace
+                try await store.user(minion.userID).saveAnswer(
+                    id: trace.answerID, minionID: minion.id, releaseID: trace.releaseID, question: question.text, answer: answer.text,
+                    trace: String(decoding: try JSONEncoder.api.encode(trace), as: UTF8.self), at: Date())
+            } catch { logger.error("cannot keep the trace of an answer: \(error)") }
+        }.value
+    }
+}

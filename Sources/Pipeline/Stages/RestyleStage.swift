@@ -1,0 +1,96 @@
+import Foundation
+import Knowledge
+import Providers
+
+/// Puts the external model's reply into the user's voice, piece by piece: the local model with the adapter
+/// says each again, and what lost meaning on the way stays as the external model wrote it.
+///
+/// The client gets every piece as soon as it is judged.
+struct RestyleStage: Sendable {
+    let local: LocalModel
+    let embedder: QueryEmbedder
+
+    struct Styled: Sendable {
+        var text: String
+        /// Nil where nothing was tried.
+        var trace: RestyleTrace?
+        var degraded: [Degradation] = []
+    }
+
+    func run(_ reply: ChatReply, _ context: AnswerContext) async throws -> Styled {
+        func unchanged(_ reason: String?) -> Styled {
+            if context.plan.restyles, !reply.text.isEmpty { context.emit(.text(reply.text)) }
+            let degraded = reason.map { Degradation(stage: "restyle", reason: $0, effect: "the reply is as the external model wrote it") }
+            return Styled(text: reply.text, degraded: degraded.map { [$0] } ?? [])
+        }
+        // A call of a tool and JSON are for a program, not for somebody to hear a voice in.
+        guard reply.toolCalls.isEmpty, !context.question.wantsJSON, !reply.text.isEmpty else { return unchanged(nil) }
+        guard let voice = context.materials.voice else { return unchanged("the minion has no adapter") }
+        guard let profile = try RestyleProfile.read(voice.folder) else {
+            return unchanged("the adapter was not trained to restyle: train the minion with \"restyle\": true")
+        }
+        let judge: RestyleJudge
+        do { judge = try await RestyleJudge(profile, threshold: context.minion.pipeline.restyleThreshold, embedder) } catch is CancellationError {
+            throw CancellationError()
+        } catch { return unchanged("whether meaning is kept cannot be measured: \(error)") }
+        return try await restyle(reply.text, voice, profile, judge, context)
+    }
+
+    private func restyle(
+        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ judge: RestyleJudge, _ context: AnswerContext
+    ) async throws -> Styled {
+        let seconds = context.minion.pipeline.restyleTimeout
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(seconds)
+        var styled = Styled(text: "")
+        var pieces: [RestyleTrace.Piece] = []
+        var isLate = false
+        for piece in RestylePiece.split(text) {
+            var said = piece.lead + piece.text + piece.tail
+            let (bare, marks) = CitationMarks.removed(from: piece.text)
+            if piece.isProse, !isLate {
+                var verdict = RestyleTrace.Piece(original: bare)
+                do {
+                    let again = try await DeadlineExceeded.within(max(.zero, clock.now.duration(to: end)), "the restyled reply") {
+                        try await say(bare, voice, profile, context, limit: .seconds(seconds))
+                    }
+                    verdict.restyled = again.text
+                    verdict = try await judge.judge(verdict, isCut: again.isCut)
+                } catch is DeadlineExceeded {
+                    isLate = true
+                    verdict.reason = "not ready after \(seconds) s"
+                } catch is CancellationError { throw CancellationError() } catch { verdict.reason = "\(error)" }
+                if verdict.kept, let again = verdict.restyled { said = piece.lead + CitationMarks.restored(marks, to: again) + piece.tail }
+                pieces.append(verdict)
+            }
+            styled.text += said
+            context.emit(.text(said))
+        }
+        let kept = pieces.count(where: \.kept)
+        styled.trace = RestyleTrace(
+            original: text, restyled: styled.text, kept: kept == 0 ? .none : kept == pieces.count ? .all : .some, adapterID: voice.id,
+            scale: context.plan.scale, threshold: judge.threshold, pieces: pieces)
+        if let degraded = Self.degraded(pieces, kept) { styled.degraded.append(degraded) }
+        return styled
+    }
+
+    private static func degraded(_ pieces: [RestyleTrace.Piece], _ kept: Int) -> Degradation? {
+        guard kept < pieces.count, let first = pieces.first(where: { !$0.kept }) else { return nil }
+        return Degradation(
+            stage: "restyle", reason: "\(pieces.count - kept) of \(pieces.count) pieces were discarded, the first because: \(first.reason ?? "")",
+            effect: "they are as the external model wrote them")
+    }
+
+    /// One piece in the voice.
+    private func say(
+        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ context: AnswerContext, limit: Duration
+    ) async throws -> (text: String, isCut: Bool) {
+        let ledger = context.ledger
+        let reply = try await local.reply(
+            [ChatMessage(.user, RestyleProfile.prompt(profile.instruction, text))],
+            // A voice may be wordier than what it says again, within reason.
+            Sampling(temperature: 0, maxTokens: 32 + 2 * UsageEstimate.tokens(bytes: text.utf8.count), seed: context.question.sampling.seed),
+            voice: voice, scale: context.plan.scale, decoding: .rewriting, limit: limit, onAttempt: { ledger.add($0, purpose: "restyle") })
+        return (reply.text.trimmingCharacters(in: .whitespacesAndNewlines), reply.finish == .length)
+    }
+}

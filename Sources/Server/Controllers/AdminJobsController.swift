@@ -1,0 +1,31 @@
+import Hummingbird
+import Store
+
+/// `/api/admin/jobs` and `/api/admin/workers`, for superusers.
+struct AdminJobsController: Sendable {
+    let store: Store
+
+    func routes(_ group: RouterGroup<AdminContext>) {
+        group.get("jobs", use: jobs)
+        group.get("workers", use: workers)
+    }
+
+    /// Everybody's jobs, newest first; `?status=RUNNING` only those.
+    @Sendable func jobs(_ request: Request, context: AdminContext) async throws -> Response {
+        let text = request.uri.queryParameters["status"].map(String.init)
+        let status = text.flatMap(TrainingJob.Status.init)
+        guard text == nil || status != nil else {
+            throw APIError.invalid([
+                .init(
+                    field: "status", code: "invalid",
+                    message: "must be one of \(TrainingJob.Status.allCases.map(\.rawValue).joined(separator: ", "))")
+            ])
+        }
+        return .json(try await store.queue.jobs(.from(request), status: status))
+    }
+
+    /// Who runs jobs, and which.
+    @Sendable func workers(_ request: Request, context: AdminContext) async throws -> Response {
+        .json(Page(items: try await store.workers.list(), nextCursor: nil))
+    }
+}

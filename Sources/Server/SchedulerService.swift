@@ -1,0 +1,21 @@
+import ServiceLifecycle
+
+/// Starts jobs whose time has come, and clears up once a day what is kept for jobs that may go on.
+struct SchedulerService: Service, CustomStringConvertible {
+    let app: App
+    let description = "scheduler"
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await app.scheduler.run() }
+                group.addTask {
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: .seconds(86_400))
+                        if !Task.isCancelled { try? await app.housekeeping.sweepJobs() }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+"""The base model of a run: found, checked, loaded."""
+
+import shutil
+from pathlib import Path
+
+import files
+from failures import TrainError
+from training_job import Job
+
+
+def check(path: Path) -> None:
+    """Before torch is imported: a wrong path is told in a moment."""
+    if not (path.is_file() or (path / "config.json").is_file()):
+        raise TrainError("base_model_missing", f"there is no model at {path}",
+                         "Run scripts/setup.sh to fetch the default model, or check base_model.")
+
+
+def pick_device(wanted: str) -> str:
+    import torch
+
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return "cuda" if has["cuda"] else "mps" if has["mps"] else "cpu"
+    if not has[wanted]:
+        raise TrainError("device_unavailable", f"this machine has no {wanted} device", "Set device to auto.")
+    return wanted
+
+
+def check_four_bit(device: str) -> None:
+    """bitsandbytes computes on CUDA; elsewhere 4 bits are refused rather than ignored."""
+    import importlib.util
+
+    missing = [name for name, there in (("a CUDA device", device == "cuda"),
+                                        ("the package bitsandbytes", importlib.util.find_spec("bitsandbytes"))) if not there]
+    if missing:
+        raise TrainError("four_bit_unavailable", f"load_in_4bit needs {' and '.join(missing)}",
+                         "Leave load_in_4bit out, or train on a machine with CUDA and bitsandbytes.")
+
+
+def trainable_folder(path: Path) -> Path:
+    """A Hugging Face folder of the model: the given one, or that of a GGUF file, converted
+    once beside it (half a minute) and kept."""
+    if path.is_dir():
+        return path
+    beside = path.parent / ("hf" if path.name == "model.gguf" else path.stem + ".hf")
+    if not (beside / "config.json").is_file():
+        convert(path, beside)
+    return beside
+
+
+def convert(gguf: Path, final: Path) -> None:
+    """Write a GGUF model as a Hugging Face folder, in float16."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    temporary = final.with_name(final.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    # The weights are plain numbers now; a folder that still says "GGUF" would be read as one.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.hf_quantizer = None
+    # float16 halves the folder; its rounding is a hundredth of the 4-bit step already taken.
+    model.to(torch.float16).save_pretrained(temporary)
+    AutoTokenizer.from_pretrained(**source).save_pretrained(temporary)
+    shutil.rmtree(final, ignore_errors=True)
+    files.publish(temporary, final)
+
+
+def load(job: Job, device: str):
+    """The base model in float32 (or 4 bits) on `device`, and its tokenizer."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = {"dtype": torch.float32}
+    if job.load_in_4bit:
+        check_four_bit(device)
+        from transformers import BitsAndBytesConfig
+
+        options = {"device_map": {"": device}, "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16, bnb_4bit_use_double_quant=True)}
+    try:
+        folder = trainable_folder(Path(job.base_model))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        if getattr(error, "errno", None) is not None:  # the disk's own errors
+            raise
+        raise TrainError("base_model_unsupported", f"the base model cannot be loaded: {error}",
+                         "Choose a causal language model that transformers and llama.cpp know.")
+    return (model if job.load_in_4bit else model.to(device)), tokenizer
