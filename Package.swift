@@ -44,7 +44,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
-        // The one loop that is compiled for more than one processor.
+        // The loops that are compiled for more than one processor.
         .target(name: "CVectorScan"),
         // PostgreSQL's own client library.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
@@ -76,9 +76,9 @@ let package = Package(
 
         .target(name: "TestDatabases", dependencies: ["Store"], path: "Tests/TestDatabases", swiftSettings: strict),
         tests("Store", ["TestDatabases"]),
-        tests("Knowledge", []),
+        tests("Knowledge", ["CVectorScan"]),
         tests("Providers", []),
-        tests("LocalModels", []),
+        tests("LocalModels", [httpClient]),
         tests("Datasets", []),
         tests("Pipeline", ["TestDatabases"]),
         tests("Server", ["Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird")]),

@@ -18,6 +18,7 @@ struct EvalCommand: AsyncParsableCommand {
         @Option(help: "The folder with corpus.jsonl, queries.jsonl and qrels.tsv.") var folder: String
         @Option(help: "Build here and keep it; a second run with the same corpus searches it again.") var collection: String?
         @Option(help: "Also measure hybrid search with its best N passages reranked; 0 leaves it out.") var rerank = 0
+        @Option(help: "Also measure hybrid search with N other forms of each query by the local model; 0 leaves it out.") var expand = 0
         @Option(help: "Documents looked at for recall and reciprocal rank.") var cutoff = 100
         @Flag(help: "Print a JSON list instead of a table.") var json = false
         @OptionGroup var options: SettingsOptions
@@ -42,6 +43,12 @@ struct EvalCommand: AsyncParsableCommand {
                     reports += try await evaluator.evaluate(
                         index, embedder: embedder, reranker: embedder, strategies: [.hybrid], options: SearchOptions(rerank: rerank))
                 }
+                if expand > 0 {
+                    reports += try await App.withExpander(settings, logger: makeLogger(settings)) { expander in
+                        try await evaluator.evaluate(
+                            index, embedder: embedder, expander: expander, strategies: [.hybrid], options: SearchOptions(variants: expand))
+                    }
+                }
                 try show(reports)
             } catch {
                 await embedder.stop()
@@ -56,7 +63,9 @@ struct EvalCommand: AsyncParsableCommand {
                 return
             }
             for report in reports {
-                let name = report.strategy.rawValue + (report.reranked > 0 ? " + rerank \(report.reranked)" : "")
+                let name =
+                    report.strategy.rawValue + (report.reranked > 0 ? " + rerank \(report.reranked)" : "")
+                    + (report.variants > 0 ? " + expand \(report.variants)" : "")
                 let figures = [report.ndcgAt10, report.recall, report.mrr].map { String(format: "%.3f", $0) }
                 print(
                     "\(name): nDCG@10 \(figures[0]), recall@\(report.recallCutoff) \(figures[1]), MRR \(figures[2]), "

@@ -20,21 +20,25 @@ public struct TrainingPipeline: Sendable {
 
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
-        answers: AnswerPipeline, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        answers: AnswerPipeline, providers: ProviderEmbedding, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
         voice = VoiceStage(embedder: embedder)
         adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
-        collection = CollectionStage(store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, embedder: embedder)
+        collection = CollectionStage(
+            store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers, embedder: embedder)
         publish = PublishStage(data: data)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
         let restyles = try await pairs.applies(context)
         let shares = Shares(context.job.trainingType, restyles: restyles)
-        try publish.takeBack(context)
-        var prepared = try await step("prepare", context, 0...shares.prepared) { try await prepare.run($0) }
+        var prepared = try await step("prepare", context, 0...shares.prepared) {
+            let prepared = try await prepare.run($0)
+            try await collection.check($0)
+            return prepared
+        }
         if restyles { prepared = try await step("pairs", context, shares.prepared...shares.paired) { try await pairs.run(prepared, $0) } }
         let trained = try await step("adapter", context, shares.paired...shares.trained, if: context.job.trainingType.trainsAdapter) {
             try await adapter.run(prepared, $0)
@@ -136,6 +140,10 @@ extension JobFailure {
         case let error as StageFailure: self = error.failure
         case let error as JobFailure: self = error
         case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as LimitExceeded:
+            self.init(
+                step: stage, code: "limit_exceeded", message: error.description,
+                hint: "raise the limit, or start the job again when it allows more: finished work is kept")
         case let error as KnowledgeError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
         case let error as DatasetRefused:
             let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
@@ -162,10 +170,12 @@ extension JobFailure {
         let code =
             switch error.kind {
             case .rateLimited, .busy: "provider_rate_limited"
+            case .budget: "limit_exceeded"
             case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply: "provider_unavailable"
             default: "provider_refused"
             }
         self.init(
-            step: stage, code: code, message: "\(error.provider): \(error.message)", hint: "check the minion's provider, then start the job again")
+            step: stage, code: code, message: "\(error.provider): \(error.message)",
+            hint: "test the provider's key (POST …/providers/\(error.provider)/test), then start the job again: finished work is kept")
     }
 }

@@ -80,12 +80,16 @@ public struct App: Sendable {
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
-        let search = CollectionSearch(library: library, data: data, embedder: embedder, server: vectors)
+        let providers = ProviderEmbedding(store: store, catalog: catalog, router: router, meter: meter)
+        let search = CollectionSearch(
+            library: library, data: data, embedder: embedder, server: vectors, providers: providers,
+            expansion: QueryExpansion(router: router, server: server, meter: meter))
         let answers = AnswerPipeline(
             store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
             embedder: embedder, logger: logger)
         let pipeline = TrainingPipeline(
-            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers,
+            providers: providers
         ) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
         }
@@ -160,7 +164,7 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, answers: answers, estimator: estimator,
+            store: store, data: data, library: library, worker: worker, meter: meter, catalog: catalog, answers: answers, estimator: estimator,
             trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         AdaptersController(

@@ -3,6 +3,7 @@ import Knowledge
 import LocalModels
 import Logging
 import Pipeline
+import Providers
 import Store
 
 extension App {
@@ -10,6 +11,24 @@ extension App {
     /// - Throws: `LocalModelError` where the engine or its models are missing.
     public static func engineEmbedder(_ settings: Settings, logger: Logger) async throws -> EngineEmbedder {
         EngineEmbedder(try await EmbeddingEngine.start(paths: enginePaths(settings, try dataDirectory(settings)), logger: logger))
+    }
+
+    /// The local model as it expands queries, for as long as `body` runs.
+    /// - Throws: `LocalModelError` where the model is missing.
+    public static func withExpander<T>(
+        _ settings: Settings, logger: Logger, _ body: (any QueryExpander) async throws -> T
+    ) async throws -> T {
+        let server = AdapterServer(
+            paths: enginePaths(settings, try dataDirectory(settings)), limits: .init(threads: settings.localThreads), logger: logger)
+        let router = Router(registry: .standard(transport: HTTPTransport(policy: .publicAndPrivate)))
+        do {
+            let value = try await body(LocalExpander(router: router, server: server))
+            await server.stop()
+            return value
+        } catch {
+            await server.stop()
+            throw error
+        }
     }
 
     static func enginePaths(_ settings: Settings, _ data: DataDirectory) -> EnginePaths {

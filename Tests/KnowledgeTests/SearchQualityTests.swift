@@ -127,6 +127,67 @@ struct SearchQualityTests {
         }
     }
 
+    @Test func `what says the same in other words is left out by its vector`() async throws {
+        let words = (0..<40).map { "word\($0)" }
+        // The same words, but no three of them in the same order.
+        let shuffled = (0..<40).map { words[($0 * 17) % 40] }
+        let files = ["a.txt": words, "b.txt": shuffled, "c.txt": words.map { $0 + "x" } + ["word3"]].mapValues { $0.joined(separator: " ") + "." }
+        try await withIndex(files) { index in
+            for strategy in [SearchStrategy.hybrid, .lexical] {
+                func search(_ options: SearchOptions) async throws -> SearchReply {
+                    var options = options
+                    options.strategy = strategy
+                    return try await index.search("word3 word30", embedder: HashingEmbedder(), options: options)
+                }
+                #expect(try await search(.init(duplicateThreshold: 0.3)).passages.count == 3)
+                let reply = try await search(.init(duplicateCosine: 0.95))
+                #expect(reply.passages.count == 2 && reply.duplicates == 1 && reply.passages.contains { $0.document == "c.txt" })
+                #expect(try await search(.init(duplicateCosine: 1.1)).passages.count == 3)
+            }
+        }
+    }
+
+    /// Edited as people edit: other words, joined and parted sentences.
+    @Test(.enabled("needs the Python environment and the embedding model") { EngineFiles.found != nil })
+    func `edited paragraphs are near, others of the subject are not`() async throws {
+        let embedder = try EngineEmbedder(engine: #require(EngineFiles.found))
+        let pairs = [
+            (
+                "The workshop opens at nine in the morning from Tuesday to Saturday. Members may stay until ten at night if they have been shown how to lock up.",
+                "Our workshop is open from Tuesday to Saturday, starting at nine o'clock in the morning. If they were shown how to lock up, members can stay until 10 pm."
+            ),
+            (
+                "Glaze is mixed with one part of water to two of powder and sieved twice. A thick glaze crawls in the kiln and leaves bare patches.",
+                "To mix glaze, take two parts of powder for each part of water, then sieve it twice. Glaze that is too thick will crawl in the kiln, leaving bare patches."
+            ),
+            (
+                "Every borrowed tool is written into the green book with the date and the borrower's name. A tool that is not back after two weeks is asked for by letter.",
+                "Borrowed tools have to be entered in the green book with name and date; after two weeks we send a letter to ask for those not returned."
+            ),
+        ]
+        let others = [
+            "The workshop closes for two weeks in August, when the roof is repaired and the machines are serviced.",
+            "The kiln is fired on Fridays only, because it needs a whole night to cool before its door may be opened.",
+            "Tools that break in use are laid into the red box, and the group that looks after them mends what it can.",
+        ]
+        try await withTemporaryFolder { folder in
+            for (number, pair) in pairs.enumerated() {
+                try folder.write("sources/\(number)-old.md", "# House rules\n\n" + pair.0)
+                try folder.write("sources/\(number)-new.md", "# House rules\n\n" + pair.1)
+                try folder.write("sources/\(number)-other.md", "# House rules\n\n" + others[number])
+            }
+            let directory = folder.appendingPathComponent("v1")
+            _ = try await build([folder.appendingPathComponent("sources")], into: directory, embedder: embedder)
+            let index = try CollectionIndex.open(directory)
+            let query = "workshop tools and glaze"
+            let byWords = try await index.search(query, embedder: embedder, options: .init(k: 20, duplicateThreshold: 0.5))
+            #expect(byWords.passages.count == 9, "sequences of words do not see it")
+            let reply = try await index.search(query, embedder: embedder, options: .init(k: 20, duplicateCosine: 0.85))
+            #expect(reply.duplicates == 3)
+            #expect(Set(reply.passages.map { String($0.document.prefix(1)) + ($0.document.contains("other") ? "o" : "p") }).count == 6)
+        }
+    }
+
     @Test func `thresholds are on their stated scales`() async throws {
         try await withIndex(Self.notes.merging(["far.txt": "Completely unrelated, but with one stone."]) { $1 }) { index in
             let all = try await index.search("river stone", embedder: HashingEmbedder(), options: .init(k: 50))
@@ -173,7 +234,7 @@ struct SearchQualityTests {
     @Test func `options of all kinds travel as JSON`() throws {
         let options = SearchOptions(
             k: 3, filter: .init(documents: ["a"], tagsAny: ["t"], from: CalendarDate("2024-01-01")), rerank: 20, variants: 2, neighbours: 1,
-            duplicateThreshold: 0.8, minCosine: 0.4, minRerank: 0.2, tokenBudget: 900)
+            duplicateThreshold: 0.8, duplicateCosine: 0.95, minCosine: 0.4, minRerank: 0.2, tokenBudget: 900)
         let json = try JSONEncoder().encode(options)
         #expect(try JSONDecoder().decode(SearchOptions.self, from: json) == options)
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(SearchOptions.self, from: Data(#"{"filter":{"from":"yesterday"}}"#.utf8)) }

@@ -5,6 +5,8 @@ public enum CollectionFolder {
     static let chunks = "chunks.sqlite"
     static let vectors = "vectors.f32"
     static let quantised = "vectors.i8"
+    /// There from `SketchSpace.rows` vectors on; older collections have none and do without.
+    static let sketches = "vectors.b1"
     static let lock = "build.lock"
 
     /// Where the collection is while it is built: beside its final place, so that the last step is a
@@ -26,8 +28,10 @@ public enum CollectionFolder {
     }
 
     static func bytes(_ directory: URL) throws -> Int {
-        try [chunks, vectors, quantised].reduce(0) { sum, name in
-            let attributes = try FileManager.default.attributesOfItem(atPath: directory.appendingPathComponent(name).path)
+        try [chunks, vectors, quantised, sketches].reduce(0) { sum, name in
+            let file = directory.appendingPathComponent(name).path
+            if name == sketches, !FileManager.default.fileExists(atPath: file) { return sum }
+            let attributes = try FileManager.default.attributesOfItem(atPath: file)
             return sum + (attributes[.size] as? Int ?? 0)
         }
     }

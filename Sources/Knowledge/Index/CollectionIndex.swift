@@ -17,7 +17,7 @@ public final class CollectionIndex: Sendable {
     private let source: VectorSource
 
     private enum VectorSource: Sendable {
-        case whole(VectorPair)
+        case whole(VectorFiles)
         case growing(GrowingVectors)
     }
 
@@ -45,7 +45,7 @@ public final class CollectionIndex: Sendable {
             guard var summary = try database.summary(), let fingerprint = try database.get(.fingerprint) else {
                 throw damaged("its build was not finished")
             }
-            let vectors = try VectorPair(directory, collection: directory.lastPathComponent)
+            let vectors = try VectorFiles(directory, collection: directory.lastPathComponent)
             let chunks = try database.chunkCount()
             guard chunks.count == summary.chunks, chunks.last == chunks.count, vectors.count == chunks.count else {
                 throw damaged("\(summary.chunks) chunks were built, but there are \(chunks.count) texts and \(vectors.count) vectors")
@@ -112,7 +112,7 @@ public final class CollectionIndex: Sendable {
 
     /// The vectors: all of a finished collection, of another at least the first `count` as far as they
     /// are there.
-    func vectors(count: Int) throws -> VectorPair {
+    func vectors(count: Int) throws -> VectorFiles {
         switch source {
         case .whole(let pair): pair
         case .growing(let vectors): try vectors.rows(count)

@@ -8,7 +8,7 @@ struct EarlierVersion: Sendable {
     /// Whether its chunks are what cutting its documents again would give.
     private let sameCut: Bool
     /// Its vectors where the same texts would get the same ones; nil where another model reads them.
-    private let vectors: VectorPair?
+    private let vectors: VectorFiles?
 
     init(_ update: CollectionUpdate, embedder: EmbedderIdentity, settings: ChunkingSettings) throws {
         index = try CollectionIndex.open(update.previous)

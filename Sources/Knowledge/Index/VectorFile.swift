@@ -25,14 +25,14 @@ final class VectorFile: @unchecked Sendable {
             throw damaged("\(file) is shorter than its header")
         }
         guard let header = start.withUnsafeBytes({ VectorHeader($0, magic: layout(0).magic) }),
-            header.fileBytes(stride: layout(header.dimension).stride) == size
+            layout(header.dimension).fileBytes(rows: header.count) == size
         else { throw damaged("the header of \(file) does not fit its \(size) bytes") }
         try self.init(descriptor, layout: layout(header.dimension), count: header.count)
     }
 
     /// The first `count` rows of a file that has at least so many.
     init(_ descriptor: CInt, layout: VectorLayout, count: Int) throws {
-        let size = VectorHeader.bytes + count * layout.stride
+        let size = layout.offset(count)
         guard let address = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), address != MAP_FAILED else {
             throw Durable.posixError()
         }
@@ -47,7 +47,12 @@ final class VectorFile: @unchecked Sendable {
 
     /// Calls `body` with the first byte of the first row.
     func withRows<Result>(_ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
-        try withExtendedLifetime(self) { try body(mapping.baseAddress! + VectorHeader.bytes) }
+        try withExtendedLifetime(self) { try body(mapping.baseAddress! + layout.offset(0)) }
+    }
+
+    /// Calls `body` with what stands between header and rows.
+    func withPreamble<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(rebasing: mapping[VectorHeader.bytes..<layout.offset(0)])) }
     }
 
     /// The floats of rows, for a file of floats.

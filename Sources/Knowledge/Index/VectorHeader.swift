@@ -36,11 +36,4 @@ struct VectorHeader: Equatable {
         guard let rows = Int(exactly: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)) else { return nil }
         count = rows
     }
-
-    /// Size of a whole file with rows of `stride` bytes; nil on overflow, which only a damaged header causes.
-    func fileBytes(stride: Int) -> Int? {
-        let (bytes, first) = stride.multipliedReportingOverflow(by: count)
-        let (total, second) = bytes.addingReportingOverflow(Self.bytes)
-        return first || second ? nil : total
-    }
 }

@@ -22,7 +22,10 @@ extension CollectionIndex {
         let start = ContinuousClock.now
         let options = options.normalised
         var run = try await SearchRun(self, query: query, options: options, vectorIndex: vectorIndex)
-        var picker = PassagePicker(database: database, options: options)
+        var picker = PassagePicker(
+            database: database, options: options,
+            likeness: options.duplicateCosine == nil || run.extent.embedded == 0
+                ? nil : Likeness(vectors: try vectors(count: run.extent.embedded), count: run.extent.embedded))
         if !query.allSatisfy(\.isWhitespace) {
             let fused = try await run.candidates(embedder: embedder, expander: expander)
             let ordered = try await run.rerank(fused, reranker)
@@ -34,6 +37,7 @@ extension CollectionIndex {
             milliseconds: (ContinuousClock.now - start) / .milliseconds(1),
             degraded: run.degraded.isEmpty ? nil : run.degraded.joined(separator: "; "), chunksEmbedded: min(run.extent.embedded, total),
             chunksTotal: total, reranked: run.reranked, duplicates: picker.duplicates, belowThreshold: run.belowThreshold,
-            overBudget: picker.overBudget)
+            overBudget: picker.overBudget, variants: run.variants,
+            embedder: run.vector == nil ? nil : self.summary.embedder.model)
     }
 }

@@ -5,17 +5,22 @@ struct PassagePicker {
 
     let database: ChunkDatabase
     let options: SearchOptions
+    private let likeness: Likeness?
     private(set) var passages: [Passage] = []
     private(set) var duplicates = 0
     private(set) var overBudget = 0
     private var shingles: [Shingles] = []
+    /// Chunk numbers taken.
+    private var taken: [Int] = []
     /// Chunk numbers shown already.
     private var shown: Set<Int> = []
     private var tokens = 0
 
-    init(database: ChunkDatabase, options: SearchOptions) {
+    /// - Parameter likeness: of the chunks' vectors; nil where `duplicateCosine` is not asked for or there are none.
+    init(database: ChunkDatabase, options: SearchOptions, likeness: Likeness? = nil) {
         self.database = database
         self.options = options
+        self.likeness = likeness
     }
 
     mutating func pick(_ fused: [ReciprocalRankFusion.Fused]) async throws {
@@ -42,6 +47,10 @@ struct PassagePicker {
             }
             mine = candidate
         }
+        if let threshold = options.duplicateCosine, let likeness, likeness.greatest(number, taken) >= threshold {
+            duplicates += 1
+            return
+        }
         var passage = Passage(chunk, entry)
         var window = number...number
         if options.neighbours > 0 {
@@ -65,6 +74,7 @@ struct PassagePicker {
         tokens += passage.tokens
         shown.formUnion(window)
         if let mine { shingles.append(mine) }
+        taken.append(number)
         passages.append(passage)
     }
 }

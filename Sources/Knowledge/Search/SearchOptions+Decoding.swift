@@ -19,6 +19,7 @@ extension SearchOptions {
         try read(.neighbours, \.neighbours)
         filter = try container.decodeIfPresent(DocumentFilter.self, forKey: .filter)
         duplicateThreshold = try container.decodeIfPresent(Double.self, forKey: .duplicateThreshold)
+        duplicateCosine = try container.decodeIfPresent(Double.self, forKey: .duplicateCosine)
         minCosine = try container.decodeIfPresent(Double.self, forKey: .minCosine)
         minRerank = try container.decodeIfPresent(Double.self, forKey: .minRerank)
         tokenBudget = try container.decodeIfPresent(Int.self, forKey: .tokenBudget)

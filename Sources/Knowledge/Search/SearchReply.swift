@@ -14,6 +14,10 @@ public struct SearchReply: Sendable, Codable, Equatable {
     public var chunksTotal: Int
     /// Chunks that a reranker read.
     public var reranked: Int
+    /// Other forms of the query that were searched too; a passage's signals say which of them found it.
+    public var variants: [String]
+    /// The model that made a vector of the query; nil where words alone were searched.
+    public var embedder: String?
     /// Passages left out: like a better one, below a threshold, over the budget of tokens.
     public var duplicates: Int
     public var belowThreshold: Int
@@ -26,7 +30,7 @@ public struct SearchReply: Sendable, Codable, Equatable {
     public init(
         passages: [Passage], strategy: SearchStrategy, chunksSearched: Int, documentsSearched: Int, milliseconds: Double,
         degraded: String? = nil, chunksEmbedded: Int = 0, chunksTotal: Int = 0, reranked: Int = 0, duplicates: Int = 0,
-        belowThreshold: Int = 0, overBudget: Int = 0
+        belowThreshold: Int = 0, overBudget: Int = 0, variants: [String] = [], embedder: String? = nil
     ) {
         self.passages = passages
         self.strategy = strategy
@@ -40,6 +44,8 @@ public struct SearchReply: Sendable, Codable, Equatable {
         self.duplicates = duplicates
         self.belowThreshold = belowThreshold
         self.overBudget = overBudget
+        self.variants = variants
+        self.embedder = embedder
     }
 
     enum CodingKeys: String, CodingKey {
@@ -53,6 +59,8 @@ public struct SearchReply: Sendable, Codable, Equatable {
         case duplicates
         case belowThreshold = "below_threshold"
         case overBudget = "over_budget"
+        case variants
+        case embedder
         case milliseconds
         case degraded
     }

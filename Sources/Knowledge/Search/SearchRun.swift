@@ -11,6 +11,8 @@ struct SearchRun {
     var strategy: SearchStrategy
     /// The query's vector, where the dense half ran.
     var vector: [Float]?
+    /// Other forms of the query that were searched.
+    var variants: [String] = []
     var degraded: [String] = []
     var reranked = 0
     var belowThreshold = 0
@@ -26,7 +28,7 @@ struct SearchRun {
 
     /// Chunks that either half found for any form of the query, fused, best first.
     mutating func candidates(embedder: any Embedder, expander: (any QueryExpander)?) async throws -> [ReciprocalRankFusion.Fused] {
-        let variants = try await expand(expander)
+        variants = try await expand(expander)
         var lists: [ReciprocalRankFusion.List] = []
         if strategy != .lexical {
             do {

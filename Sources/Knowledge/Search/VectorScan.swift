@@ -1,11 +1,13 @@
 import CVectorScan
 import Foundation
 
-/// Exact nearest neighbours by reading every row. At the sizes one user's documents have, this is a few
-/// milliseconds, and no neighbour is missed.
+/// Nearest neighbours by looking at every row. At the sizes one user's documents have, this is a millisecond
+/// or a few, and there is no graph that has to be grown and can miss a neighbour.
 ///
-/// First the bytes of every row give a score and how far it may be off at most; then the floats decide
-/// among the rows that could still be among the best. The result is that of reading all floats.
+/// Each of three looks leaves fewer rows to the next: sketches estimate a score and how far it may be off
+/// (a row is lost once in 30,000 times at most, see `SketchedQuery`), bytes do so within a bound that holds
+/// always, floats decide. Where there are no sketches, or nearly all rows are wanted, all bytes are read: then
+/// the result is that of reading all floats.
 struct VectorScan: Sendable {
     /// Bytes below which one core is faster than starting a second.
     private static let parallelBytes = 8 << 20
@@ -13,8 +15,10 @@ struct VectorScan: Sendable {
     private static let block = 1024
     /// More than rounding in 32-bit floats can add up to for vectors of length 1.
     private static let slack: Float = 1e-5
+    /// Rows for each one wanted below which sketches save nothing.
+    private static let rowsForEach = 16
 
-    let vectors: VectorPair
+    let vectors: VectorFiles
 
     /// The best `limit` rows for a normalised query, with cosine similarity.
     ///
@@ -24,16 +28,33 @@ struct VectorScan: Sendable {
         precondition(query.count == vectors.dimension)
         let rows = (rows ?? [0..<vectors.count]).map { $0.clamped(to: 0..<vectors.count) }
         let count = rows.reduce(0) { $0 + $1.count }
-        let quantised = QuantisedQuery(query)
-        let workers = min(ProcessInfo.processInfo.activeProcessorCount, count * vectors.quantised.layout.stride / Self.parallelBytes, 8)
-        guard workers > 1 else { return scan(query, quantised, rows: rows, limit: limit).sorted }
+        let sketched = vectors.sketches.flatMap { count >= limit * Self.rowsForEach ? SketchedQuery(query, in: $0.space) : nil }
+        let look = Look(query: query, quantised: QuantisedQuery(query), sketched: sketched, limit: limit)
+        let stride = sketched == nil ? vectors.quantised.layout.stride : SketchRow.stride(vectors.dimension)
+        let workers = min(ProcessInfo.processInfo.activeProcessorCount, count * stride / Self.parallelBytes, 8)
+        guard workers > 1 else { return scan(look, rows: rows).sorted }
         return await withTaskGroup(of: TopK.self) { group in
             for part in Self.split(rows, into: workers, count: count) {
-                group.addTask { scan(query, quantised, rows: part, limit: limit) }
+                group.addTask { scan(look, rows: part) }
             }
             var best = TopK(capacity: limit)
             for await part in group { best.merge(part) }
             return best.sorted
+        }
+    }
+
+    /// The query in the form of each file.
+    private struct Look: Sendable {
+        var query: [Float]
+        var quantised: QuantisedQuery
+        var sketched: SketchedQuery?
+        var limit: Int
+
+        /// What a row of bytes says of its score, and how far that may be off.
+        func score(_ header: UnsafeRawPointer, _ sum: Int32) -> (score: Float, error: Float) {
+            let scale = header.load(as: Float.self)
+            let lost = header.load(fromByteOffset: 4, as: Float.self)
+            return (Float(sum) * scale * quantised.scale, lost * quantised.norm + (1 + lost) * quantised.error + VectorScan.slack)
         }
     }
 
@@ -46,9 +67,79 @@ struct VectorScan: Sendable {
         }
     }
 
-    private func scan(_ query: [Float], _ quantised: QuantisedQuery, rows: [Range<Int>], limit: Int) -> TopK {
+    private func scan(_ look: Look, rows: [Range<Int>]) -> TopK {
+        guard let sketches = vectors.sketches, let sketched = look.sketched else { return scanBytes(look, rows: rows) }
+        // Rows that came since are few.
+        var best = scanSketches(look, sketched, sketches.file, rows: rows.map { $0.clamped(to: 0..<sketches.count) })
+        let others = rows.map { $0.clamped(to: sketches.count..<max(sketches.count, vectors.count)) }.filter { !$0.isEmpty }
+        if !others.isEmpty { best.merge(scanBytes(look, rows: others)) }
+        return best
+    }
+
+    private func scanSketches(_ look: Look, _ sketched: SketchedQuery, _ file: VectorFile, rows: [Range<Int>]) -> TopK {
+        var best = TopK(capacity: look.limit)
+        let count = rows.reduce(0) { $0 + $1.count }
+        guard count > 0 else { return best }
+        let highest = UnsafeMutablePointer<Float>.allocate(capacity: count)
+        defer { highest.deallocate() }
+        // What looks best is scored at once: the worst of the best of these is close to that of all.
+        var promising = TopK(capacity: max(64, 2 * look.limit))
+        var floor = -Float.greatestFiniteMagnitude
+        var start = 0
+        file.withRows { base in
+            for range in rows where !range.isEmpty {
+                sketched.highest(base + range.lowerBound * file.layout.stride, stride: file.layout.stride, count: range.count, into: highest + start)
+                for row in range where highest[start + row - range.lowerBound] > floor {
+                    promising.insert(RankedChunk(number: row + 1, score: Double(highest[start + row - range.lowerBound])))
+                    floor = promising.threshold
+                }
+                start += range.count
+            }
+        }
+        for chunk in promising.sorted { best.insert(exact(look, row: chunk.number - 1)) }
+        let seen = Set(promising.sorted.map(\.number))
+        let lowest = best.threshold - Self.slack
+        var left: [UInt32] = []
+        start = 0
+        for range in rows where !range.isEmpty {
+            for row in range where highest[start + row - range.lowerBound] >= lowest { left.append(UInt32(row)) }
+            start += range.count
+        }
+        rescore(look, left, seen: seen, into: &best)
+        return best
+    }
+
+    /// Rows that may be among the best: by their bytes, and if these do not rule them out by their floats.
+    private func rescore(_ look: Look, _ rows: [UInt32], seen: Set<Int>, into best: inout TopK) {
+        let layout = vectors.quantised.layout
+        var sums = [Int32](repeating: 0, count: Self.block)
+        vectors.quantised.withRows { base in
+            let values = (base + QuantisedRow.header).assumingMemoryBound(to: Int8.self)
+            for start in stride(from: 0, to: rows.count, by: Self.block) {
+                let part = rows[start..<min(rows.count, start + Self.block)]
+                part.withUnsafeBufferPointer { part in
+                    vector_scan_int8(values, layout.stride, part.baseAddress!, part.count, look.quantised.values, layout.dimension, &sums)
+                }
+                for (row, sum) in zip(part, sums) {
+                    let (score, error) = look.score(base + Int(row) * layout.stride, sum)
+                    if score + error >= best.threshold, !seen.contains(Int(row) + 1) { best.insert(exact(look, row: Int(row))) }
+                }
+            }
+        }
+    }
+
+    private func exact(_ look: Look, row: Int) -> RankedChunk {
+        let score = look.query.withUnsafeBytes { query in
+            vectors.floats.withRows {
+                DotProduct.of($0 + row * vectors.floats.layout.stride, query.baseAddress!, count: vectors.dimension)
+            }
+        }
+        return RankedChunk(number: row + 1, score: Double(score))
+    }
+
+    private func scanBytes(_ look: Look, rows: [Range<Int>]) -> TopK {
         // The lowest score that the best `limit` rows so far have at least.
-        var floor = TopK(capacity: limit)
+        var floor = TopK(capacity: look.limit)
         var candidates: [(row: Int, highest: Float)] = []
         let layout = vectors.quantised.layout
         var sums = [Int32](repeating: 0, count: Self.block)
@@ -58,14 +149,10 @@ struct VectorScan: Sendable {
                     let end = min(range.upperBound, start + Self.block)
                     let first = base + start * layout.stride
                     vector_scan_int8(
-                        (first + QuantisedRow.header).assumingMemoryBound(to: Int8.self), layout.stride, end - start, quantised.values,
-                        layout.dimension, &sums)
+                        (first + QuantisedRow.header).assumingMemoryBound(to: Int8.self), layout.stride, nil, end - start,
+                        look.quantised.values, layout.dimension, &sums)
                     for row in start..<end {
-                        let header = base + row * layout.stride
-                        let scale = header.load(as: Float.self)
-                        let lost = header.load(fromByteOffset: 4, as: Float.self)
-                        let score = Float(sums[row - start]) * scale * quantised.scale
-                        let error = lost * quantised.norm + (1 + lost) * quantised.error + Self.slack
+                        let (score, error) = look.score(base + row * layout.stride, sums[row - start])
                         guard score + error >= floor.threshold else { continue }
                         candidates.append((row, score + error))
                         floor.insert(RankedChunk(number: row + 1, score: Double(score - error)))
@@ -74,16 +161,8 @@ struct VectorScan: Sendable {
             }
         }
         let lowest = floor.threshold
-        let left = candidates.lazy.filter { $0.highest >= lowest }.map(\.row)
-        var best = TopK(capacity: limit)
-        query.withUnsafeBytes { query in
-            vectors.floats.withRows { base in
-                for row in left {
-                    let score = DotProduct.of(base + row * vectors.floats.layout.stride, query.baseAddress!, count: layout.dimension)
-                    best.insert(RankedChunk(number: row + 1, score: Double(score)))
-                }
-            }
-        }
+        var best = TopK(capacity: look.limit)
+        for candidate in candidates where candidate.highest >= lowest { best.insert(exact(look, row: candidate.row)) }
         return best
     }
 

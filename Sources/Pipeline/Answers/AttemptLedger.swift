@@ -18,7 +18,7 @@ final class AttemptLedger: Sendable {
 
     var attempts: [Attempt] { entries.withLock { $0.map(\.attempt) } }
 
-    func records(minionID: String, answerID: String?) -> [UsageRecord] {
+    func records(minionID: String?, answerID: String?) -> [UsageRecord] {
         entries.withLock { entries in
             // What was not sent used nothing.
             entries.filter(\.attempt.wasSent).map { attempt, purpose in

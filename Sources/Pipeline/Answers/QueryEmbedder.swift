@@ -41,16 +41,25 @@ public actor QueryEmbedder {
     /// The model's name, known before it is started.
     public nonisolated var model: String { paths.embedder.lastPathComponent }
 
-    /// - Parameter vectors: asked in place of the collection's own files.
+    /// - Parameters:
+    ///   - vectors: asked in place of the collection's own files.
+    ///   - remote: the collection's embedder, where that is not the one here.
+    ///   - expander: gives other forms of the question.
     public func search(
-        _ index: CollectionIndex, _ query: String, vectors: (any VectorIndex)? = nil, options: SearchOptions
+        _ index: CollectionIndex, _ query: String, vectors: (any VectorIndex)? = nil, remote: (any Embedder)? = nil,
+        expander: (any QueryExpander)? = nil, options: SearchOptions
     ) async throws -> SearchReply {
+        if let remote {
+            let reranker = options.rerank > 0 ? try? await self.engine() : nil
+            return try await index.search(
+                query, embedder: remote, vectorIndex: vectors, reranker: reranker, expander: expander, options: options)
+        }
         let engine: EngineEmbedder
         do { engine = try await self.engine() } catch {
             let none = UnavailableEmbedder(identity: index.summary.embedder, cause: error)
-            return try await index.search(query, embedder: none, reranker: none, options: options)
+            return try await index.search(query, embedder: none, reranker: none, expander: expander, options: options)
         }
-        return try await index.search(query, embedder: engine, vectorIndex: vectors, reranker: engine, options: options)
+        return try await index.search(query, embedder: engine, vectorIndex: vectors, reranker: engine, expander: expander, options: options)
     }
 
     /// Starts it before it is needed.

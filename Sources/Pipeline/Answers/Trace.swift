@@ -75,9 +75,11 @@ public struct SearchTrace: Sendable, Codable, Equatable {
     public var chunksTotal: Int?
     /// Passages the cross-encoder read.
     public var reranked: Int?
+    /// Other forms of the question that were searched for too.
+    public var variants: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case version, query, strategy, reranked
+        case version, query, strategy, reranked, variants
         case collectionID = "collection_id"
         case chunksEmbedded = "chunks_embedded"
         case chunksTotal = "chunks_total"

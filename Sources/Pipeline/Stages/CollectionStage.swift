@@ -22,6 +22,8 @@ struct CollectionStage: Sendable {
     let extractor: any ArchiveExtractor
     let parser: any DocumentParser
     let vectors: VectorServer?
+    let providers: ProviderEmbedding
+    /// This server's own.
     let embedder: @Sendable () async throws -> any IndexingEmbedder
 
     /// Searchable by words as soon as a text is cut. What an attempt finished stays when it fails or is
@@ -30,7 +32,7 @@ struct CollectionStage: Sendable {
         let job = context.job
         let rows = store.user(job.userID)
         let minion = try await rows.minion(job.minionID)
-        let embedder = try await embedder()
+        let embedder = try await embedder(job)
         let collection: Collection
         do {
             collection = try await rows.beginCollection(
@@ -70,6 +72,23 @@ struct CollectionStage: Sendable {
             await embedder.stop()
             throw error
         }
+    }
+
+    /// The one that the job names.
+    private func embedder(_ job: TrainingJob) async throws -> any IndexingEmbedder {
+        let own = try await embedder()
+        guard let route = job.config.embedder else { return own }
+        do { return try await ProviderEmbedder(building: providers, route: route, job: job, counter: own) } catch {
+            await own.stop()
+            throw error
+        }
+    }
+
+    /// Asks a provider's embedder for a vector, so that a wrong key or model is found before anything is trained.
+    func check(_ context: JobContext) async throws {
+        guard context.job.trainingType.buildsCollection, let route = context.job.config.embedder else { return }
+        let account = ProviderEmbedding.Account(route: route, userID: context.job.userID, minionID: context.job.minionID, patience: 90)
+        _ = try await providers.vectors(["dimension"], kind: .passage, for: account)
     }
 
     /// Into the vector server, where there is one. It holds copies: without this one the files here are searched.

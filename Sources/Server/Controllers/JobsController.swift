@@ -12,6 +12,7 @@ struct JobsController: Sendable {
     let library: CollectionLibrary
     let worker: JobWorker
     let meter: Meter
+    let catalog: ProviderCatalog
     let answers: AnswerPipeline
     let estimator: JobEstimator
     let trainingEnabled: Bool
@@ -64,7 +65,7 @@ struct JobsController: Sendable {
         let rows = store.user(context.owner)
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: nil)
-        fields.ignore(["start"])
+        fields.ignore(["start", "run_at", "allow_duplicate"])
         try await check(draft, rows, &fields)
         if !draft.trainingType.trainsAdapter { fields.fail("training_type", "rag_only trains nothing that could be estimated") }
         try fields.finish()
@@ -198,6 +199,15 @@ struct JobsController: Sendable {
             config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
+            inner.nested("embedder") { embedder in
+                let provider = embedder.required("provider")
+                // This server's own, to go back to it.
+                if provider == "local" {
+                    config.embedder = nil
+                } else {
+                    config.embedder = ModelRoute(provider: provider, model: embedder.required("model"))
+                }
+            }
             config.restyle = inner.bool("restyle") ?? config.restyle
             config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
             config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
@@ -228,6 +238,9 @@ struct JobsController: Sendable {
                 datasets.append(dataset)
                 if !dataset.isActive { fields.fail("dataset_ids[\(index)]", "dataset \"\(dataset.datasetName)\" is not active") }
             } catch StoreError.notFound { fields.fail("dataset_ids[\(index)]", "there is no such dataset") }
+        }
+        if let embedder = draft.config.embedder, try await catalog.selection(for: rows.userID).info(embedder.provider) == nil {
+            fields.fail("config.embedder.provider", "there is no provider \"\(embedder.provider)\"", hint: "GET …/providers lists them")
         }
         if draft.trainingType.trainsAdapter, let base = draft.config.baseModel, let refused = estimator.refusal(of: base) {
             fields.fail("config.base_model", refused.message, hint: refused.hint)

@@ -41,6 +41,7 @@ struct MinionFields {
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
             draft.pipeline.rerank = inner.integer("rerank", 0...100) ?? draft.pipeline.rerank
+            draft.pipeline.expand = inner.integer("expand", 0...4) ?? draft.pipeline.expand
             draft.pipeline.neighbours = inner.integer("neighbours", 0...3) ?? draft.pipeline.neighbours
             // 0 takes the bound away.
             if let tokens = inner.integer("passage_tokens", 0...32_768) { draft.pipeline.passageTokens = tokens == 0 ? nil : tokens }

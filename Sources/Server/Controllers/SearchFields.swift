@@ -12,8 +12,10 @@ enum SearchFields {
         options.lexicalWeight = fields.number("lexical_weight", 0...100) ?? options.lexicalWeight
         options.rerank = fields.integer("rerank", 0...100) ?? options.rerank
         options.rerankWeight = fields.number("rerank_weight", 0...1000) ?? options.rerankWeight
+        options.variants = fields.integer("expand", 0...4) ?? options.variants
         options.neighbours = fields.integer("neighbours", 0...10) ?? options.neighbours
         options.duplicateThreshold = fields.number("duplicate_threshold", 0...1)
+        options.duplicateCosine = fields.number("duplicate_cosine", 0...1)
         options.minCosine = fields.number("min_cosine", -1...1)
         options.minRerank = fields.number("min_rerank", 0...1)
         options.tokenBudget = fields.integer("token_budget", 1...1_000_000)

@@ -64,6 +64,8 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var topK: Int
     /// How many found passages the cross-encoder reads to order them better; 0 for none, 0…100.
     public var rerank: Int
+    /// Other forms of a question, made by the local model, that are searched for too; 0 for none, 0…4.
+    public var expand: Int
     /// Chunks before and after a found one that go into the prompt with it, 0…3.
     public var neighbours: Int
     /// Most tokens of all passages together; absent for no bound but `topK`.
@@ -85,7 +87,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var cache: Cache
 
     enum CodingKeys: String, CodingKey {
-        case mode, order, spread, cache, rerank, neighbours
+        case mode, order, spread, cache, rerank, expand, neighbours
         case voicePrompt = "voice_prompt"
         case voiceExamples = "voice_examples"
         case draftTimeout = "draft_timeout"
@@ -102,7 +104,8 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
 
     public init(
         mode: Mode = .full, order: Order = .draftFirst, spread: Spread = .weighted, useDraft: Bool = true, voicePrompt: VoicePrompt = .draft,
-        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, neighbours: Int = 0, passageTokens: Int? = nil,
+        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, expand: Int = 0, neighbours: Int = 0,
+        passageTokens: Int? = nil,
         draftMaxTokens: Int = 96, draftTimeout: Double = 45, restyleTimeout: Double = 60, restyleThreshold: Double = 0.5,
         adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
@@ -118,6 +121,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         self.usePassages = usePassages
         self.topK = topK
         self.rerank = rerank
+        self.expand = expand
         self.neighbours = neighbours
         self.passageTokens = passageTokens
         self.draftMaxTokens = draftMaxTokens
@@ -142,6 +146,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         usePassages = try fields.decodeIfPresent(Bool.self, forKey: .usePassages) ?? usePassages
         topK = try fields.decodeIfPresent(Int.self, forKey: .topK) ?? topK
         rerank = try fields.decodeIfPresent(Int.self, forKey: .rerank) ?? rerank
+        expand = try fields.decodeIfPresent(Int.self, forKey: .expand) ?? expand
         neighbours = try fields.decodeIfPresent(Int.self, forKey: .neighbours) ?? neighbours
         passageTokens = try fields.decodeIfPresent(Int.self, forKey: .passageTokens)
         draftMaxTokens = try fields.decodeIfPresent(Int.self, forKey: .draftMaxTokens) ?? draftMaxTokens

@@ -169,6 +169,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     public var chunkOverlap: Int
     /// Where documents are cut.
     public var chunkStrategy: ChunkStrategy
+    /// The model of the user's providers that makes the collection's vectors; nil for this server's own.
+    public var embedder: ModelRoute?
 
     public enum ChunkStrategy: String, Sendable, Codable, CaseIterable {
         /// By headings, paragraphs, lists, tables and code, then by tokens.
@@ -210,7 +212,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case rank, alpha, dropout, epochs, seed, restyle
+        case rank, alpha, dropout, epochs, seed, embedder, restyle
         case restyleParaphraser = "restyle_paraphraser"
         case restyleBudget = "restyle_budget"
         case restylePairs = "restyle_pairs"
@@ -241,7 +243,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     public init(
         rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
-        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, restyle: Bool? = nil,
+        chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, embedder: ModelRoute? = nil,
+        restyle: Bool? = nil,
         restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300
     ) {
         self.restyle = restyle
@@ -260,6 +263,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         self.chunkOverlap = chunkOverlap
         self.chunkStrategy = chunkStrategy
         self.collectionUpdate = collectionUpdate
+        self.embedder = embedder
     }
 
     /// Reads a configuration that was written before a field was there: it has its default.
@@ -296,6 +300,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
+        embedder = try fields.decodeIfPresent(ModelRoute.self, forKey: .embedder)
         restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)
         restyleParaphraser = try fields.decodeIfPresent(Paraphraser.self, forKey: .restyleParaphraser) ?? restyleParaphraser
         restyleBudget = try fields.decodeIfPresent(Double.self, forKey: .restyleBudget)
