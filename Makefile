@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,7 +53,7 @@ format:  ## Format the Swift sources in place.
 lint:  ## Check the format without changing anything.
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
 
-bench: bench-training bench-gateway bench-validation bench-search bench-ingest bench-quality  ## Every side-by-side benchmark.
+bench: bench-training bench-gateway bench-validation bench-search bench-ingest bench-quality bench-adapters  ## Every side-by-side benchmark.
 
 bench-gateway:  ## The gateway against LiteLLM's proxy and a direct call (MILLION=1 adds the endurance run).
 	@scripts/setup.sh
@@ -78,6 +78,10 @@ bench-ingest:  ## Indexing against the bare ONNX session on the same chunks.
 bench-quality:  ## Retrieval quality against a plain script with the same model.
 	@scripts/setup.sh
 	@.venv/bin/python bench/quality.py
+
+bench-adapters:  ## A hundred adapters on one local server, against llama.cpp started by hand.
+	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@.venv/bin/python bench/adapters.py
 
 clean:  ## Remove what was built; keeps data/.
 	@rm -rf .build .venv .setup

@@ -78,7 +78,7 @@ let package = Package(
         tests("Store", ["TestDatabases"]),
         tests("Knowledge", ["CVectorScan"]),
         tests("Providers", []),
-        tests("LocalModels", []),
+        tests("LocalModels", [httpClient]),
         tests("Datasets", []),
         tests("Pipeline", ["TestDatabases"]),
         tests("Server", ["Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird")]),

@@ -167,8 +167,9 @@ public actor AdapterServer {
         order.removeAll { $0 == base }
         order.append(base)
         if bases[base] == nil {
-            let model = try paths.gguf(of: base)
-            bases[base] = Base(server: BaseServer(name: base, model: model, paths: paths, limits: limits, client: client, logger: logger))
+            // What can be found is servable, and what is servable has a file to serve.
+            let model = try BaseModels(paths: paths).find(base == EnginePaths.baseModelName ? nil : base)
+            bases[base] = Base(server: BaseServer(name: base, model: model.serving!, paths: paths, limits: limits, client: client, logger: logger))
         }
         bases[base]!.users += 1
         return bases[base]!.server

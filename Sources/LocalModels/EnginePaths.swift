@@ -21,20 +21,6 @@ public struct EnginePaths: Sendable {
     public var embedder: URL { models.appending(path: "bge-small-en-v1.5") }
     public var reranker: URL { models.appending(path: "ms-marco-minilm") }
 
-    /// What llama.cpp loads of a base model: the `.gguf` file in `models/NAME/`, or `models/NAME.gguf`.
-    /// - Throws: ``LocalModelError``.
-    func gguf(of base: String) throws -> URL {
-        let folder = models.appending(path: base)
-        let inside = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
-        let candidates = inside.filter { $0.pathExtension == "gguf" }.sorted { $0.path < $1.path } + [models.appending(path: "\(base).gguf")]
-        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
-            throw LocalModelError(
-                code: "base_model_missing", message: "the base model \(base) is not installed",
-                hint: base == Self.baseModelName ? "run: make setup" : "put it back into the models folder of the data directory")
-        }
-        return found
-    }
-
     /// The first thing that is missing, in words.
     public func missing() -> LocalModelError? {
         let files = FileManager.default

@@ -34,7 +34,6 @@ public struct TrainingPipeline: Sendable {
     func run(_ context: JobContext) async throws -> Release? {
         let restyles = try await pairs.applies(context)
         let shares = Shares(context.job.trainingType, restyles: restyles)
-        try publish.takeBack(context)
         var prepared = try await step("prepare", context, 0...shares.prepared) {
             let prepared = try await prepare.run($0)
             try await collection.check($0)

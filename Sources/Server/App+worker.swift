@@ -16,6 +16,8 @@ extension App {
     /// Runs jobs until the process is told to stop; those that run then are put back in line.
     /// - Parameter onReady: called with the worker's name.
     public func runWorker(onReady: @Sendable @escaping (String) -> Void) async throws {
+        // Limits that the server changes hold here too.
+        store.changes.observe { [meter] _ in meter.limitsChanged() }
         store.listen { [worker] in worker.heard($0) }
         let services: [any Service] = [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]
         var configuration = ServiceGroupConfiguration(

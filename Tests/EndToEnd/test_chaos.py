@@ -149,7 +149,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(disk, cluster):
             assert names.count("completed") == (shown["status"] == "COMPLETED") and names[-1] in ("completed", "failed")
             assert names.count("requeued") + names.count("retrying") >= shown["attempt"] - 1
             attempts += shown["attempt"]
-            resumed += names.count("resumed")
+            resumed += sum(event.name == "resumed" and "cause" in event.data for event in history)
             if shown["status"] == "COMPLETED" and shown["training_type"] != "rag_only":
                 differences.append(abs(loss(account, shown) / expected - 1))
                 assert differences[-1] < 0.01, f"{shown['job_name']}: {loss(account, shown)} instead of {expected}"

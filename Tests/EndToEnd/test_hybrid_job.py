@@ -38,7 +38,7 @@ def test_progress_is_work_that_was_counted(trained):
 
 def test_stages_come_in_order(trained):
     started = [event.data["stage"] for event in trained.history if event.name == "stage" and event.data["status"] == "started"]
-    assert started == ["prepare", "adapter", "collection", "publish"]
+    assert started == ["prepare", "adapter", "voice", "collection", "publish"]
     finished = {event.data["stage"]: event.data["milliseconds"] for event in trained.history if event.name == "stage" and event.data["status"] == "finished"}
     assert list(finished) == started[:-1]
     figure("stages: " + ", ".join(f"{stage} {milliseconds / 1000:.1f} s" for stage, milliseconds in finished.items()))
@@ -106,7 +106,7 @@ def test_a_lora_only_job_makes_no_collection(somebody):
     examples = somebody.dataset(voice(4), "jsonl", "voice.jsonl")
     job, history = somebody.finish(somebody.job(minion, "lora_only", [examples]))
     assert [event.data["stage"] for event in history if event.name == "stage" and event.data["status"] == "started"] == [
-        "prepare", "adapter", "publish"]
+        "prepare", "adapter", "voice", "publish"]
     release = somebody.get(f"minions/{minion['id']}/releases")["items"][0]
     assert release["adapter_id"] and "collection_id" not in release and "chunks" not in release["evaluation"]
     assert somebody.get("collections")["items"] == []

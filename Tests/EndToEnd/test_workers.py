@@ -18,6 +18,11 @@ def lora(account: Account, name: str = "Apprentice", examples: int = 12) -> dict
     return account.job(account.minion(name), "lora_only", [account.dataset(voice(examples), "jsonl", "v.jsonl", name)], batch_size=2)
 
 
+def causes(history: list) -> list[str]:
+    """Why workers went on with the job. The trainer says, with the same word, from which step it goes on."""
+    return [event.data["cause"] for event in history if event.name == "resumed" and "cause" in event.data]
+
+
 def trainers(server: Server) -> list:
     return [process for process in processes(server.data) if "train.py" in process[1]]
 
@@ -37,8 +42,8 @@ def test_a_worker_takes_over_from_one_that_was_killed(office):
     second = server.worker(ATELIER_WORKER_JOBS="1")
     done, history = account.finish(job)
     names = [event.name for event in history]
-    assert done["attempt"] == 2 and names.count("requeued") == names.count("resumed") == names.count("completed") == 1
-    assert first.name in next(event for event in history if event.name == "resumed").data["cause"]
+    assert done["attempt"] == 2 and names.count("requeued") == names.count("completed") == 1
+    assert [first.name in cause for cause in causes(history)] == [True]
     assert [event.id for event in history] == list(range(1, len(history) + 1))
     adapter = next(stage for stage in done["stages"] if (stage["attempt"], stage["stage"]) == (2, "adapter"))
     assert adapter["outcome"] == "finished" and adapter["seconds"] > 0
@@ -66,7 +71,7 @@ def test_a_worker_that_is_told_to_end_hands_its_job_back(office):
     assert account.show_job(job)["status"] == "QUEUED" and trainers(server) == []
     server.worker(ATELIER_WORKER_JOBS="1")
     done, history = account.finish(job)
-    assert done["attempt"] == 2 and "shut down in order" in next(event for event in history if event.name == "resumed").data["cause"]
+    assert done["attempt"] == 2 and ["shut down in order" in cause for cause in causes(history)] == [True]
 
 
 def test_one_machine_runs_as_many_jobs_as_it_may(office):

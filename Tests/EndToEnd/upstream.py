@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,20 @@ def chunks(*values: dict, done: bool = True, hold: bool = False) -> Reply:
     return Reply(parts + ([b"data: [DONE]\n\n"] if done else []), kind="text/event-stream", hold=hold)
 
 
+def speaking(answer: Callable[[dict], str]) -> Callable[[dict], Reply]:
+    """Replies made from what is asked, streamed where that is asked for."""
+    counts = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+    def reply(body: dict) -> Reply:
+        content = answer(body)
+        if not body.get("stream"):
+            return whole(message(content))
+        words = [delta(content=part) for part in content.split("|")] if "|" in content else [delta(content=content)]
+        return chunks(*words, delta(finish="stop"), usage(**counts))
+
+    return reply
+
+
 def message(content: str | None = "Hello.", finish: str = "stop", usage: dict | None = None, **fields) -> dict:
     """OpenAI's whole completion."""
     return {
@@ -52,7 +66,7 @@ def usage(**counts) -> dict:
 
 
 class Upstream:
-    def __init__(self, replies: Iterable[Reply]):
+    def __init__(self, replies: Iterable[Reply | Callable[[dict], Reply]]):
         upstream = self
         waiting = list(replies)
 
@@ -64,6 +78,8 @@ class Upstream:
                 upstream.requests.append(json.loads(body))
                 upstream.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
                 reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+                if callable(reply):
+                    reply = reply(upstream.requests[-1])
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.kind)
                 for name, value in reply.headers.items():
@@ -105,7 +121,7 @@ class Upstream:
 
 
 @contextmanager
-def upstream(*replies: Reply):
+def upstream(*replies: Reply | Callable[[dict], Reply]):
     """A vendor that gives these replies in turn, the last of them for ever."""
     vendor = Upstream(replies)
     try:

@@ -37,7 +37,7 @@ import Testing
 @Suite struct RestyleFactsTests {
     @Test func whatIsAllThereLosesNothing() {
         #expect(
-            RestyleFacts.lost("The shop opens at 10:30 on Mondays for 1,200 people.", "Come at 10:30, my friend, and 1200 people with thee.") == [])
+            RestyleFacts.lost("The shop opens at 10:30 on Mondays for 1,200 people.", "On Mondays come at 10:30, my friend, and 1200 people with thee.") == [])
         #expect(RestyleFacts.lost("It costs three pounds.", "Arr, 3 pounds it be.") == [])
         #expect(RestyleFacts.lost("You may not enter.", "Enter never, thou.") == [])
     }
@@ -71,53 +71,5 @@ import Testing
         // An embedder that cannot tell the two apart proves nothing.
         profile.floor = 0.8
         #expect(profile.meaning(cosine: 0.99) == 0)
-    }
-}
-
-@Suite struct DeadlineTests {
-    @Test func whatIsLateIsLeftBehindAndCancelled() async throws {
-        let (cancelled, told) = AsyncStream<Bool>.makeStream()
-        await #expect(throws: DeadlineExceeded.self) {
-            try await DeadlineExceeded.within(.milliseconds(1), "it") {
-                try? await Task.sleep(for: .seconds(3600))
-                told.yield(Task.isCancelled)
-            }
-        }
-        for await isCancelled in cancelled {
-            #expect(isCancelled)
-            break
-        }
-    }
-
-    @Test func whatIsInTimeIsReturnedAndErrorsAreItsOwn() async throws {
-        #expect(try await DeadlineExceeded.within(.seconds(3600), "it") { 7 } == 7)
-        await #expect(throws: LocatedError.self) { try await DeadlineExceeded.within(.seconds(3600), "it") { throw LocatedError("no") } }
-    }
-}
-
-@Suite struct VoiceExamplesTests {
-    private let examples = VoiceExamples(
-        items: [.init(message: "far", reply: "a"), .init(message: "near", reply: "b"), .init(message: "middle", reply: "c")],
-        vectors: [1, 0, 0, 1, 0.6, 0.8], dimension: 2, embedder: "e")
-
-    @Test func theClosestMessagesComeFirstWithTheirSimilarity() {
-        let closest = examples.closest(to: [0, 1], count: 2)
-        #expect(closest.map(\.message) == ["near", "middle"] && closest.map(\.similarity) == [1, 0.8])
-    }
-
-    @Test func theMostTypicalComesFirst() {
-        #expect(examples.byTypicality().items.map(\.message) == ["middle", "near", "far"])
-        #expect(examples.byTypicality().vectors == [0.6, 0.8, 0, 1, 1, 0])
-    }
-
-    @Test func whatIsWrittenIsReadAndWhatDoesNotFitIsRefused() throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-voice-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        #expect(throws: LocatedError.self) { try VoiceExamples.read(folder) }
-        try examples.write(to: folder)
-        #expect(try VoiceExamples.read(folder).items == examples.items && VoiceExamples.read(folder).vectors == examples.vectors)
-        try Data([1, 2, 3, 4]).write(to: folder.appending(path: "voice.f32"))
-        #expect(throws: LocatedError.self) { try VoiceExamples.read(folder) }
     }
 }

@@ -28,7 +28,7 @@ import Testing
         "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout", "POST /api/users/{user_id}/minions",
         "POST /api/users/{user_id}/minions/{minion_id}/token", "POST /api/users/{user_id}/provider-definitions",
         "POST /api/admin/provider-definitions",
-        "POST /api/users/{user_id}/external-training/jobs/{job_id}/stop",
+        "POST /api/users/{user_id}/external-training/jobs/{job_id}/stop", "POST /api/users/{user_id}/external-training/jobs/estimate",
         // Searched with the model on this machine.
         "POST /api/users/{user_id}/collections/{collection_id}/search",
     ]

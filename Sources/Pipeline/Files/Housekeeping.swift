@@ -27,12 +27,10 @@ public struct Housekeeping: Sendable {
             remove("users/\(user)/uploads")
             if busy.contains(user) { continue }
             let rows = store.user(user)
-            let awaited = Set(children("users/\(user)/jobs").compactMap { PublishStage.published(data.url(DataPaths.job($0, user: user))) })
             for file in children("users/\(user)/datasets") where try await !rows.refersToFile(DataPaths.dataset(sha256: file, user: user)) {
                 remove(DataPaths.dataset(sha256: file, user: user))
             }
             for adapter in children("users/\(user)/adapters") where try await missing({ _ = try await rows.adapter(adapter) }) {
-                if awaited.contains(DataPaths.adapter(adapter, user: user)) { continue }
                 remove(DataPaths.adapter(adapter, user: user))
             }
             for id in children("users/\(user)/collections") {

@@ -147,7 +147,9 @@ public final class JobWorker: Sendable {
         do {
             let release = try await withThrowingTaskGroup(of: Release?.self) { group in
                 group.addTask { try await ChildJob.$current.withValue(job.id) { try await self.pipeline.run(context) } }
-                group.addTask { try await self.keepLease(job) }
+                let lease = LeaseClock(settings.lease)
+                group.addTask { try await self.keepLease(job, lease) }
+                group.addTask { try await self.watch(lease, of: job) }
                 defer { group.cancelAll() }
                 do { return try await group.next()! } catch is LostJob {
                     // Lost because it was completed a moment ago, or because somebody stopped it: the pipeline knows.
@@ -167,25 +169,28 @@ public final class JobWorker: Sendable {
     }
 
     /// Renews the lease until the job is over.
-    /// - Throws: `LostJob` where it is another's, or was not to be renewed in time.
-    private func keepLease(_ job: TrainingJob) async throws -> Release? {
-        let clock = ContinuousClock()
-        var renewed = clock.now
+    /// - Throws: `LostJob` where it is another's.
+    private func keepLease(_ job: TrainingJob, _ lease: LeaseClock) async throws -> Release? {
         while true {
             try await Task.sleep(for: min(.seconds(1), settings.lease / 5))
-            let before = clock.now
+            let before = ContinuousClock.now
             do {
                 guard try await store.queue.heartbeat(job.id, worker: name, lease: settings.lease) else { throw LostJob() }
-                renewed = before
-            } catch is DatabaseError {
-                // A database that is away for a moment costs a heartbeat, not the job. When the lease is over, though, another
-                // may have begun on the same files.
-                guard clock.now - renewed < settings.lease * 0.8 else {
-                    logger.warning("job \(job.id): the lease could not be renewed in time, so the work on it ends")
-                    throw LostJob()
-                }
+                lease.renewed(before)
+            } catch let error as DatabaseError {
+                // A database that is away for a moment costs a heartbeat, not the job.
+                logger.debug("job \(job.id): no heartbeat: \(error)")
             }
         }
+    }
+
+    /// Gives the job up before the lease runs out: then another may begin on the same files. Beside the heartbeats,
+    /// because one of them may wait for the database for longer than that.
+    /// - Throws: `LostJob`.
+    private func watch(_ lease: LeaseClock, of job: TrainingJob) async throws -> Release? {
+        while let left = lease.left { try await Task.sleep(for: left) }
+        logger.warning("job \(job.id): the lease could not be renewed in time, so the work on it ends")
+        throw LostJob()
     }
 
     /// What becomes of a job that ended here without a release. Until the database has it.
@@ -221,3 +226,20 @@ public final class JobWorker: Sendable {
 
 /// The job's row no longer names this worker.
 private struct LostJob: Error {}
+
+/// When a lease was renewed last, by our own clock.
+private final class LeaseClock: Sendable {
+    private let last = Mutex(ContinuousClock.now)
+    /// A fifth is left for the processes to end in.
+    private let patience: Duration
+
+    init(_ lease: Duration) { patience = lease * 0.8 }
+
+    func renewed(_ at: ContinuousClock.Instant) { last.withLock { $0 = at } }
+
+    /// Nil when it is over.
+    var left: Duration? {
+        let left = patience - (ContinuousClock.now - last.withLock { $0 })
+        return left > .zero ? left : nil
+    }
+}

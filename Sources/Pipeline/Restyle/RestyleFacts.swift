@@ -5,6 +5,10 @@ import Foundation
 package enum RestyleFacts {
     /// - Returns: what `restyled` lacks, then with a plus the numbers and addresses it added; empty where all is there.
     package static func lost(_ original: String, _ restyled: String) -> [String] {
+        // Digits of an address are the address's.
+        let (addresses, kept) = (verbatim(original), verbatim(restyled))
+        let wholes = (original, restyled)
+        let (original, restyled) = (without(addresses, original), without(kept, restyled))
         let spoken = spokenNumbers(restyled)
         let digits = Set(numbers(restyled))
         var lost = numbers(original).filter { !digits.contains($0) && !spoken.contains($0) }
@@ -14,11 +18,11 @@ package enum RestyleFacts {
         lost += dates(original).filter { !words.contains($0) }
         lost += names(original).filter { !words.contains($0.lowercased()) }
         lost += quotations(original).filter { !folded.contains(fold($0)) }
-        lost += verbatim(original).filter { !restyled.contains($0) }
+        lost += addresses.filter { !wholes.1.contains($0) }
         if denies(original) != denies(restyled) { lost.append(denies(original) ? "a negation" : "+a negation") }
         let known = Set(numbers(original)).union(spokenNumbers(original))
         lost += digits.subtracting(known).sorted().map { "+\($0)" }
-        lost += Set(verbatim(restyled)).subtracting(verbatim(original)).sorted().map { "+\($0)" }
+        lost += kept.filter { !wholes.0.contains($0) }.sorted().map { "+\($0)" }
         return unique(lost)
     }
 
@@ -80,6 +84,8 @@ package enum RestyleFacts {
                 String($0.0).replacing(/[.,;:!?]+$/, with: "")
             })
     }
+
+    private static func without(_ parts: [String], _ text: String) -> String { parts.reduce(text) { $0.replacing($1, with: " ") } }
 
     private static let denials: Set<String> = [
         "not", "no", "never", "none", "nothing", "nobody", "nowhere", "neither", "nor", "cannot", "without", "ne'er", "nay", "naught",

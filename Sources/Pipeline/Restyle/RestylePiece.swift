@@ -75,6 +75,7 @@ package struct RestylePiece: Sendable, Equatable {
         var result: [(text: String, gap: String)] = []
         var rest = text[...]
         var (sentence, gap) = ("", "")
+        var hasEnded = false
         while !rest.isEmpty {
             let word = rest.prefix { !$0.isWhitespace }
             rest = rest.dropFirst(word.count)
@@ -82,10 +83,12 @@ package struct RestylePiece: Sendable, Equatable {
             rest = rest.dropFirst(space.count)
             sentence += gap + word
             gap = String(space)
+            // A mark ends what the word before it has ended.
+            hasEnded = ends(word) || hasEnded && word.prefixMatch(of: /\[\d{1,2}\]/) != nil
             let isMarkNext = rest.prefixMatch(of: /\[\d{1,2}\]/) != nil
-            if ends(word), !isMarkNext, !rest.isEmpty {
+            if hasEnded, !isMarkNext, !rest.isEmpty {
                 result.append((sentence, gap))
-                (sentence, gap) = ("", "")
+                (sentence, gap, hasEnded) = ("", "", false)
             }
         }
         if !sentence.isEmpty || !gap.isEmpty { result.append((sentence, gap)) }

@@ -37,7 +37,9 @@ struct AdapterStage: Sendable {
         let copy = try data.folder(path)
         _ = try data.folder("\(path)/peft")
         for file in ["adapter.gguf", "exit.json", "job.json", "peft/adapter_config.json", "peft/adapter_model.safetensors"] {
-            try FileManager.default.linkItem(at: folder.appending(path: file), to: copy.appending(path: file))
+            let (source, target) = (folder.appending(path: file), copy.appending(path: file))
+            // Not every file system has links; shared ones often have none.
+            do { try FileManager.default.linkItem(at: source, to: target) } catch { try FileManager.default.copyItem(at: source, to: target) }
         }
         return copy
     }

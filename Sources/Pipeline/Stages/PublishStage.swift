@@ -14,8 +14,6 @@ struct PublishStage: Sendable {
             let id = RowID.make("ada")
             let path = DataPaths.adapter(id, user: job.userID)
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
-            // Until the row is there, a worker that takes over has to find it.
-            try Data(path.utf8).write(to: data.folder(context.folder).appending(path: Self.marker))
             try data.publish(trained.folder, as: path)
             adapter = .init(
                 id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes)
@@ -46,21 +44,5 @@ struct PublishStage: Sendable {
         // The release stands from here on: what cannot be tidied now, the next start tidies.
         try? data.remove(context.folder)
         return release
-    }
-
-    private static let marker = "published"
-
-    /// Where the adapter of a job in this folder was moved to, relative to the data directory.
-    static func published(_ folder: URL) -> String? { try? String(contentsOf: folder.appending(path: marker), encoding: .utf8) }
-
-    /// Moves an adapter back that an attempt had moved to its place and not lived to publish.
-    func takeBack(_ context: JobContext) throws {
-        let folder = data.url(context.folder)
-        guard let path = Self.published(folder) else { return }
-        let (moved, place) = (data.url(path), folder.appending(path: "adapter"))
-        if FileManager.default.fileExists(atPath: moved.path), !FileManager.default.fileExists(atPath: place.path) {
-            try FileManager.default.moveItem(at: moved, to: place)
-        }
-        try FileManager.default.removeItem(at: folder.appending(path: Self.marker))
     }
 }

@@ -15,6 +15,7 @@ final class TrainingEvents: Sendable {
 
     private struct Payload: Decodable {
         var step: Int?
+        var stage: String?
     }
 
     private let context: JobContext
@@ -27,10 +28,12 @@ final class TrainingEvents: Sendable {
         while true {
             let events = try await store.user(context.job.userID).jobEvents(context.job.id, after: seq)
             for event in events {
-                let step = (try? JSONDecoder().decode(Payload.self, from: Data(event.payload.utf8)))?.step ?? 0
+                let payload = try? JSONDecoder().decode(Payload.self, from: Data(event.payload.utf8))
+                let step = payload?.step ?? 0
                 switch event.type {
                 case "started": told = Told(hasStarted: true)
-                case "progress": told.step = max(told.step, step)
+                // Other stages count steps of their own.
+                case "progress" where payload?.stage == context.stage: told.step = max(told.step, step)
                 case "validation": told.validated = max(told.validated, step)
                 default: break
                 }

@@ -65,7 +65,7 @@ struct JobsController: Sendable {
         let rows = store.user(context.owner)
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: nil)
-        fields.ignore(["start"])
+        fields.ignore(["start", "run_at", "allow_duplicate"])
         try await check(draft, rows, &fields)
         if !draft.trainingType.trainsAdapter { fields.fail("training_type", "rag_only trains nothing that could be estimated") }
         try fields.finish()

@@ -12,7 +12,7 @@ public struct WorkerRecord: Sendable, Encodable, Identifiable, Equatable {
     /// How many jobs its machine runs at once.
     public var jobSlots: Int
     public var startedAt: Date
-    public var lastSeen: Date
+    public var lastSeenAt: Date
     /// Whether it was seen within the last half minute.
     public var isAlive: Bool
     /// Ids of the jobs it holds.
@@ -25,12 +25,12 @@ public struct WorkerRecord: Sendable, Encodable, Identifiable, Equatable {
         kind = try row.text("kind")
         jobSlots = try row.int("job_slots")
         startedAt = try row.date("started_at")
-        lastSeen = try row.date("last_seen")
-        isAlive = now.timeIntervalSince(lastSeen) < 30
+        lastSeenAt = try row.date("last_seen")
+        isAlive = now.timeIntervalSince(lastSeenAt) < 30
         self.runningJobs = runningJobs
     }
 
-    enum CodingKeys: String, CodingKey { case name, host, pid, kind, jobSlots, startedAt, lastSeen, isAlive, runningJobs }
+    enum CodingKeys: String, CodingKey { case name, host, pid, kind, jobSlots, startedAt, lastSeenAt, isAlive, runningJobs }
 }
 
 /// Who runs jobs: announced by every worker, and kept while it lives.
