@@ -120,14 +120,14 @@ import Testing
     @Test func theCookieIsSecureWhereThePageIs() {
         var request = Request(head: .init(method: .post, scheme: "http", authority: "atelier.example", path: "/"), body: .init(buffer: .init()))
         #expect(!SessionCookie.set("session_1", lifetime: 60, for: request).contains("Secure"))
-        request.headers[.origin] = "https://atelier.example"
+        request.head.headerFields[.origin] = "https://atelier.example"
         #expect(SessionCookie.set("session_1", lifetime: 60, for: request).hasSuffix("; Secure"))
         #expect(SessionCookie.clear(for: request).contains("Max-Age=0"))
-        request.headers[SessionCookie.pageHeader] = "page"
+        request.head.headerFields[SessionCookie.pageHeader] = "page"
         #expect(SessionCookie.isFromPage(request))
-        request.headers[.origin] = "https://atelier.example.evil"
+        request.head.headerFields[.origin] = "https://atelier.example.evil"
         #expect(!SessionCookie.isFromPage(request))
-        request.headers[.origin] = "null"
+        request.head.headerFields[.origin] = "null"
         #expect(!SessionCookie.isFromPage(request))
     }
 }
