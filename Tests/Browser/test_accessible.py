@@ -1,6 +1,9 @@
 """Every screen by axe-core, in light and dark; every flow by keyboard alone; every screen as a picture, wide and narrow."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -222,10 +225,6 @@ def test_provider_data_training_and_removal_by_keyboard(window, server, answerin
 
 def test_a_token_is_shown_once_and_its_programs_work(window, server, answering):
     """The snippets, as they are copied."""
-    import shutil
-    import subprocess
-    import sys
-
     account = server.account("maker")
     account.post("providers", {"provider": "custom", "api_key": KEY, "base_url": answering.url})
     # A name that every quoting has to get right.
@@ -266,6 +265,6 @@ def test_what_is_dropped_in_a_training_is_picked(window, server):
     dialog = page.get_by_role("dialog", name="New training")
     expect(dialog.get_by_label("Minion")).to_have_value(account.get("minions")["items"][0]["id"])
     drop(page, {"kitchen.md": (SAMPLES / "handbook/kitchen.md").read_bytes(), "voice.jsonl": voice(3)}, target="dialog .drop")
-    expect(dialog.get_by_label("kitchen.md")).to_be_checked()
-    expect(dialog.get_by_label("voice.jsonl")).to_be_checked()
+    expect(dialog.get_by_role("checkbox", name="kitchen.md")).to_be_checked()
+    expect(dialog.get_by_role("checkbox", name="voice.jsonl")).to_be_checked()
     expect(dialog.get_by_role("list", name="Still missing")).to_have_count(0)
