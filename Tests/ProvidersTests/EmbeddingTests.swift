@@ -94,7 +94,7 @@ import Testing
     @Test func retriesAndRecordsEachCall() async throws {
         let a = Embedding("a", failing: [.serverError, .overloaded], usage: TokenUsage(input: 7, output: 0))
         let attempts = Box<Attempt>()
-        let reply = try await router(a).embed(request, routes: [route("a")]) { attempts.add($0) }
+        let reply = try await router(a).embed(request, routes: [route("a")], gate: nil) { attempts.add($0) }
         #expect(reply.vectors == [[8, 1], [4, 1]])
         #expect(a.asked.values.allSatisfy { $0 == EmbedRequest(model: "m", texts: request.texts, kind: .query) } && a.asked.values.count == 3)
         #expect(attempts.values.map(\.outcome) == ["server_error", "overloaded", "ok"])
@@ -105,7 +105,7 @@ import Testing
     @Test func fallsBackAndEstimatesWhatIsNotCounted() async throws {
         let attempts = Box<Attempt>()
         let reply = try await router(Embedding("a", failing: [.authentication]), Embedding("b")).embed(
-            request, routes: [route("a"), route("b", group: 1)]
+            request, routes: [route("a"), route("b", group: 1)], gate: nil
         ) {
             attempts.add($0)
         }
@@ -127,6 +127,6 @@ import Testing
 
     @Test func aVendorWithoutEmbeddingsSaysSo() async {
         let router = Router(registry: ProviderRegistry([ScriptedProvider("s", .answers("x"))]))
-        await #expect { try await router.embed(request, routes: [route("s")]) } throws: { ($0 as? RouterError)?.last.kind == .unsupported }
+        await #expect { try await router.embed(request, routes: [route("s")], gate: nil) } throws: { ($0 as? RouterError)?.last.kind == .unsupported }
     }
 }
