@@ -12,7 +12,7 @@ struct AtelierCommand: AsyncParsableCommand {
         version: AtelierVersion.current,
         subcommands: [
             ServeCommand.self, WorkerCommand.self, DemoCommand.self, AskCommand.self, UserCommand.self, KeysCommand.self, DatasetsCommand.self,
-            CollectionsCommand.self, EvalCommand.self,
+            CollectionsCommand.self, EvalCommand.self, TrainCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -23,9 +23,12 @@ extension AnswerPipeline {
             let task = Task {
                 do {
                     let telemetry = RequestTelemetry.current
-                    let answer = try await released(minion, question, admission) { event in
-                        if case .stage(let timing) = event { telemetry?.observe(timing) }
-                        continuation.yield(event)
+                    let trial = CanaryTrial(minion, conversation: question.conversationID)
+                    let answer = try await trials.run(trial, isGood: \.releaseDidItsPart) {
+                        try await released(trial, question, admission) { event in
+                            if case .stage(let timing) = event { telemetry?.observe(timing) }
+                            continuation.yield(event)
+                        }
                     }
                     telemetry?.answered(by: answer.model)
                     continuation.yield(.done(answer))
@@ -47,8 +50,9 @@ extension AnswerPipeline {
     }
 
     private func released(
-        _ minion: Minion, _ question: Question, _ admission: Admission, _ emit: @Sendable @escaping (AnswerEvent) -> Void
+        _ trial: CanaryTrial, _ question: Question, _ admission: Admission, _ emit: @Sendable @escaping (AnswerEvent) -> Void
     ) async throws -> Answer {
+        let minion = trial.minion
         let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
         let ledger = AttemptLedger()
@@ -58,7 +62,7 @@ extension AnswerPipeline {
             // Before the reply ends, however it ends: what was used is safe by then.
             defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }
             let materials = try await AnswerMaterials.load(minion, store, data)
-            answer = try await make(context(minion, question, materials, ledger, admission, id: id, emit))
+            answer = try await make(context(minion, question, materials, ledger, admission, id: id, arm: trial.arm, emit))
         }
         if answer.trace.order != nil { await keep(answer, question, minion) }
         if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
@@ -67,12 +71,12 @@ extension AnswerPipeline {
 
     private func context(
         _ minion: Minion, _ question: Question, _ materials: AnswerMaterials, _ ledger: AttemptLedger, _ admission: Admission,
-        id: String = RowID.make("ans"), _ emit: @Sendable @escaping (AnswerEvent) -> Void
+        id: String = RowID.make("ans"), arm: CanaryArm? = nil, _ emit: @Sendable @escaping (AnswerEvent) -> Void
     ) async throws -> AnswerContext {
         let router = try await catalog.router(for: minion, from: router)
         let plan = AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info)
         return AnswerContext(
-            id: id, minion: minion, question: question, materials: materials, plan: plan, router: router, ledger: ledger, admission: admission,
+            id: id, minion: minion, arm: arm, question: question, materials: materials, plan: plan, router: router, ledger: ledger, admission: admission,
             emit: emit)
     }
 

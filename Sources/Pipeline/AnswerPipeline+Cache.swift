@@ -37,6 +37,7 @@ extension Question {
     var asCacheKey: Question {
         var question = self
         question.stream = false
+        question.conversationID = nil
         return question
     }
 }

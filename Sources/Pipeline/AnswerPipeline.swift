@@ -24,6 +24,7 @@ public struct AnswerPipeline: Sendable {
     let direct: DirectAnswer
     let server: AdapterServer
     let logger: Logger
+    let trials: CanaryWatch
     private let draft: DraftStage
     private let examples: VoiceExamplesStage
     private let retrieve: RetrieveStage
@@ -44,6 +45,7 @@ public struct AnswerPipeline: Sendable {
         self.catalog = catalog
         self.cache = cache
         self.logger = logger
+        trials = CanaryWatch(store: store, logger: logger)
         let local = LocalModel(
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server)
         draft = DraftStage(local: local)
@@ -115,5 +117,6 @@ extension Trace {
         order = context.plan.order
         releaseID = context.materials.releaseID
         releaseNumber = context.materials.releaseNumber
+        canaryArm = context.arm
     }
 }

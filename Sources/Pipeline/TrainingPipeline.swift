@@ -28,7 +28,7 @@ public struct TrainingPipeline: Sendable {
         adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(
             store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers, embedder: embedder)
-        publish = PublishStage(data: data)
+        publish = PublishStage(data: data, engine: engine)
     }
 
     func run(_ context: JobContext) async throws -> Release? {

@@ -38,6 +38,7 @@ public struct App: Sendable {
     /// One-time sign-in links, made by commands that run in the server's own process.
     public let links = SignInLinks()
     let importer: DatasetImporter
+    let webhooks: WebhookSender
     let telemetry: Telemetry
     /// Nil where no traces are wanted.
     let exporter: SpanExporter?
@@ -96,7 +97,7 @@ public struct App: Sendable {
         let worker = JobWorker(store: store, data: data, pipeline: pipeline, settings: settings.worker(role), logger: logger) { job, release in
             guard role == .server else { return }
             // Loaded now, so that the first question does not wait for it.
-            guard let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
+            guard release.state == .active, let id = release.adapterID, let adapter = try? await store.user(job.userID).adapter(id) else { return }
             do { try await server.preload(data.url(adapter.path).appending(path: "adapter.gguf"), base: adapter.baseModel) } catch {
                 logger.warning("the new adapter is not loaded yet: \(error)")
             }
@@ -114,6 +115,7 @@ public struct App: Sendable {
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
                 maxBytes: settings.maxUploadMegabytes << 20),
+            webhooks: WebhookSender(queue: store.webhooks, transport: transport, waits: settings.webhookWaits, logger: logger),
             telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
             logger: logger)
     }
@@ -156,6 +158,13 @@ public struct App: Sendable {
         MinionsController(
             store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors
         ).routes(user.group("minions"))
+        ReleasesController(
+            store: store, data: data, server: server, exporter: ReleaseExporter(store: store, data: data, engine: engine),
+            importer: ReleaseImporter(
+                store: store, data: data, engine: engine, extractor: ArchiveTool(paths: engine), vectors: vectors,
+                maxBytes: settings.maxUploadMegabytes << 20, logger: logger), meter: meter, logger: logger
+        ).routes(user.group("minions"))
+        WebhooksController(store: store, addresses: addresses, sender: webhooks).routes(user.group("webhooks"))
         ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
         definitions.routes(user.group("provider-definitions"))
@@ -223,7 +232,7 @@ public struct App: Sendable {
         store.listen { [worker] in worker.heard($0) }
         let background: [any Service] =
             [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [
-                WorkerService(app: self), SchedulerService(app: self),
+                WebhookService(sender: webhooks), WorkerService(app: self), SchedulerService(app: self),
             ]
         let application = Application(
             router: try router(),

@@ -80,6 +80,10 @@ struct APIError: Error {
             self.init(
                 status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
                 details: [Detail(hint: "split it, or ask the operator to raise ATELIER_MAX_UPLOAD_MB")])
+        case let error as ReleaseArchiveError:
+            let isOurs = ["release_not_exportable", "release_damaged"].contains(error.code)
+            self.init(
+                status: isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
         case let error as LimitExceeded: self.init(error)
         case let error as RouterError: self.init(error.last, attempts: error.attempts)
         case let error as ProviderError: self.init(error, attempts: [])

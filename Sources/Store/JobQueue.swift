@@ -41,8 +41,9 @@ public struct JobQueue: Sendable {
                 """, .text(job.id), .text(worker), .text(releaseID), SQLValue(now))
             guard !owned.isEmpty else { return nil }
             let release = try Self.publish(connection, id: releaseID, job: job, draft, at: now)
-            try Self.append(
-                connection, job: job.id, type: "completed", payload: ["release_id": releaseID, "release_number": String(release.number)], at: now)
+            var told = ["release_id": releaseID, "release_number": String(release.number), "release_state": release.state.rawValue]
+            told["reason"] = release.reason
+            try Self.append(connection, job: job.id, type: "completed", payload: told, at: now)
             return release
         }
     }
@@ -74,53 +75,8 @@ public struct JobQueue: Sendable {
         try connection.query(
             "INSERT INTO job_events (job_id, seq, at, type, payload) VALUES ($1, $2, $3, $4, $5)",
             .text(job), SQLValue(next), SQLValue(at), .text(type), json)
-    }
-
-    private static func publish(_ connection: any Connection, id: String, job: TrainingJob, _ draft: ReleaseDraft, at now: Date) throws -> Release {
-        if let adapter = draft.adapter {
-            try connection.query(
-                """
-                INSERT INTO adapters (id, user_id, job_id, base_model, rank, path, sha256, bytes, created_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                """,
-                .text(adapter.id), .text(job.userID), .text(job.id), .text(adapter.baseModel), SQLValue(adapter.rank), .text(adapter.path),
-                .text(adapter.sha256), SQLValue(adapter.bytes), SQLValue(now))
-        }
-        if let collection = draft.collection {
-            try connection.query(
-                """
-                INSERT INTO collections (id, user_id, name, embedder, dimension, version, document_count, chunk_count, bytes, created_at, updated_at,
-                    minion_id)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
-                ON CONFLICT (id) DO UPDATE SET embedder = $4, dimension = $5, version = $6, document_count = $7, chunk_count = $8, bytes = $9, updated_at = $10,
-                    minion_id = $11, building_version = NULL, building_job = NULL
-                """,
-                .text(collection.id), .text(job.userID), .text(collection.name), .text(collection.embedder), SQLValue(collection.dimension),
-                SQLValue(collection.version), SQLValue(collection.documentCount), SQLValue(collection.chunkCount), SQLValue(collection.bytes),
-                SQLValue(now), .text(job.minionID))
-        }
-        let minion = try connection.query("SELECT * FROM external_api_models WHERE id = $1", .text(job.minionID))
-        guard let pipeline = try minion.first?.text("pipeline") else { throw StoreError.notFound("minion") }
-        // A job that trains one half keeps the other: a new knowledge base must not cost the minion its voice.
-        let current = try minion.first?.optionalText("release_id").flatMap {
-            try connection.query("SELECT * FROM releases WHERE id = $1", .text($0)).first.map(Release.init)
-        }
-        let adapterID = draft.adapter?.id ?? (job.trainingType.trainsAdapter ? nil : current?.adapterID)
-        let collectionID = draft.collection?.id ?? (job.trainingType.buildsCollection ? nil : current?.collectionID)
-        let collectionVersion = draft.collection?.version ?? (job.trainingType.buildsCollection ? nil : current?.collectionVersion)
-        try connection.query("UPDATE releases SET state = 'retired' WHERE minion_id = $1 AND state = 'active'", .text(job.minionID))
-        let number = try connection.query(
-            "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM releases WHERE minion_id = $1", .text(job.minionID))[0].int("next")
-        let rows = try connection.query(
-            """
-            INSERT INTO releases (id, user_id, minion_id, job_id, number, adapter_id, collection_id, collection_version, settings, evaluation, state, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11) RETURNING *
-            """,
-            .text(id), .text(job.userID), .text(job.minionID), .text(job.id), SQLValue(number), SQLValue(adapterID), SQLValue(collectionID),
-            SQLValue(collectionVersion), .text(pipeline), SQLValue(json: draft.evaluation), SQLValue(now))
-        try connection.query(
-            "UPDATE external_api_models SET release_id = $2, updated_at = $3 WHERE id = $1", .text(job.minionID), .text(id), SQLValue(now))
-        return try Release(row: rows[0])
+        if type == "queued" { try JobInput.note(connection, job: job) }
+        try WebhookOutbox.note(connection, job: job, type: type, payload: json, at: at)
     }
 }
 

@@ -4,11 +4,11 @@ import base64
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness import ROOT
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 CHROMIUM = os.environ.get("ATELIER_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 PASSWORD = "correct-horse-battery"
@@ -18,7 +18,7 @@ SCREENSHOTS = Path(os.environ.get("ATELIER_SCREENSHOTS", ROOT / ".test-data/page
 # A training on a busy machine takes a while; nothing waits longer than it has to.
 TRAINING = 600_000
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 class Visitor:
@@ -74,8 +74,10 @@ def visitor(browser: Browser, url: str, **options):
     try:
         yield one
     except BaseException:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        one.page.screenshot(path=SCREENSHOTS / "failed.png", full_page=True)
+        # What the window showed, where it can still show something.
+        (ROOT / ".test-data").mkdir(exist_ok=True)
+        with suppress(Error):
+            one.page.screenshot(path=ROOT / ".test-data/page-failed.png", timeout=10_000)
         one.context.close()
         raise
     one.close()

@@ -74,8 +74,8 @@ def test_the_release_becomes_the_minions(trained):
 
 
 def test_the_training_history_lists_the_job(trained):
-    history = trained.account.get(f"minions/{trained.minion['id']}/training-history")["items"]
-    assert history == [trained.job]
+    [item] = trained.account.get(f"minions/{trained.minion['id']}/training-history")["items"]
+    assert trained.job.items() <= item.items()
 
 
 def test_a_finished_job_leaves_no_working_folder(trained):

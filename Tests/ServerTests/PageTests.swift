@@ -118,17 +118,18 @@ import Testing
     }
 
     @Test func theCookieIsSecureWhereThePageIs() {
-        var request = Request(head: .init(method: .post, scheme: "http", authority: "atelier.example", path: "/"), body: .init(buffer: .init()))
-        #expect(!SessionCookie.set("session_1", lifetime: 60, for: request).contains("Secure"))
-        request.headers[.origin] = "https://atelier.example"
-        #expect(SessionCookie.set("session_1", lifetime: 60, for: request).hasSuffix("; Secure"))
-        #expect(SessionCookie.clear(for: request).contains("Max-Age=0"))
-        request.headers[SessionCookie.pageHeader] = "page"
-        #expect(SessionCookie.isFromPage(request))
-        request.headers[.origin] = "https://atelier.example.evil"
-        #expect(!SessionCookie.isFromPage(request))
-        request.headers[.origin] = "null"
-        #expect(!SessionCookie.isFromPage(request))
+        func request(_ headers: HTTPFields) -> Request {
+            Request(
+                head: .init(method: .post, scheme: "http", authority: "atelier.example", path: "/", headerFields: headers),
+                body: .init(buffer: .init()))
+        }
+        #expect(!SessionCookie.set("session_1", lifetime: 60, for: request([:])).contains("Secure"))
+        #expect(SessionCookie.set("session_1", lifetime: 60, for: request([.origin: "https://atelier.example"])).hasSuffix("; Secure"))
+        #expect(SessionCookie.clear(for: request([:])).contains("Max-Age=0"))
+        #expect(SessionCookie.isFromPage(request(Self.page + [.origin: "https://atelier.example"])))
+        #expect(!SessionCookie.isFromPage(request([.origin: "https://atelier.example"])))
+        #expect(!SessionCookie.isFromPage(request(Self.page + [.origin: "https://atelier.example.evil"])))
+        #expect(!SessionCookie.isFromPage(request(Self.page + [.origin: "null"])))
     }
 }
 

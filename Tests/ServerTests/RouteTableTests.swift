@@ -68,17 +68,23 @@ import Testing
                     token: ann.token
                 ).json["id"] as? String)
 
+            let release = try #require(try await rows.releases(minionID: minion).items.first).id
+            let hook = try #require(
+                try await server.send(.post, "\(ann.base)/webhooks", #"{"url":"https://93.184.216.34/hook"}"#, token: ann.token).json["id"] as? String
+            )
+            let delivery = try await rows.pingWebhook(hook).id
             let key = try await rows.providerKey("openai").id
             let ids = [
                 "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "adapter_id": "ada_x",
                 "answer_id": "ans_x",
                 "provider": key, "key_id": key, "definition_id": definition,
+                "release_id": release, "webhook_id": hook, "delivery_id": delivery,
             ]
             // The ids are real: their owner finds them.
             for path in [
                 "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "adapters/ada_x",
                 "answers/ans_x",
-                "provider-definitions/\(definition)",
+                "provider-definitions/\(definition)", "minions/\(minion)/releases/\(release)", "webhooks/\(hook)", "webhooks/\(hook)/deliveries",
                 "limits/minions/\(minion)", "limits/keys/\(key)",
             ] {
                 #expect(try await server.send(.get, "\(ann.base)/\(path)", token: ann.token).status == 200, "\(path)")

@@ -63,13 +63,18 @@ import Testing
             for label in ["one", "two"] {
                 _ = try await store.store.user(ann).createProviderKey("openai", key: "sk-\(label)-0123456789", settings: .init(label: label))
             }
+            let hook = try await store.store.user(ann).createWebhook(url: "https://example.org/hook", events: [])
             let opener = try Fernet(key: old)
-            #expect(try await tokens(store).filter { (try? opener.decrypt($0)) != nil }.count == 2, "the test sees the tokens it looks for")
+            #expect(try await tokens(store).filter { (try? opener.decrypt($0)) != nil }.count == 3, "the test sees the tokens it looks for")
             let rotating = try await store.reopened(keys: "\(new),\(old)")
             _ = try await rotating.rotateKeys()
             try rotating.close()
             let left = try await tokens(store)
-            #expect(left.count == 2 && left.allSatisfy { (try? opener.decrypt($0)) == nil })
+            let alone = try await store.reopened(keys: new)
+            _ = try await alone.user(ann).pingWebhook(hook.webhook.id)
+            #expect(try await alone.webhooks.due().map(\.secret) == [hook.secret], "a webhook still signs")
+            try alone.close()
+            #expect(left.count == 3 && left.allSatisfy { (try? opener.decrypt($0)) == nil })
         }
     }
 
@@ -84,7 +89,8 @@ import Testing
                 }.map { "\($0.table).\($0.column)" }
             }
             try database.close()
-            #expect(columns == ["user_api_keys.encrypted_key"], "tell SealedColumn.all of it, and then this test")
+            #expect(
+                columns.sorted() == ["user_api_keys.encrypted_key", "webhooks.encrypted_secret"], "tell SealedColumn.all of it, and then this test")
         }
     }
 

@@ -1,12 +1,12 @@
 import { html } from '../lib/html.js'
 import { arms, armName } from '../lib/arms.js'
-import { ablation, figure, words } from '../lib/evaluation.js'
+import { ablation, figure, isKnown, words } from '../lib/evaluation.js'
 
 const WIDTH = 300, LEFT = 96, ROW = 22
 
 /** One metric as points with their intervals: where two intervals do not meet, the difference is real. */
 function Dots({ row, names }) {
-  const cells = names.map((arm) => row.cells.get(arm)).filter(Boolean)
+  const cells = names.map((arm) => row.cells.get(arm)).filter(isKnown)
   const low = Math.min(...cells.map((cell) => cell.low ?? cell.value))
   const high = Math.max(...cells.map((cell) => cell.high ?? cell.value))
   const room = (high - low || Math.abs(high) || 1) * 0.08
@@ -32,7 +32,7 @@ Dots.props = ['row', 'names']
 
 export const AblationChart = ({ metrics }) => {
   const table = ablation(metrics)
-  const rows = table.rows.filter((row) => row.cells.size > 1)
+  const rows = table.rows.filter((row) => [...row.cells.values()].filter(isKnown).length > 1)
   return rows.length > 0 && html`<div class="cards">${rows.map((row) => html`<${Dots} key=${row.name} row=${row} names=${table.arms} />`)}</div>`
 }
 AblationChart.props = ['metrics']

@@ -3,13 +3,6 @@ import { html } from '../lib/html.js'
 import { arms, armName, sortedArms } from '../lib/arms.js'
 import { Icon } from './Icon.js'
 
-/** An example's replies by set-up, whichever way the server wrote them down. */
-function repliesOf(example) {
-  const replies = example.answers ?? example.replies ?? example.arms ?? {}
-  if (Array.isArray(replies)) return Object.fromEntries(replies.map((one) => [one.arm, one.answer ?? one.text ?? one.reply]))
-  return Object.fromEntries(Object.entries(replies).map(([arm, reply]) => [arm, typeof reply === 'string' ? reply : reply?.answer ?? reply?.text ?? '']))
-}
-
 /** The same question, answered by each set-up. */
 export const ExamplesSideBySide = {
   props: { examples: Array },
@@ -17,14 +10,13 @@ export const ExamplesSideBySide = {
     const at = ref(0)
     return () => {
       const example = props.examples[Math.min(at.value, props.examples.length - 1)]
-      const replies = repliesOf(example)
       return html`<div class="stack">
-        <div class="row between"><p class="strong wrap">${example.question ?? example.prompt}</p>
+        <div class="row between"><p class="strong wrap">${example.question}</p>
           <div class="row"><button class="button tight icon-only" aria-label="Example before" disabled=${at.value === 0} onClick=${() => { at.value -= 1 }}><${Icon} name="left" /></button>
             <span class="small muted number nowrap" aria-live="polite">${at.value + 1} of ${props.examples.length}</span>
             <button class="button tight icon-only" aria-label="Next example" disabled=${at.value >= props.examples.length - 1} onClick=${() => { at.value += 1 }}><${Icon} name="right" /></button></div></div>
-        <div class="examples">${sortedArms(Object.keys(replies)).map((arm) => html`<div class="example stack tight" key=${arm} style=${{ borderColor: `var(${arms[arm]?.color ?? '--line'})` }}>
-          <h4>${armName(arm)}</h4><p class="pre">${replies[arm] || html`<span class="muted">no reply</span>`}</p></div>`)}
+        <div class="examples">${sortedArms(Object.keys(example.arms)).map((arm) => html`<div class="example stack tight" key=${arm} style=${{ borderColor: `var(${arms[arm]?.color ?? '--line'})` }}>
+          <h4>${armName(arm)}</h4><p class="pre">${example.arms[arm] || html`<span class="muted">no reply</span>`}</p></div>`)}
           ${example.reference && html`<div class="example stack tight"><h4>Expected</h4><p class="pre muted">${example.reference}</p></div>`}</div></div>`
     }
   },

@@ -2,6 +2,7 @@ import { reactive } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { create, mine, newKey, put } from '../lib/api.js'
 import { checked, choice, given, number, text } from '../lib/forms.js'
+import { orders } from '../lib/orders.js'
 import { LOCAL, LOCAL_MODEL } from '../lib/providers.js'
 import { action } from '../lib/resource.js'
 import { ErrorNote } from './Basics.js'
@@ -62,6 +63,7 @@ export const MinionForm = {
           <label class="check"><input ...${checked(pipeline, 'use_passages')} /><span>Look up passages<br /><span class="tiny muted">From the minion's collection.</span></span></label>
         </div>
         <div class="fields">
+          ${pipeline.order !== undefined && html`<${Field} label="How an answer is made" error=${error('pipeline.order')}>${{ default: (control) => html`<select class="select" ...${control} ...${choice(pipeline, 'order')}>${orders.map(([id, words]) => html`<option value=${id}>${words}</option>`)}</select>` }}</>`}
           <${Field} label="Mode" hint="Direct skips draft, passages and traces.">${{ default: (control) => html`<select class="select" ...${control} ...${choice(pipeline, 'mode')}><option value="full">Full</option><option value="direct">Direct</option></select>` }}</>
           <${Field} label="Repeated questions" hint="Answered from the cache at no cost.">${{ default: (control) => html`<select class="select" ...${control} ...${choice(pipeline, 'cache')}><option value="off">Ask again</option><option value="deterministic">Cache at temperature 0</option><option value="always">Always cache</option></select>` }}</>
           <${Field} label="Base URL" optional error=${error('base_url')} hint="In place of the provider's.">${{ default: (control) => html`<input class="input" type="url" ...${control} ...${text(form, 'base_url')} />` }}</>

@@ -29,7 +29,7 @@ export const ProviderCard = {
     const stored = (key) => html`<li class="stack tight" key=${key.id} style="border-top: 1px solid var(--line); padding-top: 0.6rem">
       <div class="row"><code class="grow">${key.key_hint}</code>${props.entry.keys.length > 1 && html`<span class="badge">${key.label}</span>`}
         ${key.tested_at && html`<span class="tiny muted nowrap">tested ${ago(key.tested_at)}</span>`}</div>
-      ${key.test_message && key.test_outcome !== 'ok' && html`<p class="tiny bad wrap">${key.test_message}</p>`}
+      ${key.test_message && key.test_outcome !== 'ok' && html`<p class=${['tiny', 'wrap', key.test_outcome === 'unchecked' ? 'muted' : 'bad']}>${key.test_message}</p>`}
       <div class="row wrap-row"><button class="button tight" disabled=${testing.isBusy} onClick=${() => testing.run(key.id)}><${Icon} name="retry" spin=${testing.isBusy} /> Test</button>
         <button class="button tight" onClick=${() => emit('edit', key)}>Replace</button>
         <button class="button tight quiet" onClick=${() => removing.run(key)}>Remove</button></div></li>`

@@ -21,6 +21,7 @@ export const ReleaseHistory = {
     const releases = pages((cursor) => get(`${base}/releases`, { limit: 20, cursor }))
     const abilities = resource(async () => ({
       promote: await has('post', `${MINION}/releases/{release_id}/promote`), rollback: await has('post', `${MINION}/rollback`),
+      archive: await has('get', `${MINION}/releases/{release_id}/archive`),
     }))
     const chosen = ref(props.shown ?? null)
     const open = computed(() => releases.items.find((one) => one.id === chosen.value)
@@ -29,13 +30,13 @@ export const ReleaseHistory = {
     const refresh = () => { releases.reload(); emit('changed') }
     const promoting = action(async (release) => {
       const before = active.value
-      await post(`${base}/releases/${release.id}/promote`)
+      await post(`${base}/releases/${release.id}/promote`, {})
       refresh()
       toast(`Release ${release.number} answers now`, before && before.id !== release.id
         ? { undo: { label: 'Undo', act: () => promoting.run(before) } } : {})
     })
     const rolling = action(async () => {
-      await post(`${base}/rollback`)
+      await post(`${base}/rollback`, {})
       refresh()
       toast('The release before answers again')
     })
@@ -43,6 +44,7 @@ export const ReleaseHistory = {
     const actions = (release) => html`<div class="row wrap-row">
       ${release.state !== 'active' && abilities.data?.promote && html`<button class="button primary" disabled=${promoting.isBusy} onClick=${() => promoting.run(release)}><${Icon} name="up" /> Promote</button>`}
       ${release.state === 'active' && abilities.data?.rollback && releases.items.length > 1 && html`<button class="button" disabled=${rolling.isBusy} onClick=${rolling.run}><${Icon} name="undo" /> Roll back</button>`}
+      ${abilities.data?.archive && html`<a class="button" href=${`${base}/releases/${release.id}/archive`} download><${Icon} name="file" /> Archive</a>`}
       ${release.job_id && html`<a class="button quiet" href=${`#/training/${release.job_id}`}>How it was trained</a>`}</div>`
 
     return () => html`<${Loaded} of=${releases} what="Looking for releases">${releases.items.length === 0
@@ -51,7 +53,7 @@ export const ReleaseHistory = {
           <a class="button primary" href=${`#/training?new=${props.minion.id}`}><${Icon} name="training" /> Train it</a></></div>`
       : html`<div class="side">
         <section class="card stack loose">
-          <div class="row between wrap-row top"><div><h2>Release ${open.value.number}</h2><p class="small muted">${when(open.value.created_at)}</p></div>${actions(open.value)}</div>
+          <div class="row between wrap-row top"><div><h2>Release ${open.value.number}</h2><p class="small muted wrap">${when(open.value.created_at)}${open.value.reason ? `. ${open.value.reason}` : ''}</p></div>${actions(open.value)}</div>
           <${ErrorNote} error=${promoting.error ?? rolling.error} />
           <${ReleaseResult} key=${open.value.id} release=${open.value} />
         </section>

@@ -3,18 +3,7 @@ import { html } from '../lib/html.js'
 import { mine, post } from '../lib/api.js'
 import { has } from '../lib/features.js'
 import { bytes, cost, count, span } from '../lib/format.js'
-import { ErrorNote, Facts } from './Basics.js'
-
-const words = (name) => { const text = name.replace(/_(seconds|bytes|milliseconds|usd)$/, '').replaceAll('_', ' '); return text[0].toUpperCase() + text.slice(1) }
-
-/** A figure of the estimate, by what its name says of its unit. */
-function figure(name, value) {
-  if (typeof value !== 'number') return null
-  if (/seconds/.test(name)) return span(value * (/milliseconds/.test(name) ? 1 : 1000))
-  if (/bytes|memory|disk/.test(name)) return bytes(value)
-  if (/cost|usd/.test(name)) return cost(value)
-  return count(Math.round(value * 100) / 100)
-}
+import { ErrorNote, Facts, Note } from './Basics.js'
 
 /** What the job will take, by the server's own estimate; nothing where it makes none. */
 export const TrainingEstimate = {
@@ -22,8 +11,10 @@ export const TrainingEstimate = {
   setup(props) {
     const state = shallowReactive({ exists: false, reply: null, error: null })
     let timer, run = 0
+    // Indexing alone is a matter of seconds, and is not estimated.
+    const isWanted = () => props.body && props.body.training_type !== 'rag_only' && state.exists
     async function ask() {
-      if (!props.body || !state.exists) return
+      if (!isWanted()) return
       const mineRun = ++run
       try {
         const reply = await post(mine('external-training/jobs/estimate'), props.body)
@@ -34,12 +25,16 @@ export const TrainingEstimate = {
     watch(() => JSON.stringify(props.body), () => { clearTimeout(timer); timer = setTimeout(ask, 400) })
     onScopeDispose(() => clearTimeout(timer))
     return () => {
-      if (!state.exists || !props.body) return null
+      if (!isWanted()) return null
       if (state.error) return html`<${ErrorNote} error=${state.error} />`
-      if (!state.reply) return html`<p class="small muted">Estimating …</p>`
-      const figures = Object.entries(state.reply).map(([name, value]) => [words(name), figure(name, value)]).filter(([, value]) => value !== null)
-      return figures.length > 0 && html`<section class="card stack tight" aria-live="polite"><h3>What it will take</h3><${Facts} items=${figures} />
-        ${state.reply.note && html`<p class="tiny muted">${state.reply.note}</p>`}</section>`
+      const reply = state.reply
+      if (!reply) return html`<p class="small muted">Estimating …</p>`
+      return html`<section class="card stack tight" aria-label="Estimate" aria-live="polite"><h3>What it will take</h3>
+        <${Facts} items=${[['Time', `about ${span(reply.seconds * 1000)}`], ['Memory', bytes(reply.peak_memory_bytes)], ['Disk', bytes(reply.disk_bytes)],
+          ['Cost', reply.estimated_cost_usd === undefined ? 'none: it trains on this server' : cost(reply.estimated_cost_usd)],
+          ['Examples', `${count(reply.examples)}, ${count(reply.validation_examples)} held out`], ['Steps', count(reply.steps)]]} />
+        <p class="tiny muted">Based on ${reply.based_on}.</p>
+        ${reply.warnings.map((one) => html`<${Note} key=${one.code} kind="warn" icon="warn">${one.message}${one.hint ? ` ${one.hint}` : ''}</>`)}</section>`
     }
   },
 }

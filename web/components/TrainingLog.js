@@ -20,8 +20,8 @@ export const TrainingLog = {
     }
     onMounted(toEnd)
     watch(() => props.entries.length, toEnd)
-    return () => html`<ol class="log" ref=${element} tabindex="0" role="log" aria-label="Log" onScroll=${onScroll}>${props.entries.map((entry) => html`
+    return () => html`<div class="log" ref=${element} tabindex="0" role="log" aria-label="Log" onScroll=${onScroll}><ol>${props.entries.map((entry) => html`
       <li key=${entry.id} data-event=${entry.id} class=${entry.kind}><time datetime=${entry.at}>${clock.format(new Date(entry.at))}</time>
-        <span class="wrap">${words(entry)}${entry.kind !== 'stage' && entry.hint ? html`<br /><span class="muted">${entry.hint}</span>` : ''}</span></li>`)}</ol>`
+        <span class="wrap">${words(entry)}${entry.kind !== 'stage' && entry.hint ? html`<br /><span class="muted">${entry.hint}</span>` : ''}</span></li>`)}</ol></div>`
   },
 }

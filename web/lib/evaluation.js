@@ -2,39 +2,48 @@
 import { count, fixed, percent } from './format.js'
 import { sortedArms } from './arms.js'
 
-/** Where less is better; elsewhere more is, as far as the name tells. */
-const LESS = /loss|perplexity|latency|milliseconds|cost|tokens|error|distance|refus|contradict|hallucinat/i
+const names = {
+  'voice.perplexity': 'Surprise at your replies (perplexity)', 'voice.style_score': 'Sounds like your examples', 'voice.style_retention': 'Voice kept by the answer',
+  'knowledge.hit_rate': 'Right passage found', 'knowledge.ndcg': 'Passages in the right order (nDCG)', 'knowledge.mrr': 'Rank of the first right passage (MRR)',
+  'knowledge.citation_correctness': 'Citations that hold', 'knowledge.groundedness': 'Sentences the passages support', 'knowledge.fact_rate': 'Facts that are right',
+  'meaning.similarity': 'Says what you would say', latency_ms: 'Time to answer', latency_p95_ms: 'Time to answer, 95 %', cost_usd: 'Cost of an answer',
+  'judge.win_rate': 'Preferred by the judge', held_out_reply_loss: 'Loss on held-out replies',
+}
+const LESS = /loss|perplexity|latency|cost/
 
-export const words = (name) => {
-  const text = name.replaceAll('_', ' ').replace(/\bn\b/, '')
+export function words(name) {
+  if (names[name]) return names[name]
+  const text = name.replace(/^.*\./, '').replaceAll('_', ' ')
   return text[0].toUpperCase() + text.slice(1)
 }
+/** Where less is better; elsewhere more is. */
 export const isLessBetter = (name) => LESS.test(name)
+/** Whether a metric was measured: an unknown cost is null, and is not 0. */
+export const isKnown = (metric) => metric?.value !== null && metric?.value !== undefined
 
 /** A figure with its unit. */
 export function figure(value, unit) {
-  if (value === null || value === undefined) return '–'
-  if (/share|fraction|rate|percent|probability/.test(unit ?? '')) return percent(value, 1)
-  if (/usd|dollar|\$/i.test(unit ?? '')) return `$${value < 0.01 && value > 0 ? value.toPrecision(2) : fixed(value, 4)}`
-  if (/ms|millisecond/.test(unit ?? '')) return `${count(Math.round(value))} ms`
-  const digits = Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 3 : 1
-  return fixed(value, digits) + (unit && !/^(1|none|score|nats?.*)$/.test(unit) ? ` ${unit.replaceAll('_', ' ')}` : '')
+  if (value === null || value === undefined) return 'unknown'
+  if (unit === 'share') return percent(value, 1)
+  if (unit === 'usd') return value === 0 ? '$0' : `$${value < 0.01 ? value.toPrecision(2) : fixed(value, 4)}`
+  if (unit === 'ms') return `${count(Math.round(value))} ms`
+  return fixed(value, Math.abs(value) < 10 ? 3 : 1)
 }
 
 /** Metrics of an evaluation; where nothing was compared, the losses that training measured. */
 export function metricsOf(evaluation) {
   if (evaluation?.metrics?.length) return evaluation.metrics
   const found = []
-  const add = (arm, value) => { if (value !== undefined && value !== null) found.push({ name: 'held_out_reply_loss', arm, value, n: evaluation.held_out_examples, unit: 'nats per token' }) }
+  const add = (arm, value) => { if (value !== undefined && value !== null) found.push({ name: 'held_out_reply_loss', arm, value, n: evaluation.held_out_examples, unit: 'nats' }) }
   if (evaluation) { add('base', evaluation.base_validation_loss); add('voice', evaluation.validation_loss) }
   return found
 }
 
-/** @returns {{arms: string[], rows: {name, unit, n, cells: Map}[]}} */
+/** @returns {{arms: string[], rows: {name, unit, cells: Map}[]}} */
 export function ablation(metrics) {
   const rows = new Map()
   for (const metric of metrics) {
-    if (!rows.has(metric.name)) rows.set(metric.name, { name: metric.name, unit: metric.unit, n: metric.n, cells: new Map() })
+    if (!rows.has(metric.name)) rows.set(metric.name, { name: metric.name, unit: metric.unit, cells: new Map() })
     rows.get(metric.name).cells.set(metric.arm, metric)
   }
   return { arms: sortedArms(metrics.map((metric) => metric.arm)), rows: [...rows.values()] }

@@ -1,5 +1,6 @@
 // A job's events, folded into what the page shows. Pure: the same events always give the same picture, so a reload,
 // a lost connection and a restart of the server show neither a gap nor a repetition.
+import { armName } from './arms.js'
 
 export const emptyTraining = () => ({
   last: 0, attempt: 0, stages: {}, order: [], progress: 0, secondsLeft: null, rate: null, step: null, steps: null, counts: null,
@@ -53,6 +54,18 @@ const handlers = {
   validation(state, data, id) {
     point(state.validation, data.step, data.loss)
     note(state, id, data, 'log', `Step ${data.step}: loss on held-out replies ${data.loss.toFixed(3)}`)
+  },
+  resumed(state, data, id) { note(state, id, data, 'mark', `Goes on from step ${data.step}`) },
+  stopped_early(state, data, id) {
+    state.steps = data.step
+    note(state, id, data, 'log', data.message ?? `Stopped early at step ${data.step}: the held-out loss no longer falls`)
+  },
+  resources(state, data, id) {
+    note(state, id, data, 'log', `Training took ${Math.round(data.seconds)} s and at most ${Math.round((data.peak_memory_bytes ?? 0) / 1e6)} MB of memory`)
+  },
+  evaluation(state, data, id) {
+    if (data.message) note(state, id, data, 'log', data.message)
+    else if (data.arm) note(state, id, data, 'log', `Measured: ${armName(data.arm)}`)
   },
   log(state, data, id) { note(state, id, data, 'log', data.message, data.hint) },
   completed(state, data, id) {

@@ -2,6 +2,7 @@ import { computed, reactive, ref, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine } from '../lib/api.js'
 import { given } from '../lib/forms.js'
+import { stagesOf } from '../lib/orders.js'
 import { resource } from '../lib/resource.js'
 import { go } from '../lib/router.js'
 import { EmptyState, Loaded, PageHead } from '../components/Basics.js'
@@ -12,8 +13,14 @@ import { Icon } from '../components/Icon.js'
 /** A minion's own settings, to begin with. */
 const standard = (minion) => ({
   use_draft: minion.provider === 'local' ? false : minion.pipeline.use_draft ?? true, use_passages: minion.pipeline.use_passages ?? true,
-  adapter_scale: minion.pipeline.adapter_scale ?? 1, top_k: minion.pipeline.top_k ?? 5, temperature: null, max_tokens: null,
+  adapter_scale: minion.pipeline.adapter_scale ?? 1, top_k: minion.pipeline.top_k ?? 5, temperature: null, max_tokens: null, order: minion.pipeline.order,
 })
+
+/** The fields of a question: a stage that the order does not have is not asked for. */
+function asked({ use_draft, use_passages, ...others }) {
+  const { draft, passages } = stagesOf(others.order)
+  return given({ ...others, use_draft: draft ? use_draft : undefined, use_passages: passages ? use_passages : undefined })
+}
 
 /** Ask a minion, in one conversation or in two side by side that get the same questions. */
 export const Playground = {
@@ -51,7 +58,7 @@ export const Playground = {
       <p>${release.data ? `Release ${release.data.number}${release.data.collection_id ? ' knows your documents' : ''}${release.data.adapter_id && release.data.collection_id ? ' and' : ''}${release.data.adapter_id ? ' has learned its voice' : ''}. Ask it something.`
         : 'It is not trained yet: what answers is the model alone. Ask it something, or train it first.'}</p>
       ${!release.data && html`<a class="button" href=${`#/training?new=${minion.value.id}`}><${Icon} name="training" /> Train it</a>`}</div>`
-    const pane = (index) => html`<${ChatPane} key=${`${minion.value.id}-${index}`} ref=${panes[index]} minion=${minion.value} settings=${given(settings[index])}
+    const pane = (index) => html`<${ChatPane} key=${`${minion.value.id}-${index}`} ref=${panes[index]} minion=${minion.value} settings=${asked(settings[index])}
       title=${isComparing.value ? ['A', 'B'][index] : undefined}>${invitation()}</>`
 
     const chat = () => html`<div class="playground">

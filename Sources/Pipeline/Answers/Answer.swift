@@ -22,6 +22,8 @@ public struct Question: Sendable, Encodable {
     public var responseFormat: JSONValue?
     /// Hints that some vendors take; a vendor that does not take one is not sent it.
     public var extra: [String: JSONValue] = [:]
+    /// What the client calls the conversation: while a release is on trial, one conversation is answered by one release.
+    public var conversationID: String?
 
     public init(
         messages: [ChatMessage], order: PipelineSettings.Order? = nil, voicePrompt: PipelineSettings.VoicePrompt? = nil, useDraft: Bool? = nil,

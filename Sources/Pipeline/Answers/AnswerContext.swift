@@ -5,7 +5,10 @@ import Store
 /// One answer on its way: what every stage of it may read, and where it tells what it does.
 struct AnswerContext: Sendable {
     let id: String
+    /// With the release that answers this question.
     let minion: Minion
+    /// While a release is on trial: whether it answers.
+    let arm: CanaryArm?
     let question: Question
     let materials: AnswerMaterials
     let plan: AnswerPlan

@@ -79,6 +79,15 @@ extension AnswerPipeline {
     private func completeDirectly(
         _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void
     ) async throws -> Completion {
+        let trial = CanaryTrial(snapshot.minion, conversation: question.conversationID)
+        return try await trials.run(trial, isGood: { $0.isCached ? nil : true }) {
+            try await completeRouted(snapshot.routed(by: trial), question, admission, onEvent: onEvent)
+        }
+    }
+
+    private func completeRouted(
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void
+    ) async throws -> Completion {
         let minion = snapshot.minion
         // Nothing is looked up where the minion does not cache.
         let entry =

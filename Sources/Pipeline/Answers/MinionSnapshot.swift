@@ -6,6 +6,8 @@ import Store
 public final class MinionSnapshot: Sendable {
     public let minion: Minion
     let adapter: Adapter?
+    /// Of the release on trial.
+    let canaryAdapter: Adapter?
     /// The models that are not run by this server; those that cannot be asked are in `left`.
     let resolved: RouteResolver.Resolved
     /// The user's providers, where the minion names one that is data.
@@ -16,12 +18,24 @@ public final class MinionSnapshot: Sendable {
     /// What `/v1` calls the minion.
     public let names: Set<String>
 
-    init(minion: Minion, adapter: Adapter?, resolved: RouteResolver.Resolved, selection: ProviderCatalog.Selection?, needsLease: Bool) {
+    init(
+        minion: Minion, adapter: Adapter?, canaryAdapter: Adapter?, resolved: RouteResolver.Resolved, selection: ProviderCatalog.Selection?,
+        needsLease: Bool
+    ) {
         self.minion = minion
         self.adapter = adapter
+        self.canaryAdapter = canaryAdapter
         self.resolved = resolved
         self.selection = selection
         self.needsLease = needsLease
         names = [minion.displayName, minion.name, minion.id]
+    }
+
+    /// As one request of a trial sees it.
+    func routed(by trial: CanaryTrial) -> MinionSnapshot {
+        guard let arm = trial.arm else { return self }
+        return MinionSnapshot(
+            minion: trial.minion, adapter: arm == .canary ? canaryAdapter : adapter, canaryAdapter: nil, resolved: resolved, selection: selection,
+            needsLease: needsLease)
     }
 }

@@ -59,8 +59,12 @@ public final class MinionSnapshots: Sendable {
     /// A fresh one, for a caller who knows the minion otherwise.
     public func snapshot(of minion: Minion) async throws -> MinionSnapshot {
         let rows = store.user(minion.userID)
-        var adapter: Adapter?
-        if let id = minion.releaseID, let adapterID = try await rows.release(id).adapterID { adapter = try await rows.adapter(adapterID) }
+        func adapterOf(_ release: String?) async throws -> Adapter? {
+            guard let release, let id = try await rows.release(release).adapterID else { return nil }
+            return try await rows.adapter(id)
+        }
+        let adapter = try await adapterOf(minion.releaseID)
+        let canaryAdapter = try await adapterOf(minion.canary?.releaseID)
         let providers = [minion.provider] + minion.fallbacks.map(\.provider)
         let selection = try await catalog.selection(for: minion)
         let registry = selection?.registry ?? catalog.standard
@@ -68,7 +72,8 @@ public final class MinionSnapshots: Sendable {
         let resolved =
             needsLease
             ? RouteResolver.Resolved() : try await RouteResolver(store: store, registry: registry).resolve(minion, lease: nil, scale: 1)
-        return MinionSnapshot(minion: minion, adapter: adapter, resolved: resolved, selection: selection, needsLease: needsLease)
+        return MinionSnapshot(
+            minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, resolved: resolved, selection: selection, needsLease: needsLease)
     }
 
     private func usable(_ hash: String, _ now: ContinuousClock.Instant) -> MinionSnapshot? {

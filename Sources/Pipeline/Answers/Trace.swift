@@ -9,6 +9,8 @@ public struct Trace: Sendable, Codable {
     public var minionID: String
     public var releaseID: String?
     public var releaseNumber: Int?
+    /// While a release is on trial: whether it, or the active one, answered.
+    public var canaryArm: CanaryArm?
     /// Absent in direct mode.
     public var order: PipelineSettings.Order?
     /// Absent where no draft was made.
@@ -37,6 +39,7 @@ public struct Trace: Sendable, Codable {
         case minionID = "minion_id"
         case releaseID = "release_id"
         case releaseNumber = "release_number"
+        case canaryArm = "canary_arm"
         case voiceExamples = "voice_examples"
     }
 

@@ -6,23 +6,44 @@ import Store
 /// whole or not at all.
 struct PublishStage: Sendable {
     let data: DataDirectory
+    let engine: EnginePaths
 
     func run(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?, _ context: JobContext) async throws -> Release? {
         let job = context.job
-        var adapter: ReleaseDraft.NewAdapter?
+        let files = ReleaseFiles(data: data, engine: engine)
+        var draft = ReleaseDraft(adapter: nil, collection: nil, evaluation: evaluation(prepared, trained, built))
+        if let built {
+            let folder = data.url(DataPaths.collection(built.id, version: built.version, user: job.userID))
+            draft.collection = .init(
+                id: built.id, name: built.name, embedder: built.summary.embedder.model, dimension: built.summary.embedder.dimension,
+                version: built.version, documentCount: built.summary.documents, chunkCount: built.summary.chunks, bytes: built.summary.bytes,
+                sha256: try await files.collectionHash(folder))
+            draft.embedder = try await files.embedder(built.summary.embedder.model)
+        }
         if let trained {
             let id = RowID.make("ada")
             let path = DataPaths.adapter(id, user: job.userID)
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
+            let companions = try await files.companions(trained.folder)
+            draft.base = try await files.base(trained.baseModel)
             try data.publish(trained.folder, as: path)
-            adapter = .init(
-                id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes)
+            draft.adapter = .init(
+                id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes,
+                companions: companions)
         }
-        let collection = built.map {
-            ReleaseDraft.NewCollection(
-                id: $0.id, name: $0.name, embedder: $0.summary.embedder.model, dimension: $0.summary.embedder.dimension, version: $0.version,
-                documentCount: $0.summary.documents, chunkCount: $0.summary.chunks, bytes: $0.summary.bytes)
+        let (id, made) = (RowID.make("rel"), draft)
+        let release = try await context.persisted { _ in try await context.queue.complete(job, worker: context.worker, id: id, release: made) }
+        guard release != nil else {
+            // Stopped in the last moment: what was moved belongs to nobody.
+            if let adapter = draft.adapter { try data.remove(adapter.path) }
+            throw CancellationError()
         }
+        // The release stands from here on: what cannot be tidied now, the next start tidies.
+        try? data.remove(context.folder)
+        return release
+    }
+
+    private func evaluation(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?) -> ReleaseEvaluation {
         var evaluation = ReleaseEvaluation()
         evaluation.baseValidationLoss = trained?.result.baseValidationLoss
         evaluation.validationLoss = trained?.result.validationLoss
@@ -33,16 +54,6 @@ struct PublishStage: Sendable {
         }
         evaluation.documents = built?.summary.documents
         evaluation.chunks = built?.summary.chunks
-        let id = RowID.make("rel")
-        let draft = ReleaseDraft(adapter: adapter, collection: collection, evaluation: evaluation)
-        let release = try await context.persisted { _ in try await context.queue.complete(job, worker: context.worker, id: id, release: draft) }
-        guard release != nil else {
-            // Stopped in the last moment: what was moved belongs to nobody.
-            if let adapter { try data.remove(adapter.path) }
-            throw CancellationError()
-        }
-        // The release stands from here on: what cannot be tidied now, the next start tidies.
-        try? data.remove(context.folder)
-        return release
+        return evaluation
     }
 }

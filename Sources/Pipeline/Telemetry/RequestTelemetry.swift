@@ -50,7 +50,7 @@ public final class RequestTelemetry: Sendable {
     }
 
     /// An upstream call has ended, or was not made after all.
-    /// - Parameter purpose: `answer`, `draft`, `embedding`.
+    /// - Parameter purpose: `answer`, `draft`, `restyle`, `paraphrase`, `embedding`.
     public func observe(_ attempt: Attempt, purpose: String) {
         let series = telemetry.series(attempt.provider)
         series.observe(attempt, operation: purpose == "embedding" ? series.embeddings : series.chat)

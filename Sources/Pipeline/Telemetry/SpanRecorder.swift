@@ -59,7 +59,7 @@ final class SpanRecorder: Sendable {
     }
 
     private func describe(_ root: inout Span, _ state: State, label: (String) -> String) {
-        let answers = state.attempts.filter { $0.purpose != "draft" }
+        let answers = state.attempts.filter { !["draft", "restyle"].contains($0.purpose) }
         let operation = GenAI.operation(purpose: answers.last?.purpose ?? "answer")
         root.name = ([operation] + (answers.first.map { [$0.attempt.model] } ?? [])).joined(separator: " ")
         root.attributes[SpanAttribute.operation] = .text(operation)

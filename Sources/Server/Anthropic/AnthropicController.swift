@@ -16,10 +16,11 @@ struct AnthropicController: Sendable {
         let snapshot = try context.minionSnapshot(request)
         let parsed = try MessagesRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
-        let admission = try await pipeline.admit(snapshot, parsed.question)
-        guard parsed.question.stream else {
+        let question = parsed.question.naming(request)
+        let admission = try await pipeline.admit(snapshot, question)
+        guard question.stream else {
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, parsed.question, admission)
+                try await pipeline.complete(snapshot, question, admission)
             }
             return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(admission.headers)
         }
@@ -32,7 +33,7 @@ struct AnthropicController: Sendable {
             }
         ) { send in
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, parsed.question, admission) { event in
+                try await pipeline.complete(snapshot, question, admission) { event in
                     if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { send(bytes) }
                 }
             }

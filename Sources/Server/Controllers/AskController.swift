@@ -37,7 +37,7 @@ struct AskController: Sendable {
             seed: fields.integer("seed", 0...Int(Int32.max)))
         if let conflict = question.conflict(minion) { fields.fail(conflict.field, conflict.message) }
         try fields.finish()
-        let asked = question
+        let asked = question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
         let admission = try await pipeline.admit(minion, asked)
         if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }

@@ -221,7 +221,7 @@ struct JobsController: Sendable {
         var draft = TrainingJobDraft(
             jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
             trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
-            config: config)
+            config: config, holdsRelease: current == nil ? fields.bool("hold_release") ?? false : false)
         draft.plan = plan
         return draft
     }

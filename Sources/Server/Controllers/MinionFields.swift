@@ -20,6 +20,8 @@ struct MinionFields {
         draft.sampling = current?.sampling ?? .init()
         draft.pipeline = current?.pipeline ?? .init()
         draft.fallbacks = current?.fallbacks ?? []
+        draft.releasePolicy = current?.releasePolicy ?? .init()
+        fields.nested("release_policy") { draft.releasePolicy = Self.policy(&$0) }
         fields.nested("sampling") { inner in
             draft.sampling = SamplingSettings(
                 temperature: inner.number("temperature", 0...2), topP: inner.number("top_p", 0...1),
@@ -55,6 +57,22 @@ struct MinionFields {
             }
         }
         return draft
+    }
+
+    /// A policy is written as a whole: half of one would mean what nobody wrote.
+    private static func policy(_ fields: inout RequestFields) -> ReleasePolicy {
+        let mode = fields.choice("mode", ReleasePolicy.Mode.self)
+        if !fields.has("mode") { fields.fail("mode", "is required", hint: "always, automatic or manual") }
+        let policy = ReleasePolicy(
+            mode: mode ?? .always, metric: fields.string("metric", length: 1...100), arm: fields.string("arm", length: 1...100),
+            margin: fields.number("margin", -1e9...1e9) ?? 0, better: fields.choice("better", ReleasePolicy.Direction.self))
+        if policy.mode == .automatic, !fields.has("metric") {
+            fields.fail("metric", "is required", hint: "a metric of the releases' evaluation, such as validation_loss")
+        }
+        if policy.mode != .automatic, policy.metric != nil || policy.arm != nil || policy.better != nil || fields.has("margin") {
+            fields.fail("mode", "must be automatic where a metric, an arm, a margin or a direction is given")
+        }
+        return policy
     }
 
     private func fallback(_ entry: [String: JSONValue], _ index: Int, _ fields: inout RequestFields) -> ModelRoute {

@@ -22,8 +22,6 @@ struct MinionsController: Sendable {
         group.put("{minion_id}", use: update)
         group.delete("{minion_id}", use: delete)
         group.post("{minion_id}/token", use: token)
-        group.get("{minion_id}/releases", use: releases)
-        group.get("{minion_id}/training-history", use: history)
     }
 
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
@@ -77,16 +75,6 @@ struct MinionsController: Sendable {
         let token = try await store.user(context.owner).regenerateMinionToken(id)
         try await store.audit.record(actor: context.caller.id, action: "minion.token", target: id)
         return .json(["token": token, "minion_id": id], status: .created)
-    }
-
-    @Sendable func releases(_ request: Request, context: OwnerContext) async throws -> Response {
-        .json(try await store.user(context.owner).releases(minionID: context.parameters.require("minion_id"), .from(request)))
-    }
-
-    @Sendable func history(_ request: Request, context: OwnerContext) async throws -> Response {
-        let rows = store.user(context.owner)
-        let minion = try await rows.minion(context.parameters.require("minion_id"))
-        return .json(try await rows.jobs(.from(request), minionID: minion.id))
     }
 
     private func fieldReader(_ context: OwnerContext) async throws -> MinionFields {

@@ -29,6 +29,21 @@ struct APIClient: Sendable {
         try await send("POST", path, body: .bytes(ByteBuffer(data: Data(contentsOf: file))), type: "application/octet-stream")
     }
 
+    /// Server-sent events with their ids, one call of `body` each, until the stream ends.
+    func stream(_ path: String, _ body: (_ event: ServerSentEvent, _ data: JSONValue) async throws -> Void) async throws {
+        var request = request("GET", path, body: nil, type: nil)
+        request.headers.replaceOrAdd(name: "accept", value: "text/event-stream")
+        let response = try await client.execute(request, timeout: .hours(12))
+        guard response.status == .ok else { throw Self.error(response.status.code, try await response.body.collect(upTo: 1 << 20)) }
+        var parser = ServerSentEventParser()
+        for try await buffer in response.body {
+            for event in parser.push(buffer.readableBytesView) {
+                guard let data = try? JSONValue(parsing: event.data) else { continue }
+                try await body(event, data)
+            }
+        }
+    }
+
     /// Server-sent events, one call of `body` each, until the stream ends.
     func events(_ method: String, _ path: String, _ json: JSONValue? = nil, _ body: (_ event: String, _ data: JSONValue) async throws -> Void)
         async throws
@@ -46,7 +61,7 @@ struct APIClient: Sendable {
         }
     }
 
-    private func send(_ method: String, _ path: String, body: HTTPClientRequest.Body?, type: String?) async throws -> JSONValue {
+    func send(_ method: String, _ path: String, body: HTTPClientRequest.Body?, type: String?) async throws -> JSONValue {
         let response = try await client.execute(request(method, path, body: body, type: type), timeout: .minutes(10))
         let buffer = try await response.body.collect(upTo: 64 << 20)
         guard (200..<300).contains(response.status.code) else { throw Self.error(response.status.code, buffer) }
@@ -66,7 +81,11 @@ struct APIClient: Sendable {
 
     private static func error(_ status: UInt, _ buffer: ByteBuffer) -> ClientError {
         let error = (try? JSONValue(parsing: buffer))?["error"]
-        let hints = (error?["details"]?.arrayValue ?? []).compactMap { $0["hint"]?.stringValue ?? $0["message"]?.stringValue }
+        let hints = (error?["details"]?.arrayValue ?? []).compactMap { detail -> String? in
+            let said = [detail["message"]?.stringValue, detail["hint"]?.stringValue].compactMap { $0 }.joined(separator: ": ")
+            guard let field = detail["field"]?.stringValue else { return detail["hint"]?.stringValue ?? detail["message"]?.stringValue }
+            return "\(field): \(said)"
+        }
         return ClientError(status: Int(status), message: ([error?["message"]?.stringValue ?? "HTTP \(status)"] + hints).joined(separator: "; "))
     }
 }

@@ -20,11 +20,12 @@ struct OpenAIController: Sendable {
         let parsed = try ChatCompletionRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
         let reply = ChatCompletionReply(model: parsed.model)
+        let question = parsed.question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
-        let admission = try await pipeline.admit(snapshot, parsed.question)
-        guard parsed.question.stream else {
+        let admission = try await pipeline.admit(snapshot, question)
+        guard question.stream else {
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, parsed.question, admission)
+                try await pipeline.complete(snapshot, question, admission)
             }
             return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
         }
@@ -34,7 +35,7 @@ struct OpenAIController: Sendable {
         ) { send in
             let isOpen = Once()
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, parsed.question, admission) { event in
+                try await pipeline.complete(snapshot, question, admission) { event in
                     guard let chunk = reply.chunk(event) else { return }
                     if isOpen.first() { send(reply.opening()) }
                     send(chunk)

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Pipeline
 import Providers
 import Store
 import SystemPackage
@@ -76,6 +77,8 @@ public struct Settings: Sendable {
     public var otlpEndpoint: String?
     /// `ATELIER_CHROMA_URL`: a ChromaDB server that searches vectors; unset searches the collections' own files.
     public var chromaURL: String?
+    /// `ATELIER_WEBHOOK_RETRY_SECONDS`: waits between the attempts to deliver a webhook, in seconds with commas.
+    public var webhookWaits = WebhookSender.standardWaits
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -172,6 +175,16 @@ public struct Settings: Sendable {
             try address($0, key: "atelier.otlp.endpoint", example: "http://localhost:4318")
         }
         settings.chromaURL = try text("atelier.chroma.url").map { try address($0, key: "atelier.chroma.url", example: "http://localhost:8000") }
+        settings.webhookWaits =
+            try text("atelier.webhook.retry.seconds").map { list in
+                let waits = list.split(separator: ",").map { Double($0.trimmingCharacters(in: .whitespaces)) }
+                guard (1...20).contains(waits.count), waits.allSatisfy({ $0.map { (0...86400).contains($0) } ?? false }) else {
+                    throw SettingsError(
+                        key: "atelier.webhook.retry.seconds",
+                        message: "\"\(list)\" is not a list of 1 to 20 waits from 0 to 86400 seconds like 5,30,120")
+                }
+                return waits.compactMap { $0 }
+            } ?? settings.webhookWaits
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders =

@@ -1,6 +1,6 @@
 /// The schema, written once for both databases. A landed entry is never edited: append a new one.
 enum Migrations {
-    static let all: [String] = [initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue]
+    static let all: [String] = [initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle]
 
     private static let initial = """
         CREATE TABLE users (

@@ -8,7 +8,8 @@ struct ObservedDatabase: Database {
         "job_stages",
         "workers", "answers",
         "usage_records",
-        "idempotency_keys", "audit_log", "response_cache", "paraphrases",
+        "idempotency_keys", "audit_log", "response_cache", "release_events", "canary_arms", "job_inputs", "webhooks", "webhook_deliveries",
+        "paraphrases",
     ]
 
     /// What is told to other processes that share the database, with this process's name and the user.

@@ -18,6 +18,10 @@ public struct Minion: Sendable, Encodable, Identifiable, Equatable {
     /// Last four characters of the minion token, when one was made.
     public var tokenHint: String?
     public var releaseID: String?
+    /// What becomes of a new release.
+    public var releasePolicy: ReleasePolicy
+    /// The release that is on trial.
+    public var canary: Canary?
     public var createdAt: Date
     public var updatedAt: Date
 
@@ -35,6 +39,8 @@ public struct Minion: Sendable, Encodable, Identifiable, Equatable {
         pipeline = try row.json("pipeline")
         tokenHint = try row.optionalText("token_hint")
         releaseID = try row.optionalText("release_id")
+        releasePolicy = try row.json("release_policy")
+        canary = try row.optionalText("canary").map { try JSONDecoder().decode(Canary.self, from: Data($0.utf8)) }
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")
     }
@@ -51,11 +57,14 @@ public struct MinionDraft: Sendable, Equatable {
     public var sampling: SamplingSettings
     public var fallbacks: [ModelRoute]
     public var pipeline: PipelineSettings
+    public var releasePolicy: ReleasePolicy
 
     public init(
         name: String, displayName: String, provider: String, modelID: String, baseURL: String? = nil, systemPrompt: String = "",
-        sampling: SamplingSettings = .init(), fallbacks: [ModelRoute] = [], pipeline: PipelineSettings = .init()
+        sampling: SamplingSettings = .init(), fallbacks: [ModelRoute] = [], pipeline: PipelineSettings = .init(),
+        releasePolicy: ReleasePolicy = .init()
     ) {
+        self.releasePolicy = releasePolicy
         self.name = name
         self.displayName = displayName
         self.provider = provider

@@ -64,9 +64,22 @@ public struct Collection: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
-/// What a job gives a minion: an adapter, a collection version, and how they were measured.
+/// What a job gives a minion: an adapter, a collection version, and how they were measured. Its content never
+/// changes; its state does.
 public struct Release: Sendable, Encodable, Identifiable, Equatable {
-    public enum State: String, Sendable, Codable { case active, retired }
+    public enum State: String, Sendable, Codable, CaseIterable {
+        /// Made, and not answering yet.
+        case candidate
+        /// Answers a share of the requests, on trial.
+        case canary
+        /// Answers.
+        case active
+        /// Has answered, and gave its place to a later one.
+        case retired
+        /// Was taken back, by a rollback or a failed trial.
+        case rejected
+    }
+
     public var id: String
     public var minionID: String
     public var jobID: String?
@@ -77,7 +90,20 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
     public var collectionVersion: Int?
     public var evaluation: ReleaseEvaluation
     public var state: State
+    /// How it came to its state, in words.
+    public var reason: String?
+    /// Its address: SHA-256 of ``content``; absent for those made before there were any.
+    public var contentSHA256: String?
+    /// Canonical JSON, see ``ReleaseContent``.
+    public var content: String?
     public var createdAt: Date
+    /// When it last became active.
+    public var promotedAt: Date?
+
+    enum CodingKeys: String, CodingKey {
+        case id, minionID, jobID, number, adapterID, collectionID, collectionVersion, evaluation, state, reason, createdAt, promotedAt
+        case contentSHA256 = "content_sha256"
+    }
 
     init(row: Row) throws {
         id = try row.text("id")
@@ -89,7 +115,11 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
         collectionVersion = try row.optionalInt("collection_version")
         evaluation = try row.json("evaluation")
         state = State(rawValue: try row.text("state")) ?? .retired
+        reason = try row.optionalText("reason")
+        contentSHA256 = try row.optionalText("content_sha256")
+        content = try row.optionalText("content")
         createdAt = try row.date("created_at")
+        promotedAt = try row.optionalDate("promoted_at")
     }
 }
 
@@ -98,7 +128,10 @@ public struct ReleaseDraft: Sendable {
     public struct NewAdapter: Sendable {
         public var id, baseModel, path, sha256: String
         public var rank, bytes: Int
-        public init(id: String, baseModel: String, path: String, sha256: String, rank: Int, bytes: Int) {
+        /// Over names and hashes of what lies beside it for answers.
+        public var companions: String?
+        public init(id: String, baseModel: String, path: String, sha256: String, rank: Int, bytes: Int, companions: String? = nil) {
+            self.companions = companions
             self.id = id
             self.baseModel = baseModel
             self.path = path
@@ -111,7 +144,13 @@ public struct ReleaseDraft: Sendable {
     public struct NewCollection: Sendable {
         public var id, name, embedder: String
         public var dimension, version, documentCount, chunkCount, bytes: Int
-        public init(id: String, name: String, embedder: String, dimension: Int, version: Int, documentCount: Int, chunkCount: Int, bytes: Int) {
+        /// Over names and hashes of the version's files.
+        public var sha256: String?
+        public init(
+            id: String, name: String, embedder: String, dimension: Int, version: Int, documentCount: Int, chunkCount: Int, bytes: Int,
+            sha256: String? = nil
+        ) {
+            self.sha256 = sha256
             self.id = id
             self.name = name
             self.embedder = embedder
@@ -126,10 +165,18 @@ public struct ReleaseDraft: Sendable {
     public var adapter: NewAdapter?
     public var collection: NewCollection?
     public var evaluation: ReleaseEvaluation
+    /// The models the new parts belong to.
+    public var base: ReleaseContent.Model?
+    public var embedder: ReleaseContent.Model?
 
-    public init(adapter: NewAdapter?, collection: NewCollection?, evaluation: ReleaseEvaluation) {
+    public init(
+        adapter: NewAdapter?, collection: NewCollection?, evaluation: ReleaseEvaluation, base: ReleaseContent.Model? = nil,
+        embedder: ReleaseContent.Model? = nil
+    ) {
         self.adapter = adapter
         self.collection = collection
         self.evaluation = evaluation
+        self.base = base
+        self.embedder = embedder
     }
 }

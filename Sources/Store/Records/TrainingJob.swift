@@ -315,9 +315,15 @@ public struct TrainingJobDraft: Sendable {
     public var trainingType: TrainingJob.Kind
     public var datasetIDs: [String]
     public var config: TrainingConfig
+    /// Whether its release stays a candidate, whatever the minion's policy says.
+    public var holdsRelease: Bool
     public var plan = JobPlan()
 
-    public init(jobName: String, minionID: String, trainingType: TrainingJob.Kind, datasetIDs: [String], config: TrainingConfig = .init()) {
+    public init(
+        jobName: String, minionID: String, trainingType: TrainingJob.Kind, datasetIDs: [String], config: TrainingConfig = .init(),
+        holdsRelease: Bool = false
+    ) {
+        self.holdsRelease = holdsRelease
         self.jobName = jobName
         self.minionID = minionID
         self.trainingType = trainingType

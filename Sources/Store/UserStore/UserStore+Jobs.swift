@@ -35,6 +35,7 @@ extension UserStore {
                 .text(draft.trainingType.rawValue), try SQLValue(json: draft.config), now, now, .text(hash))
             try attach(connection, draft.datasetIDs, to: id)
             try setPlan(connection, draft.plan, of: id)
+            if draft.holdsRelease { try connection.query("UPDATE external_training_jobs SET hold_release = 1 WHERE id = $1", .text(id)) }
             return try job(connection, id)
         }
     }

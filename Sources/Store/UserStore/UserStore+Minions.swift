@@ -16,8 +16,9 @@ extension UserStore {
                 let rows = try connection.query(
                     """
                     INSERT INTO external_api_models
-                        (id, user_id, name, display_name, provider, model_id, base_url, system_prompt, sampling, fallbacks, pipeline, created_at, updated_at)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *
+                        (id, user_id, name, display_name, provider, model_id, base_url, system_prompt, sampling, fallbacks, pipeline, release_policy, created_at,
+                        updated_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING *
                     """, [.text(RowID.make("min")), user] + values(draft) + [now, now])
                 return try Minion(row: rows[0])
             }
@@ -30,7 +31,7 @@ extension UserStore {
                 let rows = try connection.query(
                     """
                     UPDATE external_api_models SET name = $3, display_name = $4, provider = $5, model_id = $6, base_url = $7,
-                        system_prompt = $8, sampling = $9, fallbacks = $10, pipeline = $11, updated_at = $12
+                        system_prompt = $8, sampling = $9, fallbacks = $10, pipeline = $11, release_policy = $12, updated_at = $13
                     WHERE id = $1 AND user_id = $2 RETURNING *
                     """, [.text(id), user] + values(draft) + [SQLValue(Date())])
                 guard let row = rows.first else { throw StoreError.notFound("minion") }
@@ -84,6 +85,7 @@ extension UserStore {
         [
             .text(draft.name), .text(draft.displayName), .text(draft.provider), .text(draft.modelID), SQLValue(draft.baseURL),
             .text(draft.systemPrompt), try SQLValue(json: draft.sampling), try SQLValue(json: draft.fallbacks), try SQLValue(json: draft.pipeline),
+            try SQLValue(json: draft.releasePolicy),
         ]
     }
 

@@ -7,5 +7,8 @@ struct SealedColumn: Sendable {
     var column: String
 
     /// Every place the vault's tokens are kept in. Whoever seals something new adds it here.
-    static let all = [SealedColumn(table: "user_api_keys", id: "id", column: "encrypted_key")]
+    static let all = [
+        SealedColumn(table: "user_api_keys", id: "id", column: "encrypted_key"),
+        SealedColumn(table: "webhooks", id: "id", column: "encrypted_secret"),
+    ]
 }

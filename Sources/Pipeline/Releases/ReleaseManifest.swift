@@ -1,0 +1,72 @@
+import Foundation
+import Store
+
+/// `manifest.json`, the first file of a release's archive: what is in it, with the hash of every file.
+struct ReleaseManifest: Codable, Sendable {
+    static let format = "atelier-release"
+    static let name = "manifest.json"
+    static let contentName = "content.json"
+
+    struct File: Codable, Sendable {
+        var path: String
+        var bytes: Int
+        var sha256: String
+    }
+
+    /// Facts of the rows that are made anew where it is imported.
+    struct Parts: Codable, Sendable {
+        var adapterBytes: Int?
+        var collectionBytes: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case adapterBytes = "adapter_bytes"
+            case collectionBytes = "collection_bytes"
+        }
+    }
+
+    var format = Self.format
+    var version = 1
+    /// The release's address: the SHA-256 of `content.json`.
+    var contentSHA256: String
+    /// Its number where it was made.
+    var number: Int
+    var createdAt: Date
+    var evaluation: ReleaseEvaluation
+    var parts: Parts
+    /// Every file but this one.
+    var files: [File]
+
+    enum CodingKeys: String, CodingKey {
+        case format, version, number, evaluation, parts, files
+        case contentSHA256 = "content_sha256"
+        case createdAt = "created_at"
+    }
+
+    func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        return try encoder.encode(self)
+    }
+
+    static func read(_ data: Data) throws -> ReleaseManifest {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        return try decoder.decode(ReleaseManifest.self, from: data)
+    }
+}
+
+/// Why a release cannot be exported, or an archive not be imported.
+public struct ReleaseArchiveError: Error, Sendable, CustomStringConvertible {
+    public var code: String
+    public var message: String
+    public var hint: String
+
+    init(_ code: String, _ message: String, hint: String) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    public var description: String { "\(code): \(message) (\(hint))" }
+}

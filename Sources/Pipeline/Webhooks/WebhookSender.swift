@@ -1,0 +1,100 @@
+import Foundation
+import Logging
+import Providers
+import Store
+
+/// Sends what waits in the outbox: each address hears of things in their order, one at a time, until it says 2xx.
+public struct WebhookSender: Sendable {
+    /// Waits between the attempts, in seconds: eight attempts in about four hours.
+    public static let standardWaits: [Double] = [5, 30, 120, 600, 1800, 3600, 7200]
+    /// For a whole attempt.
+    static let timeLimit: Duration = .seconds(15)
+    /// How much of a reply's body is looked at.
+    private static let maxReply = 2048
+
+    private let queue: WebhookQueue
+    private let transport: HTTPTransport
+    private let waits: [Double]
+    private let logger: Logger
+    private let wake: AsyncStream<Void>
+    private let wakeUp: AsyncStream<Void>.Continuation
+
+    /// - Parameter transport: its policy says which addresses may be reached, at every attempt.
+    public init(queue: WebhookQueue, transport: HTTPTransport, waits: [Double] = standardWaits, logger: Logger) {
+        self.queue = queue
+        self.transport = transport
+        self.waits = waits
+        self.logger = logger
+        (wake, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Says that something waits.
+    public func nudge() { wakeUp.yield() }
+
+    /// Sends until the task is cancelled; an attempt that is cut then is made again at the next start.
+    public func run() async {
+        // Other processes write events too, and retries come due by themselves.
+        let ticker = Task { [wakeUp] in
+            while !Task.isCancelled {
+                wakeUp.yield()
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+        defer { ticker.cancel() }
+        for await _ in wake {
+            if Task.isCancelled { return }
+            do { while try await sendDue() {} } catch is CancellationError { return } catch { logger.error("webhooks cannot be sent: \(error)") }
+        }
+    }
+
+    /// - Returns: whether there was anything.
+    private func sendDue() async throws -> Bool {
+        let due = try await queue.due()
+        guard !due.isEmpty else { return false }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, one) in due.enumerated() {
+                // One address that does not answer holds up no other.
+                if index >= 8 { try await group.next() }
+                group.addTask { try await send(one) }
+            }
+            try await group.waitForAll()
+        }
+        return true
+    }
+
+    private func send(_ due: WebhookQueue.Due) async throws {
+        let start = ContinuousClock().now
+        let (status, error) = try await attempt(due)
+        let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
+        var retryAt: Date?
+        if error != nil, status != 410, due.delivery.attempts < waits.count {
+            retryAt = Date().addingTimeInterval(waits[due.delivery.attempts])
+        }
+        let (queue, id) = (queue, due.delivery.id)
+        // What was sent is written down, also where the server is told to stop meanwhile.
+        try await Task {
+            try await queue.record(id, status: status, error: error, milliseconds: milliseconds, retryAt: retryAt)
+            if status == 410 { try await queue.disable(due.delivery.webhookID, reason: "the receiver answered 410 Gone") }
+        }.value
+    }
+
+    /// - Returns: the reply's status, and what was wrong.
+    private func attempt(_ due: WebhookQueue.Due) async throws -> (status: Int?, error: String?) {
+        guard let secret = due.secret else {
+            return (nil, "the webhook's secret cannot be opened with API_KEY_ENCRYPTION_KEY: make a new one with POST …/secret")
+        }
+        guard let body = try? JSONValue(parsing: due.delivery.body),
+            let headers = WebhookSignature.headers(
+                id: due.delivery.id, timestamp: Int(Date().timeIntervalSince1970), body: body.serializedBytes(), secret: secret)
+        else { return (nil, "the delivery cannot be signed") }
+        do {
+            let reply = try await transport.open(
+                UpstreamRequest(.post, due.url, headers: headers, body: body), provider: "webhook", timeout: Self.timeLimit)
+            // The address answers for the status alone; what it says is not kept.
+            _ = try? await reply.prefix(Self.maxReply)
+            return (reply.status, (200..<300).contains(reply.status) ? nil : "the receiver answered \(reply.status)")
+        } catch is CancellationError { throw CancellationError() } catch let error as ProviderError {
+            return (nil, error.message)
+        }
+    }
+}

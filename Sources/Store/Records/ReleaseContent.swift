@@ -1,0 +1,85 @@
+import Foundation
+
+/// Everything a release is: what it is made of and which models it needs. Written once; the SHA-256 of its
+/// canonical text is the release's address, so equal releases have equal addresses wherever they are.
+public struct ReleaseContent: Sendable, Codable, Equatable {
+    /// A model and the very file that was used.
+    public struct Model: Sendable, Codable, Equatable {
+        public var name: String
+        /// Of the file that is served.
+        public var sha256: String
+        public init(name: String, sha256: String) {
+            self.name = name
+            self.sha256 = sha256
+        }
+    }
+
+    public struct AdapterPart: Sendable, Codable, Equatable {
+        /// Of `adapter.gguf`.
+        public var sha256: String
+        public var rank: Int
+        public var baseModel: String
+        /// Over names and hashes of what lies beside it for answers: the user's own replies, how to restyle.
+        public var companions: String?
+
+        enum CodingKeys: String, CodingKey {
+            case sha256, rank, companions
+            case baseModel = "base_model"
+        }
+    }
+
+    public struct CollectionPart: Sendable, Codable, Equatable {
+        /// Over names and hashes of the version's files; absent where they were not read.
+        public var sha256: String?
+        public var embedder: String
+        public var dimension: Int
+        public var documents: Int
+        public var chunks: Int
+    }
+
+    /// The minion's settings when the release was made.
+    public struct Settings: Sendable, Codable, Equatable {
+        public var provider: String
+        public var modelID: String
+        public var systemPrompt: String
+        public var sampling: SamplingSettings
+        public var pipeline: PipelineSettings
+
+        enum CodingKeys: String, CodingKey {
+            case provider, sampling, pipeline
+            case modelID = "model_id"
+            case systemPrompt = "system_prompt"
+        }
+
+        init(_ minion: Minion) {
+            provider = minion.provider
+            modelID = minion.modelID
+            systemPrompt = minion.systemPrompt
+            sampling = minion.sampling
+            pipeline = minion.pipeline
+        }
+    }
+
+    /// Of this layout.
+    public var format = 1
+    public var adapter: AdapterPart?
+    public var collection: CollectionPart?
+    public var settings: Settings
+    /// What the adapter was trained on and is served with; absent without an adapter.
+    public var base: Model?
+    /// What made the collection's vectors; absent without a collection.
+    public var embedder: Model?
+
+    /// The text that is hashed: JSON with sorted keys.
+    public func canonical() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// - Parameter text: canonical, as it was written, be it by another version.
+    public static func read(_ text: String) throws -> ReleaseContent { try JSONDecoder().decode(ReleaseContent.self, from: Data(text.utf8)) }
+
+    /// The address of a canonical text.
+    public static func address(of text: String) -> String { Token.hash(text) }
+}

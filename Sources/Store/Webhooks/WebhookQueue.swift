@@ -1,0 +1,72 @@
+import Foundation
+
+/// The sender's side of webhooks: everybody's deliveries that are due.
+public struct WebhookQueue: Sendable {
+    let database: any Database
+    let vault: KeyVault
+
+    /// A delivery with what sending it needs.
+    public struct Due: Sendable {
+        public var delivery: WebhookDelivery
+        public var url: String
+        /// `whsec_…`; nil where no configured key opens it.
+        public var secret: String?
+    }
+
+    /// The oldest waiting delivery of each address, where its time has come: those behind it wait for it, so that an
+    /// address hears of things in their order.
+    public func due(now: Date = Date(), limit: Int = 64) async throws -> [Due] {
+        try await database.read { [vault] connection in
+            try connection.query(
+                """
+                SELECT d.*, w.url, w.encrypted_secret FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+                WHERE d.state = 'pending' AND d.next_at <= $1 AND w.is_active = 1 AND d.ordinal = (
+                    SELECT MIN(p.ordinal) FROM webhook_deliveries p WHERE p.webhook_id = d.webhook_id AND p.state = 'pending')
+                ORDER BY d.ordinal LIMIT $2
+                """, SQLValue(now), SQLValue(limit)
+            ).map { row in
+                let delivery = try WebhookDelivery(row: row)
+                return Due(
+                    delivery: delivery, url: try row.text("url"),
+                    secret: try? vault.open(row.text("encrypted_secret"), user: row.text("user_id"), provider: Webhook.seal(delivery.webhookID)))
+            }
+        }
+    }
+
+    /// Writes what came of an attempt.
+    /// - Parameters:
+    ///   - status: of the reply, where there was one.
+    ///   - retryAt: when to try again; nil ends it: as delivered without an error, else as failed.
+    public func record(_ delivery: String, status: Int?, error: String?, milliseconds: Double, retryAt: Date?, now: Date = Date()) async throws {
+        try await database.write { connection in
+            let state: WebhookDelivery.State = error == nil ? .delivered : retryAt == nil ? .failed : .pending
+            try connection.query(
+                """
+                UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4, milliseconds = $5, next_at = COALESCE($6, next_at),
+                    finished_at = $7
+                WHERE id = $1 AND state = 'pending'
+                """,
+                .text(delivery), .text(state.rawValue), SQLValue(status), SQLValue(error), SQLValue(milliseconds), SQLValue(retryAt),
+                SQLValue(state == .pending ? nil : now))
+        }
+    }
+
+    /// Switches an address off that says it is gone for good.
+    public func disable(_ webhook: String, reason: String) async throws {
+        try await database.write { connection in
+            try connection.query(
+                "UPDATE webhooks SET is_active = 0, disabled_reason = $2, updated_at = $3 WHERE id = $1", .text(webhook), .text(reason),
+                SQLValue(Date()))
+        }
+    }
+}
+
+extension Webhook {
+    /// What its sealed secret is for.
+    static func seal(_ id: String) -> String { "webhook:\(id)" }
+}
+
+extension Store {
+    /// The sender's view of webhooks: every user's.
+    public var webhooks: WebhookQueue { WebhookQueue(database: database, vault: vault) }
+}

@@ -1,0 +1,296 @@
+"""Releases: archives that answer the same elsewhere, promotion and rollback that hold at once, trials that end themselves."""
+
+import hashlib
+import io
+import json
+import signal
+import tarfile
+import zlib
+
+import pytest
+from archives import pack, sealed, unpack, without_adapter, without_collection
+from harness import BASE_MODEL, PASSWORD, Account, figure, ok, questions, refused, running
+from upstream import message, minion_at, upstream, whole
+
+
+@pytest.fixture(scope="module")
+def archive(trained) -> bytes:
+    """The trained minion's release, as another server would get it."""
+    reply = trained.account.request("GET", f"minions/{trained.minion['id']}/releases/{trained.release['id']}/archive")
+    ok_headers = reply.headers
+    assert reply.status_code == 200 and ok_headers["content-type"] == "application/x-tar"
+    assert int(ok_headers["content-length"]) == len(reply.content)
+    figure(f"archive of a release: {len(reply.content) / 1e6:.1f} MB")
+    return reply.content
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Another server, with a data directory of its own and room for small archives only."""
+    with running(tmp_path_factory.mktemp("elsewhere"), ATELIER_MAX_UPLOAD_MB="64") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stranger(elsewhere) -> Account:
+    return elsewhere.account("stranger")
+
+
+def bring(account: Account, minion: dict, archive: bytes, **query) -> dict:
+    query = {name: str(value).lower() for name, value in query.items()}
+    return ok(account.request("POST", f"minions/{minion['id']}/releases/import", params=query, content=archive))
+
+
+def refuse(account: Account, minion: dict, archive: bytes, code: str, status: int = 422) -> dict:
+    before = account.server.files(f"users/{account.id}/**/*")
+    error = refused(account.request("POST", f"minions/{minion['id']}/releases/import", content=archive), status, code)
+    assert account.server.files(f"users/{account.id}/**/*") == before, "nothing is left behind"
+    assert account.get(f"minions/{minion['id']}/releases")["items"] == []
+    return error
+
+
+def states(account: Account, minion: dict) -> dict[int, str]:
+    return {release["number"]: release["state"] for release in account.get(f"minions/{minion['id']}/releases")["items"]}
+
+
+# --- archives ------------------------------------------------------------------
+
+
+def test_a_release_has_the_address_of_its_content(trained, archive):
+    files = unpack(archive)
+    assert next(iter(files)) == "manifest.json"
+    shown = trained.account.get(f"minions/{trained.minion['id']}/releases/{trained.release['id']}")
+    address = hashlib.sha256(files["content.json"]).hexdigest()
+    assert address == trained.release["content_sha256"] == shown["content_sha256"] == json.loads(files["manifest.json"])["content_sha256"]
+    assert json.loads(files["content.json"]) == shown["content"]
+    assert shown["content"]["adapter"]["sha256"] == hashlib.sha256(files["adapter/adapter.gguf"]).hexdigest()
+    assert shown["content"]["base"]["name"] == BASE_MODEL and len(shown["content"]["base"]["sha256"]) == 64
+    assert [event["type"] for event in shown["events"]] == ["created", "promoted"]
+
+
+def test_the_manifest_has_the_hash_of_every_file(archive):
+    files = unpack(archive)
+    manifest = json.loads(files.pop("manifest.json"))
+    assert {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]} == {
+        name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+    assert {"adapter/adapter.gguf", "adapter/peft/adapter_model.safetensors", "collection/chunks.sqlite", "collection/vectors.f32"} <= files.keys()
+
+
+def test_no_secret_and_nobody_is_in_an_archive(trained, archive):
+    account = trained.account
+    account.post("providers", {"provider": "openai", "api_key": "sk-never-in-an-archive-0123456789"})
+    token = account.token_of(trained.minion)
+    again = account.request("GET", f"minions/{trained.minion['id']}/releases/{trained.release['id']}/archive").content
+    assert again == archive, "the same release is the same archive"
+    key = (account.server.data / "encryption.key").read_text().strip()
+    everything = b"\0".join(unpack(again).values())
+    for secret in ["sk-never-in-an-archive", token, account.token, key, PASSWORD, account.email, account.id, trained.minion["id"], trained.job["id"]]:
+        assert secret.encode() not in again and secret.encode() not in everything, secret[:12]
+
+
+def test_an_imported_release_answers_the_same_on_another_server(trained, archive, stranger):
+    minion = stranger.minion("Wick the Keeper")
+    release = bring(stranger, minion, archive, promote=True, apply_settings=True)
+    assert release["content_sha256"] == trained.release["content_sha256"] and release["state"] == "active"
+    assert release["evaluation"] == trained.release["evaluation"] and "job_id" not in release
+    assert stranger.get(f"minions/{minion['id']}")["pipeline"] == trained.minion["pipeline"]
+    for question in questions()[:3]:
+        here = trained.account.ask(trained.minion, question["question"], use_draft=True)
+        there = stranger.ask(minion, question["question"], use_draft=True)
+        assert there["answer"] == here["answer"] and there["answer"]
+        assert there["trace"]["draft"]["text"] == here["trace"]["draft"]["text"]
+        assert [p["text"] for p in there["trace"]["passages"]] == [p["text"] for p in here["trace"]["passages"]] != []
+        assert there["degraded"] == []
+    # Its archive is its own again, and the address still says so.
+    again = unpack(stranger.request("GET", f"minions/{minion['id']}/releases/{release['id']}/archive").content)
+    assert again["content.json"] == unpack(archive)["content.json"]
+
+
+def test_an_archive_that_was_touched_is_refused(stranger, archive):
+    minion = stranger.minion("Doubtful")
+    files = unpack(archive)
+    flipped = bytearray(files["adapter/adapter.gguf"])
+    flipped[-1] ^= 1
+    error = refuse(stranger, minion, pack(files | {"adapter/adapter.gguf": bytes(flipped)}), "archive_invalid")
+    assert "adapter/adapter.gguf" in error["message"] and "hash" in error["message"]
+    assert "extra.txt" in refuse(stranger, minion, pack(files | {"extra.txt": b"x"}), "archive_invalid")["message"]
+    missing = {name: data for name, data in files.items() if name != "collection/vectors.f32"}
+    assert "vectors.f32 is missing" in refuse(stranger, minion, pack(missing), "archive_invalid")["message"]
+    # Hashes that fit, of files that do not belong to the release.
+    refuse(stranger, minion, sealed(files | {"adapter/adapter.gguf": bytes(flipped)}), "archive_invalid")
+    refuse(stranger, minion, sealed(files | {"extra.txt": b"x"}), "archive_invalid")
+    refuse(stranger, minion, pack({"readme.txt": b"hello"}), "archive_invalid")
+    refuse(stranger, minion, b"", "archive_invalid")
+    refuse(stranger, minion, b"this is no archive", "archive_unsupported")
+    manifest = json.loads(files["manifest.json"]) | {"version": 2}
+    refuse(stranger, minion, pack(files | {"manifest.json": json.dumps(manifest).encode()}), "archive_version")
+
+
+def test_names_that_climb_links_and_bombs_are_refused(stranger, archive, elsewhere):
+    minion = stranger.minion("Careful")
+    files = unpack(archive)
+    error = refuse(stranger, minion, pack(files | {"../outside.txt": b"x"}), "unsafe_path")
+    assert "../outside.txt" in error["message"] and not elsewhere.files("**/outside.txt")
+    refuse(stranger, minion, pack(files | {"/etc/outside": b"x"}), "unsafe_path")
+    buffer = io.BytesIO(pack(files))
+    with tarfile.open(fileobj=buffer, mode="a") as contents:
+        link = tarfile.TarInfo("adapter/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        contents.addfile(link)
+    refuse(stranger, minion, buffer.getvalue(), "unsafe_entry")
+    # 100 MiB of nothing in a hundred kilobytes.
+    bomb = pack(files | {"zeros": bytes(100 << 20)}, mode="w:gz")
+    assert len(bomb) < 48 << 20
+    refuse(stranger, minion, bomb, "too_large")
+    refuse(stranger, minion, bytes(65 << 20), "upload_too_large", 413)
+    refuse(stranger, minion, pack({f"{index}": b"" for index in range(1100)}), "too_many_entries")
+
+
+def test_another_model_is_refused_by_its_name(stranger, archive):
+    minion = stranger.minion("Particular")
+    files = unpack(archive)
+    for part in ["base", "embedder"]:
+        content = json.loads(files["content.json"])
+        content[part]["sha256"] = "0" * 64
+        error = refuse(stranger, minion, sealed(files, content), "model_mismatch")
+        assert content[part]["name"] in error["message"] and "000000000000" in error["message"]
+    content = json.loads(files["content.json"])
+    content["adapter"]["base_model"] = content["base"]["name"] = "llama-of-elsewhere"
+    assert "llama-of-elsewhere" in refuse(stranger, minion, sealed(files, content), "model_missing")["message"]
+    content["adapter"]["base_model"] = "../../secrets"
+    refuse(stranger, minion, sealed(files, content), "model_missing")
+
+
+# --- promotion and rollback ----------------------------------------------------
+
+
+def test_promotion_and_rollback_hold_for_the_next_request(stranger, archive, elsewhere):
+    """Also through what is remembered of a token, and through the cache of answers."""
+    minion = stranger.minion("Rolling", pipeline={"use_draft": False, "cache": "deterministic"}, sampling={"temperature": 0, "max_tokens": 16})
+    token = stranger.token_of(minion)
+    question = questions()[0]["question"]
+
+    def numbers() -> tuple[int | None, int, str]:
+        trace = stranger.ask(minion, question, max_tokens=16)["trace"]
+        body = {"model": "Rolling", "messages": [{"role": "user", "content": question}]}
+        said = ok(elsewhere.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"}))
+        return trace.get("release_number"), len(trace["passages"]), said["choices"][0]["message"]["content"]
+
+    knowing = bring(stranger, minion, archive, promote=True)
+    number, passages, with_passages = numbers()
+    assert (number, passages > 0) == (1, True)
+    voice = bring(stranger, minion, without_collection(archive))
+    assert numbers() == (1, passages, with_passages), "a candidate answers nobody"
+    promoted = stranger.post(f"minions/{minion['id']}/releases/{voice['id']}/promote", {"reason": "quieter"})
+    assert promoted["state"] == "active" and promoted["reason"] == "quieter"
+    number, none, without = numbers()
+    assert (number, none) == (2, 0) and without != with_passages
+    back = stranger.post(f"minions/{minion['id']}/rollback", {"reason": "it knows nothing"})
+    assert back["id"] == knowing["id"] and states(stranger, minion) == {1: "active", 2: "rejected"}
+    assert numbers() == (1, passages, with_passages)
+    refused(stranger.request("POST", f"minions/{minion['id']}/rollback"), 409, "invalid_state")
+    refused(stranger.request("POST", f"minions/{minion['id']}/releases/{knowing['id']}/promote"), 409, "invalid_state")
+    root = elsewhere.account("root", "--superuser")
+    audit = root.get("/api/admin/audit-log")["items"]
+    assert {"release.import", "release.promote", "release.rollback"} <= {entry["action"] for entry in audit}
+    assert next(entry for entry in audit if entry["action"] == "release.rollback")["detail"]["reason"] == "it knows nothing"
+
+
+@pytest.mark.parametrize("policy, field", [
+    ({"mode": "automatic"}, "release_policy.metric"), ({"mode": "sometimes"}, "release_policy.mode"), ({}, "release_policy.mode"),
+    ({"mode": "manual", "margin": 1}, "release_policy.mode"), ({"mode": "always", "colour": "red"}, "release_policy.colour"),
+])
+def test_a_policy_that_means_nothing_is_refused(somebody, policy, field):
+    error = refused(somebody.request("POST", "minions", json={"name": "P", "provider": "local", "model_id": "m", "release_policy": policy}),
+                    422, "invalid_request")
+    assert field in [detail["field"] for detail in error["details"]]
+
+
+# --- trials --------------------------------------------------------------------
+
+
+def arm(canary: dict, conversation: str) -> str:
+    """Which release answers a conversation, reckoned here."""
+    digest = hashlib.sha256(f"{canary['id']}:{conversation}".encode()).digest()
+    place = (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+    return "canary" if place < canary["settings"]["percent"] / 100 else "active"
+
+
+@pytest.fixture
+def trial(stranger, archive):
+    """A minion at a vendor that always answers, and two releases of its that know the same; the second on trial."""
+    with upstream(whole(message())) as vendor:
+        minion, token = minion_at(stranger, vendor, f"Trial {zlib.crc32(vendor.url.encode())}", pipeline={"use_draft": False})
+        knowledge = without_adapter(archive)
+        first, second = bring(stranger, minion, knowledge, promote=True), bring(stranger, minion, knowledge)
+        yield minion, token, first, second
+
+
+def start(account: Account, minion: dict, release: dict, **settings) -> dict:
+    return account.post(f"minions/{minion['id']}/releases/{release['id']}/canary", settings)
+
+
+def ask(account: Account, minion: dict, conversation: str) -> dict:
+    return account.post(f"minions/{minion['id']}/ask", {"question": "When?", "trace": True}, headers={"X-Conversation-Id": conversation})["trace"]
+
+
+def test_a_trial_answers_its_share_and_is_promoted(trial, stranger, elsewhere):
+    minion, token, first, second = trial
+    canary = start(stranger, minion, second, percent=40, min_requests=4, promote_after=6, max_latency_ratio=1000)
+    assert states(stranger, minion) == {1: "active", 2: "canary"}
+    refused(stranger.request("POST", f"minions/{minion['id']}/releases/{second['id']}/canary", json={"percent": 5}), 409, "invalid_state")
+    expected = {"active": 0, "canary": 0}
+    for index in range(100):
+        chosen = arm(canary, f"c{index}")
+        if expected["canary"] == 5 and chosen == "canary" and expected["active"] >= 4:
+            break
+        trace = ask(stranger, minion, f"c{index}")
+        assert trace["canary_arm"] == chosen and trace["release_id"] == {"active": first, "canary": second}[chosen]["id"]
+        expected[chosen] += 1
+    seen = stranger.get(f"minions/{minion['id']}/canary")
+    assert {"active": seen["active"]["requests"], "canary": seen["trial"]["requests"]} == expected
+    assert seen["trial"]["failures"] == 0 and seen["trial"]["typical_milliseconds"] > 0
+    # The figures outlive the server.
+    elsewhere.end(signal.SIGKILL, within=10)
+    elsewhere.start()
+    assert stranger.get(f"minions/{minion['id']}/canary")["trial"] == seen["trial"]
+    # The sixth good request, through /v1: from the next one on it answers everybody.
+    last = next(f"c{index}" for index in range(1000) if arm(canary, f"c{index}") == "canary")
+    body = {"model": minion["display_name"], "messages": [{"role": "user", "content": "When?"}]}
+    ok(elsewhere.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}", "X-Conversation-Id": last}))
+    assert states(stranger, minion) == {1: "retired", 2: "active"}
+    trace = ask(stranger, minion, "anything")
+    assert trace["release_number"] == 2 and "canary_arm" not in trace
+    refused(stranger.request("GET", f"minions/{minion['id']}/canary"), 404, "not_found")
+
+
+def test_a_release_that_fails_on_trial_is_taken_back_by_itself(trial, stranger, elsewhere):
+    minion, _, first, second = trial
+    for path in elsewhere.data.glob(f"users/{stranger.id}/collections/{second['collection_id']}/v1/*"):
+        path.unlink()
+    canary = start(stranger, minion, second, percent=50, min_requests=3)
+    answered = []
+    for index in range(200):
+        trace = ask(stranger, minion, f"c{index}")
+        answered.append(trace.get("canary_arm"))
+        if states(stranger, minion)[2] != "canary":
+            break
+    assert answered == [arm(canary, f"c{index}") for index in range(len(answered))]
+    assert states(stranger, minion) == {1: "active", 2: "rejected"}
+    release = stranger.get(f"minions/{minion['id']}/releases/{second['id']}")
+    assert "requests failed" in release["reason"] and [event["type"] for event in release["events"]] == ["imported", "canary_started", "rejected"]
+    assert ask(stranger, minion, "anything")["release_id"] == first["id"]
+    figure(f"a release without its collection was taken back after {len(answered)} requests, {answered.count('canary')} of them its own")
+
+
+def test_a_trial_is_ended_by_hand_and_its_settings_are_checked(trial, stranger):
+    minion, _, _, second = trial
+    url = f"minions/{minion['id']}/releases/{second['id']}/canary"
+    for body, field in [({}, "percent"), ({"percent": 100}, "percent"), ({"percent": 5, "max_latency_ratio": 0.5}, "max_latency_ratio"),
+                        ({"percent": 5, "min_requests": 9, "promote_after": 3}, "promote_after")]:
+        error = refused(stranger.request("POST", url, json=body), 422, "invalid_request")
+        assert [detail["field"] for detail in error["details"]] == [field]
+    refused(stranger.request("DELETE", f"minions/{minion['id']}/canary"), 409, "invalid_state")
+    start(stranger, minion, second, percent=5)
+    stranger.delete(f"minions/{minion['id']}/canary")
+    assert states(stranger, minion) == {1: "active", 2: "candidate"}

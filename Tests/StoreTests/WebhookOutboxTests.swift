@@ -1,0 +1,110 @@
+import Foundation
+import Store
+import Testing
+
+@Suite struct WebhookOutboxTests {
+    private struct Fixture {
+        var store: TemporaryStore
+        var rows: UserStore
+        var minion: Minion
+        var queue: WebhookQueue { store.store.webhooks }
+
+        func types(_ webhook: Webhook) async throws -> [String] {
+            try await rows.deliveries(webhookID: webhook.id).items.reversed().map(\.eventType)
+        }
+
+        func startAndStop() async throws {
+            let job = try await rows.createJob(.init(jobName: "j", minionID: minion.id, trainingType: .loraOnly, datasetIDs: []))
+            _ = try await rows.startJob(job.id)
+            _ = try await rows.stopJob(job.id)
+        }
+    }
+
+    private func withMinion(_ body: (Fixture) async throws -> Void) async throws {
+        try await withStore { store in
+            let rows = store.store.user(try await store.user("ann").id)
+            try await body(Fixture(store: store, rows: rows, minion: try await rows.createMinion(.sample())))
+        }
+    }
+
+    @Test func anEventIsWrittenForEveryWebhookThatWantsIt() async throws {
+        try await withMinion { fixture in
+            let all = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            let some = try await fixture.rows.createWebhook(url: "https://example.org/b", events: ["job.stopped"]).webhook
+            let off = try await fixture.rows.createWebhook(url: "https://example.org/c", events: []).webhook
+            _ = try await fixture.rows.updateWebhook(off.id, url: off.url, events: [], isActive: false)
+            let bob = fixture.store.store.user(try await fixture.store.user("bob").id)
+            let foreign = try await bob.createWebhook(url: "https://example.org/d", events: []).webhook
+            try await fixture.startAndStop()
+            #expect(try await fixture.types(all) == ["job.queued", "job.stopped"])
+            #expect(try await fixture.types(some) == ["job.stopped"])
+            #expect(try await fixture.types(off).isEmpty)
+            #expect(try await bob.deliveries(webhookID: foreign.id).items.isEmpty)
+        }
+    }
+
+    @Test func theEventsOfOneTransactionComeInTheirOrder() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            let job = try await fixture.rows.createJob(.init(jobName: "j", minionID: fixture.minion.id, trainingType: .ragOnly, datasetIDs: []))
+            _ = try await fixture.rows.startJob(job.id)
+            let claimed = try #require(try await fixture.store.store.queue.claim(worker: "w", lease: .seconds(60)))
+            _ = try await fixture.store.store.queue.complete(claimed, worker: "w", release: .init(adapter: nil, collection: nil, evaluation: .init()))
+            var sent: [String] = []
+            while let due = try await fixture.queue.due().first {
+                sent.append(due.delivery.eventType)
+                try await fixture.queue.record(due.delivery.id, status: 200, error: nil, milliseconds: 1, retryAt: nil)
+            }
+            #expect(sent == ["job.queued", "release.created", "release.promoted", "job.completed"])
+            #expect(try await fixture.rows.deliveries(webhookID: webhook.id).items.allSatisfy { $0.state == .delivered && $0.attempts == 1 })
+        }
+    }
+
+    @Test func aLaterEventWaitsForTheEarlierAndOtherAddressesDoNot() async throws {
+        try await withMinion { fixture in
+            let slow = try await fixture.rows.createWebhook(url: "https://example.org/slow", events: []).webhook
+            let quick = try await fixture.rows.createWebhook(url: "https://example.org/quick", events: []).webhook
+            try await fixture.startAndStop()
+            let first = try #require(try await fixture.queue.due().first { $0.delivery.webhookID == slow.id })
+            try await fixture.queue.record(
+                first.delivery.id, status: 500, error: "the receiver answered 500", milliseconds: 1, retryAt: Date().addingTimeInterval(60))
+            let due = try await fixture.queue.due()
+            #expect(due.map(\.delivery.webhookID) == [quick.id])
+            let later = try await fixture.queue.due(now: Date().addingTimeInterval(61)).first { $0.delivery.webhookID == slow.id }
+            #expect(later?.delivery.id == first.delivery.id && later?.delivery.attempts == 1 && later?.delivery.status == 500)
+            // Given up: the next one's turn, and the log says why.
+            try await fixture.queue.record(first.delivery.id, status: nil, error: "no answer", milliseconds: 1, retryAt: nil)
+            #expect(try await fixture.queue.due().first { $0.delivery.webhookID == slow.id }?.delivery.eventType == "job.stopped")
+            let logged = try #require(try await fixture.rows.deliveries(webhookID: slow.id).items.last)
+            #expect(logged.state == .failed && logged.attempts == 2 && logged.error == "no answer")
+            let again = try await fixture.rows.redeliver(logged.id, webhookID: slow.id)
+            #expect(again.id == logged.id && again.state == .pending && again.attempts == 0 && again.body == logged.body)
+            await #expect(throws: StoreError.self) { try await fixture.rows.redeliver(logged.id, webhookID: slow.id) }
+        }
+    }
+
+    @Test func theSecretIsSealedAndANewOneTakesItsPlace() async throws {
+        try await withMinion { fixture in
+            let (webhook, secret) = try await fixture.rows.createWebhook(url: "https://example.org/a", events: [])
+            #expect(secret.hasPrefix("whsec_") && Data(base64Encoded: String(secret.dropFirst(6)))?.count == 32)
+            let database = try fixture.store.place.open()
+            let kept = try await database.read { try $0.query("SELECT encrypted_secret FROM webhooks")[0].text("encrypted_secret") }
+            try database.close()
+            #expect(kept.hasPrefix("gAAAA") && !kept.contains(secret.dropFirst(6)))
+            _ = try await fixture.rows.pingWebhook(webhook.id)
+            #expect(try await fixture.queue.due().map(\.secret) == [secret])
+            let renewed = try await fixture.rows.renewWebhookSecret(webhook.id)
+            #expect(renewed != secret)
+            #expect(try await fixture.queue.due().map(\.secret) == [renewed])
+        }
+    }
+
+    @Test func aQueueThatIsFullLogsWhatItDoesNotTake() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            for _ in 0..<1000 { _ = try await fixture.rows.pingWebhook(webhook.id) }
+            let beyond = try await fixture.rows.pingWebhook(webhook.id)
+            #expect(beyond.state == .failed && beyond.error?.contains("waiting already") == true)
+        }
+    }
+}
