@@ -18,7 +18,7 @@ SCREENSHOTS = Path(os.environ.get("ATELIER_SCREENSHOTS", ROOT / ".test-data/page
 # A training on a busy machine takes a while; nothing waits longer than it has to.
 TRAINING = 600_000
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 class Visitor:

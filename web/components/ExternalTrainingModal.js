@@ -1,6 +1,7 @@
 import { computed, reactive, ref } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { create, get, mine, newKey, put } from '../lib/api.js'
+import { knows } from '../lib/features.js'
 import { given, text } from '../lib/forms.js'
 import { types } from '../lib/jobs.js'
 import { isReady, keyState, listProviders } from '../lib/providers.js'
@@ -31,10 +32,14 @@ export const ExternalTrainingModal = {
       return items
     })
     const providers = resource(listProviders)
+    const canEvaluate = resource(() => knows('TrainingConfig', 'evaluation'))
     const minion = computed(() => minions.data?.find((one) => one.id === form.minion_id))
     const answering = computed(() => model.value ?? (minion.value && { provider: minion.value.provider, model_id: minion.value.model_id }))
     const chosen = computed(() => known.value.filter((one) => form.dataset_ids.includes(one.id) && types[form.training_type].needs.includes(one.dataset_type)))
-    const settings = computed(() => Object.fromEntries(Object.entries(given(config)).filter(([, value]) => value !== '')))
+    const settings = computed(() => {
+      const { evaluation_examples: examples, ...others } = Object.fromEntries(Object.entries(given(config)).filter(([, value]) => value !== ''))
+      return examples ? { ...others, evaluation: { examples } } : others
+    })
     const missing = computed(() => {
       const wants = types[form.training_type].needs
       const entry = providers.data?.find((one) => one.provider === answering.value?.provider)
@@ -72,7 +77,7 @@ export const ExternalTrainingModal = {
         <section class="stack tight"><h3>Data</h3><${DatasetPicker} type=${form.training_type} modelValue=${form.dataset_ids}
           onLoaded=${(items) => { known.value = [...new Map([...known.value, ...items].map((one) => [one.id, one])).values()] }}
           ...${{ 'onUpdate:modelValue': (value) => { form.dataset_ids = value } }} /></section>
-        <section class="stack tight"><h3>Settings</h3><${TrainingSettings} config=${config} type=${form.training_type} error=${starting.error} /></section>
+        <section class="stack tight"><h3>Settings</h3><${TrainingSettings} config=${config} type=${form.training_type} error=${starting.error} canEvaluate=${canEvaluate.data} /></section>
         <${TrainingEstimate} body=${missing.value.length ? null : body.value} />
         <${ErrorNote} error=${starting.error} fields=${['minion_id', 'job_name']} />
       </div></>`,

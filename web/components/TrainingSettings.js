@@ -24,16 +24,20 @@ const knowledge = {
   ],
 }
 
+// Kept flat here; the job's config has it as evaluation.examples.
+const evaluation = ['evaluation_examples', 'Examples to measure with', 'Every set-up answers each: more take longer, and make the intervals narrower.', 6, { min: 1, max: 200 }]
+
 /** Settings that explain themselves; an empty field is the default it names. */
-export const TrainingSettings = ({ config, type, error }) => {
+export const TrainingSettings = ({ config, type, error, canEvaluate }) => {
   const has = (kind) => types[type].needs.includes(kind)
-  const input = ([name, label, hint, standard, bounds]) => html`<${Field} key=${name} label=${label} hint=${hint} error=${error?.field?.(`config.${name}`) ?? error?.field?.(name)}>${{
+  const input = ([name, label, hint, standard, bounds]) => html`<${Field} key=${name} label=${label} hint=${hint} error=${error?.field?.(`config.${name.replace('evaluation_', 'evaluation.')}`) ?? error?.field?.(name)}>${{
     default: (control) => html`<input class="input" ...${control} ...${bounds} ...${number(config, name)} placeholder=${`default ${standard}`} />` }}</>`
   const select = (name, label, hint, options) => html`<${Field} label=${label} hint=${hint}>${{ default: (control) => html`
     <select class="select" ...${control} ...${choice(config, name)}>${options.map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select>` }}</>`
   return html`<div class="stack">
     <div class="fields">
       ${has('jsonl') && voice.simple.map(input)}
+      ${canEvaluate && input(evaluation)}
       ${has('rag') && select('collection_update', 'Documents it knows already', 'Chunks that stay are not embedded again.', [
         ['', 'Replace them all (default)'], ['append', 'Keep them, add these'], ['merge', 'Keep them, replace those of the same name']])}
     </div>
@@ -44,4 +48,4 @@ export const TrainingSettings = ({ config, type, error }) => {
         ['', 'Headings, paragraphs, tables (default)'], ['fixed', 'Every so many tokens'], ['rows', 'A question, record or row each']])}
     </div></details></div>`
 }
-TrainingSettings.props = ['config', 'type', 'error']
+TrainingSettings.props = ['config', 'type', 'error', 'canEvaluate']

@@ -1,11 +1,15 @@
-// Which routes this server has, by its own description; asked once, and only by screens that need to know.
+// What this server can do, by its own description; asked once, and only by screens that need to know.
 import { get } from './api.js'
 
 let asked
 
-/** Whether the server describes a route, e.g. `has('post', '/api/users/{user_id}/…')`. */
-export async function has(method, path) {
+function description() {
   asked ??= get('/openapi.json').catch((error) => { asked = undefined; throw error })
-  const description = await asked
-  return Boolean(description.paths[path]?.[method])
+  return asked
 }
+
+/** Whether the server has a route, e.g. `has('post', '/api/users/{user_id}/…')`. */
+export const has = async (method, path) => Boolean((await description()).paths[path]?.[method])
+
+/** Whether an object of the API has a field, e.g. `knows('TrainingConfig', 'evaluation')`. */
+export const knows = async (schema, field) => Boolean((await description()).components.schemas[schema]?.properties?.[field])
