@@ -13,6 +13,8 @@ struct AdapterDemand: Sendable {
         entries.append((path, now))
     }
 
+    func holds(_ path: String) -> Bool { entries.contains { $0.path == path } }
+
     mutating func forget(where matches: (String) -> Bool) { entries.removeAll { matches($0.path) } }
 
     /// The most recently asked for, as many as fit, whose files are there; the others are forgotten.

@@ -62,7 +62,7 @@ public struct BaseModels: Sendable {
             return model(String(entry.dropLast(5)), folder: nil, gguf: url)
         }
         let folder = [url.appending(path: "hf"), url].first { FileManager.default.fileExists(atPath: $0.appending(path: "config.json").path) }
-        let files = (try? FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil)) ?? []
+        let files = (try? FileManager.default.contentsOfDirectory(at: url.resolvingSymlinksInPath(), includingPropertiesForKeys: nil)) ?? []
         return model(entry, folder: folder, gguf: files.filter { $0.pathExtension == "gguf" }.sorted { $0.path < $1.path }.first)
     }
 

@@ -35,6 +35,8 @@ actor BaseServer {
     private var starting: Task<Void, any Error>?
     private var watch: Task<Void, Never>?
     private var generations = 0
+    /// Leases that are being taken: what they ask for must not be let go of before they have it.
+    private var asking = 0
     private var isStopped = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
@@ -53,6 +55,12 @@ actor BaseServer {
 
     /// - Parameter adapter: the path of a file that is there.
     func lease(adapter: String?) async throws -> AdapterServer.Lease {
+        asking += 1
+        defer {
+            asking -= 1
+            // A start may take longer than an adapter may be idle.
+            if let adapter, wanted.holds(adapter) { wanted.ask(adapter, at: .now) }
+        }
         if let adapter { wanted.ask(adapter, at: .now) }
         // Several times: the server may die between its start and the lease, and a start under way was begun without this adapter.
         for _ in 0..<5 {
@@ -191,7 +199,7 @@ actor BaseServer {
 
     /// Starts a server without the adapters that nobody has asked for in a while, when nobody is being answered.
     private func trim(_ number: Int) {
-        guard let generation = current, generation.number == number, generation.leases == 0, starting == nil, !isStopped else { return }
+        guard let generation = current, generation.number == number, generation.leases == 0, asking == 0, starting == nil, !isStopped else { return }
         let idle = wanted.dropIdle(longerThan: limits.adapterIdle, at: .now)
         guard idle.contains(where: generation.adapters.contains) else { return }
         logger.info("idle adapters are let go of", metadata: ["model": "\(name)", "adapters": "\(idle.count)"])

@@ -53,7 +53,8 @@ struct RemoteAdaptersTests {
         func next() throws -> [String: String] { try JSONDecoder().decode([String: String].self, from: Data(Self.line(lines).utf8)) }
 
         func stop() {
-            process.terminate()
+            // A child inherits the signals its parent's thread has blocked; this one cannot be.
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
             process.waitUntilExit()
         }
 
