@@ -48,7 +48,8 @@ public struct AdapterLibrary: Sendable {
         do {
             let new = ReleaseDraft.NewAdapter(
                 id: id, baseModel: base.name, path: final, sha256: imported.sha256, rank: imported.rank, bytes: imported.bytes)
-            let release = try await store.user(user).importAdapter(new, minionID: minionID, promotes: promotes)
+            let release = try await store.user(user).importAdapter(
+                new, base: ReleaseFiles(data: data, engine: engine).base(base.name), minionID: minionID, promotes: promotes)
             room.keep()
             return (try await store.user(user).adapter(id), release)
         } catch {

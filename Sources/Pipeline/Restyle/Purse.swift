@@ -8,7 +8,10 @@ actor Purse {
     private let budget: Double?
     private let price: Price?
     private let step: String
-    private var taken = 0.0
+    private var spent = 0.0
+    /// Set aside for calls under way.
+    private var reserved = 0.0
+    private var waiters: [CheckedContinuation<Void, Never>] = []
 
     /// - Throws: ``JobFailure`` where money is asked for that nobody agreed to, or whose sum nobody knows.
     init(_ paraphraser: Paraphraser, _ minion: Minion, _ config: TrainingConfig, _ answers: AnswerPipeline, step: String) async throws {
@@ -39,27 +42,37 @@ actor Purse {
             await settle(most, made.cost)
             return made.text
         } catch {
-            // What a failed call cost is in the usage records; set aside it stays, to be safe.
+            // What a failed call cost is in the usage records; here the most counts, to be safe.
+            await settle(most, nil)
             throw error
         }
     }
 
-    private func take(_ piece: String) throws -> Double {
+    private func take(_ piece: String) async throws -> Double {
         guard let budget, let price else { return 0 }
         let most = price.cost(Paraphraser.estimate(bytes: piece.utf8.count))
-        guard taken + most <= budget else {
-            throw JobFailure(
-                step: step, code: "restyle_budget_spent",
-                message:
-                    "the paraphrases of this run have cost $\(taken.dollars) of restyle_budget $\(budget.dollars), and the next may cost $\(most.dollars)",
-                hint: "raise restyle_budget and start the job again: the paraphrases that are there are kept, and are not paid for again")
+        while spent + reserved + most > budget {
+            // What is under way will cost less than its most.
+            guard reserved > 0 else {
+                throw JobFailure(
+                    step: step, code: "restyle_budget_spent",
+                    message:
+                        "the paraphrases of this run have cost $\(spent.dollars) of restyle_budget $\(budget.dollars), and the next may cost $\(most.dollars)",
+                    hint: "raise restyle_budget and start the job again: the paraphrases that are there are kept, and are not paid for again")
+            }
+            await withCheckedContinuation { waiters.append($0) }
+            try Task.checkCancellation()
         }
-        taken += most
+        reserved += most
         return most
     }
 
     private func settle(_ most: Double, _ cost: Double?) {
-        if let cost { taken += cost - most }
+        // Sums of doubles; nothing under way is exactly nothing.
+        reserved = max(0, reserved - most) < 1e-12 ? 0 : reserved - most
+        spent += cost ?? most
+        for waiter in waiters { waiter.resume() }
+        waiters = []
     }
 }
 
