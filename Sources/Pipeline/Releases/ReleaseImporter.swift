@@ -108,7 +108,8 @@ public struct ReleaseImporter: Sendable {
         if let adapter = content.adapter {
             try Self.check("base model", wanted: content.base, name: adapter.baseModel, here: await files.base(adapter.baseModel))
         }
-        if let collection = content.collection {
+        // A provider's embedder has no file: its name is all there is, and questions are embedded by it.
+        if let collection = content.collection, !collection.embedder.contains("/") {
             try Self.check("embedder", wanted: content.embedder, name: collection.embedder, here: await files.embedder(collection.embedder))
         }
     }
