@@ -1,10 +1,10 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import NIOCore
+import Server
 import Store
 import Testing
-
-@testable import Server
 
 @Suite struct PageTests {
     private static let page: HTTPFields = [.init("x-atelier-request")!: "page"]

@@ -6,7 +6,7 @@ public struct CollectionSummary: Sendable, Codable, Equatable {
     public var chunks: Int
     /// Tokens of all chunks, repetitions between neighbours included.
     public var tokens: Int
-    /// Bytes on disk: chunks.sqlite, vectors.f32 and vectors.i8.
+    /// Bytes on disk, all files of it.
     public var bytes: Int
     /// The model that made the vectors.
     public var embedder: EmbedderIdentity

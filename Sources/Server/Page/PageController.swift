@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 
 /// The page: `/` for browsers, and its files below `/web`. Public; what it shows it gets from the API.
-struct PageController: Sendable {
+package struct PageController: Sendable {
     let files: PageFiles
 
     func routes(_ router: Router<AppContext>) {
@@ -37,7 +37,7 @@ struct PageController: Sendable {
     static let policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-    static func acceptsGzip(_ header: String) -> Bool {
+    package static func acceptsGzip(_ header: String) -> Bool {
         header.split(separator: ",").contains { coding in
             let parts = coding.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }
             guard let name = parts.first, name == "gzip" || name == "*" else { return false }

@@ -5,16 +5,16 @@ import Synchronization
 
 /// The page's files: those of `web/`, and the libraries that set-up put into `web/vendor`. Read when they are
 /// asked for and kept until they change, so an edited file shows with the next reload.
-final class PageFiles: Sendable {
-    struct File: Sendable {
-        var bytes: ByteBuffer
+package final class PageFiles: Sendable {
+    package struct File: Sendable {
+        package var bytes: ByteBuffer
         /// Compressed by set-up; nil where there is none or it is older than the file.
-        var gzip: ByteBuffer?
+        package var gzip: ByteBuffer?
         /// The start of the content's SHA-256, in hex.
-        var digest: String
-        var type: String
+        package var digest: String
+        package var type: String
         /// Whether the name carries a part of the content's hash, so that other content has another name.
-        var isImmutable: Bool
+        package var isImmutable: Bool
     }
 
     private struct Stamp: Equatable {
@@ -32,11 +32,11 @@ final class PageFiles: Sendable {
     private let kept = Mutex<[String: (stamp: Stamp, file: File)]>([:])
 
     /// - Parameter root: the folder `web`.
-    init(root: URL) { self.root = root.resolvingSymlinksInPath() }
+    package init(root: URL) { self.root = root.resolvingSymlinksInPath() }
 
     /// - Parameter path: below the folder, with `/`, as it stands in the URL.
     /// - Returns: nil for everything that is not a file of the page.
-    func file(_ path: some StringProtocol) -> File? {
+    package func file(_ path: some StringProtocol) -> File? {
         guard let type = Self.type(of: path) else { return nil }
         let url = root.appending(path: path)
         // A link out of the folder leads nowhere.

@@ -6,16 +6,16 @@ import Hummingbird
 /// A browser sends a cookie whoever makes it send the request. So a request that changes something is taken for the
 /// session's only with the header `x-atelier-request: page`, which no other origin can set without being allowed to by
 /// a preflight (there is none here), and from this very origin where the browser says the origin.
-enum SessionCookie {
+package enum SessionCookie {
     static let name = "atelier_session"
     static let pageHeader = HTTPField.Name("x-atelier-request")!
 
     /// - Parameter lifetime: in seconds.
-    static func set(_ token: String, lifetime: Int, for request: Request) -> String {
+    package static func set(_ token: String, lifetime: Int, for request: Request) -> String {
         "\(name)=\(token); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(lifetime)" + (isSecure(request) ? "; Secure" : "")
     }
 
-    static func clear(for request: Request) -> String {
+    package static func clear(for request: Request) -> String {
         "\(name)=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0" + (isSecure(request) ? "; Secure" : "")
     }
 
@@ -25,7 +25,7 @@ enum SessionCookie {
     }
 
     /// Whether the page sent the request, and not somebody else's by way of its user's browser.
-    static func isFromPage(_ request: Request) -> Bool {
+    package static func isFromPage(_ request: Request) -> Bool {
         switch request.headers[.init("Sec-Fetch-Site")!] {
         case nil, "same-origin", "none": break
         default: return false

@@ -7,6 +7,8 @@ import Synchronization
 public final class SignInLinks: Sendable {
     private let open = Mutex<[String: (user: String, until: Date)]>([:])
 
+    package init() {}
+
     /// - Returns: the code, of 256 random bits, which is kept nowhere.
     public func make(user: String, lifetime: TimeInterval = 3600, now: Date = Date()) -> String {
         let code = String(Token.session().dropFirst("session_".count))
@@ -18,7 +20,7 @@ public final class SignInLinks: Sendable {
     }
 
     /// - Returns: whose the code is; nil for one that is unknown, used or old.
-    func redeem(_ code: String, now: Date = Date()) -> String? {
+    package func redeem(_ code: String, now: Date = Date()) -> String? {
         guard let entry = open.withLock({ $0.removeValue(forKey: Token.hash(code)) }), entry.until > now else { return nil }
         return entry.user
     }
