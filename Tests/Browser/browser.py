@@ -28,6 +28,7 @@ class Visitor:
         self.url = url
         self.context = browser.new_context(color_scheme=scheme, viewport=SIZES[size], accept_downloads=True, locale="en-GB")
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.context.set_default_timeout(60_000)
         self.page: Page = self.context.new_page()
         self.troubles: list[str] = []
         self.foreign: list[str] = []
