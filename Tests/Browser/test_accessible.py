@@ -35,7 +35,7 @@ def furnished(server, answering):
     documents = account.dataset(handbook("opening-hours.md", "kitchen.md", "darkroom.md", "wood-shop.md"), "rag", "handbook.zip")
     job = account.post("external-training/jobs", {
         "job_name": "First lessons", "minion_id": minion["id"], "training_type": "hybrid", "dataset_ids": [examples["id"], documents["id"]],
-        "config": {"epochs": 1, "batch_size": 4}, "start": True})
+        "config": {"epochs": 1, "batch_size": 4, "evaluation": {"examples": 2, "max_tokens": 24}}, "start": True})
     job, _ = account.finish(job)
     account.job(account.minion("Wick"), "rag_only", [documents])
     account.put("limits", {"cost_per_month": 5, "requests_per_day": 200})
