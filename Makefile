@@ -47,6 +47,10 @@ screenshots:  ## The pictures of docs/page.md, anew.
 	@SETUP_TESTS=1 scripts/setup.sh
 	@ATELIER_SCREENSHOTS=$(CURDIR)/docs/page .venv/bin/python -m pytest -q -p no:cacheprovider Tests/Browser -k pictured
 
+chaos: setup  ## Thirty jobs while workers are killed, the database restarts and the disk fills (a quarter of an hour).
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@CHAOS=full .venv/bin/python -m pytest -q -s -p no:cacheprovider Tests/EndToEnd/test_chaos.py
+
 format:  ## Format the Swift sources in place.
 	@swift format --in-place --parallel --recursive Sources Tests Package.swift
 

@@ -76,7 +76,8 @@ extension AnswerPipeline {
         let router = try await catalog.router(for: minion, from: router)
         let plan = AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info)
         return AnswerContext(
-            id: id, minion: minion, arm: arm, question: question, materials: materials, plan: plan, router: router, ledger: ledger, admission: admission,
+            id: id, minion: minion, arm: arm, question: question, materials: materials, plan: plan, router: router, ledger: ledger,
+            admission: admission,
             emit: emit)
     }
 

@@ -116,15 +116,15 @@ def test_the_cost_of_paraphrases_is_told_and_must_be_agreed_to(styled):
     def create(**config):
         return styled.account.request("POST", "external-training/jobs", json=body | {"config": {"restyle": True} | config})
 
-    error = refused(create(), 422, "invalid")
+    error = refused(create(), 422, "invalid_request")
     detail, = error["details"]
     assert detail["field"] == "config.restyle_budget" and re.search(r"paraphrases by custom/big-model may cost \$0\.0\d+", detail["message"])
-    assert "too small" in refused(create(restyle_budget=0.000001), 422, "invalid")["details"][0]["message"]
+    assert "too small" in refused(create(restyle_budget=0.000001), 422, "invalid_request")["details"][0]["message"]
     job = create(restyle_budget=0.5).json()
     assert job["config"]["restyle_budget"] == 0.5
     assert create(restyle_paraphraser="base").is_success and create(restyle=False).is_success
     # Fewer pairs are cheaper.
-    few = refused(create(restyle_pairs=2), 422, "invalid")["details"][0]["message"]
+    few = refused(create(restyle_pairs=2), 422, "invalid_request")["details"][0]["message"]
     assert dollars(few) < dollars(detail["message"])
 
 
@@ -151,7 +151,7 @@ def test_the_paraphrases_are_on_record_and_paid_for_once(styled):
 
 
 def usage(styled: Styled) -> list[dict]:
-    return styled.account.get("usage?limit=200")["items"]
+    return styled.account.get("usage?limit=100")["items"]
 
 
 def test_a_budget_that_is_spent_ends_the_job_and_keeps_what_is_there(styled, server):
@@ -168,7 +168,7 @@ def test_a_budget_that_is_spent_ends_the_job_and_keeps_what_is_there(styled, ser
     job = account.show_job(job)
     assert (job["status"], job["error"]["step"], job["error"]["code"]) == ("FAILED", "pairs", "restyle_budget_spent"), job
     assert "restyle_budget" in job["error"]["hint"]
-    spent = sum(record["cost"] for record in account.get("usage?limit=200")["items"])
+    spent = sum(record["cost"] for record in account.get("usage?limit=100")["items"])
     assert 0 < spent <= 0.02
 
 
@@ -261,7 +261,7 @@ def test_an_order_is_the_minions_unless_the_question_says_otherwise(styled):
     with styled.pipeline(order="external_only"):
         assert styled.ask()["trace"]["order"] == "external_only"
         assert styled.ask(order="voice_only")["trace"]["order"] == "voice_only"
-        error = refused(styled.account.request("POST", path, json={"question": "?", "use_draft": True}), 422, "invalid")
+        error = refused(styled.account.request("POST", path, json={"question": "?", "use_draft": True}), 422, "invalid_request")
     assert error["details"][0]["field"] == "use_draft"
 
 

@@ -37,8 +37,8 @@ def speaking(answer: Callable[[dict], str]) -> Callable[[dict], Reply]:
         content = answer(body)
         if not body.get("stream"):
             return whole(message(content))
-        words = [delta(content=part) for part in content.split("|")] if "|" in content else [delta(content=content)]
-        return chunks(*words, delta(finish="stop"), usage(**counts))
+        lines = [delta(content=line) for line in content.splitlines(keepends=True)]
+        return chunks(*lines, delta(finish="stop"), usage(**counts))
 
     return reply
 

@@ -37,7 +37,8 @@ import Testing
 @Suite struct RestyleFactsTests {
     @Test func whatIsAllThereLosesNothing() {
         #expect(
-            RestyleFacts.lost("The shop opens at 10:30 on Mondays for 1,200 people.", "On Mondays come at 10:30, my friend, and 1200 people with thee.") == [])
+            RestyleFacts.lost(
+                "The shop opens at 10:30 on Mondays for 1,200 people.", "On Mondays come at 10:30, my friend, and 1200 people with thee.") == [])
         #expect(RestyleFacts.lost("It costs three pounds.", "Arr, 3 pounds it be.") == [])
         #expect(RestyleFacts.lost("You may not enter.", "Enter never, thou.") == [])
     }

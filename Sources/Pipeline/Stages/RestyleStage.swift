@@ -40,26 +40,16 @@ struct RestyleStage: Sendable {
         _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ judge: RestyleJudge, _ context: AnswerContext
     ) async throws -> Styled {
         let seconds = context.minion.pipeline.restyleTimeout
-        let clock = ContinuousClock()
-        let end = clock.now + .seconds(seconds)
+        let end = ContinuousClock.now + .seconds(seconds)
         var styled = Styled(text: "")
         var pieces: [RestyleTrace.Piece] = []
         var isLate = false
         for piece in RestylePiece.split(text) {
             var said = piece.lead + piece.text + piece.tail
             let (bare, marks) = CitationMarks.removed(from: piece.text)
-            if piece.isProse, !isLate {
-                var verdict = RestyleTrace.Piece(original: bare)
-                do {
-                    let again = try await DeadlineExceeded.within(max(.zero, clock.now.duration(to: end)), "the restyled reply") {
-                        try await say(bare, voice, profile, context, limit: .seconds(seconds))
-                    }
-                    verdict.restyled = again.text
-                    verdict = try await judge.judge(verdict, isCut: again.isCut)
-                } catch is DeadlineExceeded {
-                    isLate = true
-                    verdict.reason = "not ready after \(seconds) s"
-                } catch is CancellationError { throw CancellationError() } catch { verdict.reason = "\(error)" }
+            if piece.isProse {
+                let verdict = isLate ? Self.late(bare, seconds) : try await self.verdict(bare, voice, profile, judge, context, until: end)
+                isLate = isLate || verdict == Self.late(bare, seconds)
                 if verdict.kept, let again = verdict.restyled { said = piece.lead + CitationMarks.restored(marks, to: again) + piece.tail }
                 pieces.append(verdict)
             }
@@ -72,6 +62,30 @@ struct RestyleStage: Sendable {
             scale: context.plan.scale, threshold: judge.threshold, pieces: pieces)
         if let degraded = Self.degraded(pieces, kept) { styled.degraded.append(degraded) }
         return styled
+    }
+
+    private static func late(_ text: String, _ seconds: Double) -> RestyleTrace.Piece {
+        RestyleTrace.Piece(original: text, reason: "not ready after \(seconds) s")
+    }
+
+    /// One piece said again and judged.
+    private func verdict(
+        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ judge: RestyleJudge, _ context: AnswerContext,
+        until end: ContinuousClock.Instant
+    ) async throws -> RestyleTrace.Piece {
+        let seconds = context.minion.pipeline.restyleTimeout
+        var piece = RestyleTrace.Piece(original: text)
+        do {
+            let left = max(.zero, ContinuousClock.now.duration(to: end))
+            let again = try await DeadlineExceeded.within(left, "the restyled reply") { [self] in
+                try await say(text, voice, profile, context, limit: .seconds(seconds))
+            }
+            piece.restyled = again.text
+            return try await judge.judge(piece, isCut: again.isCut)
+        } catch is DeadlineExceeded { return Self.late(text, seconds) } catch is CancellationError { throw CancellationError() } catch {
+            piece.reason = "\(error)"
+            return piece
+        }
     }
 
     private static func degraded(_ pieces: [RestyleTrace.Piece], _ kept: Int) -> Degradation? {
