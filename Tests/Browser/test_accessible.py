@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import PASSWORD, SIZES, TRAINING, Visitor, drop, screenshot, visitor
+from browser import PASSWORD, SIZES, TRAINING, Visitor, drop, measuring, screenshot, visitor
 from harness import ROOT, SAMPLES, handbook, ok, voice
 from playwright.sync_api import Page, expect
 from vendor import KEY, MODELS
@@ -36,7 +36,7 @@ def furnished(server, answering):
     documents = account.dataset(handbook("opening-hours.md", "kitchen.md", "darkroom.md", "wood-shop.md"), "rag", "handbook.zip")
     job = account.post("external-training/jobs", {
         "job_name": "First lessons", "minion_id": minion["id"], "training_type": "hybrid", "dataset_ids": [examples["id"], documents["id"]],
-        "config": {"epochs": 1, "batch_size": 4} | brief(server), "start": True})
+        "config": {"epochs": 1, "batch_size": 4} | measuring(server, examples=1), "start": True})
     job, _ = account.finish(job)
     account.job(account.minion("Wick"), "rag_only", [documents])
     account.put("limits", {"cost_per_month": 5, "requests_per_day": 200})
@@ -44,12 +44,6 @@ def furnished(server, answering):
         account.ask(minion, question)
     collection = next(one for one in account.get("collections")["items"] if one.get("minion_id") == minion["id"])
     return account, {"minion": minion["id"], "examples": examples["id"], "job": job["id"], "collection": collection["id"]}
-
-
-def brief(server) -> dict:
-    """Settings that keep the measuring short, where the server measures."""
-    config = ok(server.http.get("/openapi.json"))["components"]["schemas"]["TrainingConfig"]["properties"]
-    return {"evaluation": {"examples": 1}} if "evaluation" in config else {}
 
 
 def screens(server) -> dict[str, tuple[str, str]]:
