@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ screenshots:  ## The pictures of docs/page.md, anew.
 	@SETUP_TESTS=1 scripts/setup.sh
 	@ATELIER_SCREENSHOTS=$(CURDIR)/docs/page .venv/bin/python -m pytest -q -p no:cacheprovider Tests/Browser -k pictured
 
+chaos: setup  ## Thirty jobs while workers are killed, the database restarts and the disk fills (a quarter of an hour).
+	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@CHAOS=full .venv/bin/python -m pytest -q -s -p no:cacheprovider Tests/EndToEnd/test_chaos.py
+
 format:  ## Format the Swift sources in place.
 	@swift format --in-place --parallel --recursive Sources Tests Package.swift
 
@@ -82,6 +86,10 @@ bench-quality:  ## Retrieval quality against a plain script with the same model.
 bench-adapters:  ## A hundred adapters on one local server, against llama.cpp started by hand.
 	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python bench/adapters.py
+
+bench-ablation:  ## What voice and knowledge buy on Shakespeare and Cranfield (half an hour: trains, indexes, measures).
+	@scripts/setup.sh
+	@.venv/bin/python bench/ablation.py
 
 clean:  ## Remove what was built; keeps data/.
 	@rm -rf .build .venv .setup

@@ -60,7 +60,7 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: ["Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto, .product(name: "Logging", package: "swift-log")],
-            swiftSettings: strict),
+            resources: [.embedInCode("Resources/other-voices.jsonl")], swiftSettings: strict),
         .target(
             name: "Server",
             dependencies: [

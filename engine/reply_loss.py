@@ -63,6 +63,21 @@ def summed_loss(model: PreTrainedModel, batch: list[Example]) -> torch.Tensor:
     return torch.stack([checkpoint(head_loss, *chunk, use_reentrant=False) for chunk in chunks]).sum()
 
 
+@torch.no_grad()
+def example_losses(model: PreTrainedModel, batch: list[Example]) -> list[float]:
+    """The same for each example by itself, in the batch's order; without gradients."""
+    device = model.get_input_embeddings().weight.device
+    if any(getattr(model.config, name, None) for name in LOGIT_TRANSFORMS) or not packing.can_pack(model):
+        return [padded_loss(model, [example], device).item() for example in batch]
+    shared = shared_prefix(batch) if len(batch) > 1 else 0
+    packed = packing.pack(batch, shared if shared >= SHARED_AT_LEAST else 0, device)
+    states, targets = packing.hidden_states(model, packed)[packed.before], packed.targets
+    head = model.get_output_embeddings()
+    losses = torch.cat([functional.cross_entropy(head(some).float(), wanted, reduction="none")
+                        for some, wanted in zip(states.split(LOGITS_AT_ONCE), targets.split(LOGITS_AT_ONCE))])
+    return [one.double().sum().item() for one in losses.split([len(example.replies) for example in batch])]
+
+
 def padded_loss(model: PreTrainedModel, batch: list[Example], device: torch.device) -> torch.Tensor:
     """The same for any causal model: padded on the right, the whole model called, its logits
     kept at reply positions where the model can do that."""

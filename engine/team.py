@@ -6,11 +6,14 @@ by `start` below, which makes the others itself and meets them through a file.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import child
 
 RENDEZVOUS = "ATELIER_RENDEZVOUS"
 
@@ -77,8 +80,9 @@ def start(processes: int, arguments: list[str]) -> list[subprocess.Popen]:
     """
     if processes == 1 or is_member():
         return []
-    file = Path(tempfile.mkdtemp(prefix="atelier-team-")) / "rendezvous"
-    os.environ |= {RENDEZVOUS: f"file://{file}", "WORLD_SIZE": str(processes), "RANK": "0", "LOCAL_RANK": "0"}
+    folder = Path(tempfile.mkdtemp(prefix="atelier-team-"))
+    child.on_end(lambda reason: shutil.rmtree(folder, ignore_errors=True))
+    os.environ |= {RENDEZVOUS: f"file://{folder}/rendezvous", "WORLD_SIZE": str(processes), "RANK": "0", "LOCAL_RANK": "0"}
     return [
         subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                          env=os.environ | {"RANK": str(rank), "LOCAL_RANK": str(rank)})

@@ -6,7 +6,7 @@
 job.json holds the fields of `Job` in training_job.py. Progress goes to stdout, one JSON
 object a line (events: loading, warning, baseline, started or resumed, progress,
 validation, stopped_early, exporting, resources; failed; or already_trained). DIR receives
-peft/ (adapter_config.json, adapter_model.safetensors), adapter.gguf for llama.cpp, and last
+peft/ (adapter_config.json, adapter_model.safetensors), adapter.gguf for llama.cpp, held_out_losses.json, and last
 of all exit.json: the only proof that the job is done. The exit status is 0 only when
 exit.json says "completed".
 
@@ -181,6 +181,8 @@ def export(run, job: Job, out: Path) -> dict:
     except (export_gguf.ExportError, KeyError, ValueError) as error:
         raise TrainError("export_failed", f"the adapter could not be written as GGUF: {error}",
                          "The PEFT adapter is kept in peft/; choose a base model llama.cpp can serve.")
+    if held_out := run.held_out():
+        files.write_json(out / "held_out_losses.json", {"examples": held_out})
     return facts | {"sha256": files.sha256(out / "adapter.gguf")}
 
 

@@ -13,7 +13,7 @@ import plan
 from checkpoints import Checkpoints, random_states, restore_random_states
 from conversations import Dataset
 from failures import TrainError
-from reply_loss import parts, summed_loss
+from reply_loss import example_losses, parts, summed_loss
 from schedule import factor
 from training_job import Job
 
@@ -60,6 +60,9 @@ class State:
     seconds: float = 0.0  # of the attempts before this one
     cpu_seconds: float = 0.0
     resumed: int = 0
+    # Of each held-out example, summed over its reply tokens: without the adapter, and with the weights that are kept.
+    base_losses: list[float] = field(default_factory=list)
+    kept_losses: list[float] = field(default_factory=list)
 
 
 class TrainingRun:
@@ -77,6 +80,7 @@ class TrainingRun:
         self.state, self.clock = State(), Clock()
         self.best_weights: list[torch.Tensor] | None = None
         self.validation_seconds = 0.0
+        self.losses: list[float] = []  # of the last evaluation, each held-out example's
         self.saved_at = time.monotonic()
         self.largest_part = 0
 
@@ -92,6 +96,7 @@ class TrainingRun:
             with self.model.disable_adapter():
                 self.state.base_loss = self.evaluate(
                     lambda done: child.emit({"event": "baseline", "done": done, "of": len(self.validation)}))
+                self.state.base_losses = self.losses
             self.save()
             child.emit({"event": "started"} | self.facts())
         steps = iter(self.plan[self.state.step :])
@@ -203,6 +208,8 @@ class TrainingRun:
             return
         state.validations.append([state.step, loss])
         is_best = state.best_loss is None or loss < state.best_loss
+        if is_best or not self.job.keep_best:
+            state.kept_losses = self.losses
         if is_best:
             state.best_loss, state.best_step, state.without_gain = loss, state.step, 0
             if self.job.keep_best:
@@ -223,15 +230,14 @@ class TrainingRun:
             return None
         began = time.monotonic()
         self.model.eval()
-        total, done = 0.0, 0
+        places = {id(example): place for place, example in enumerate(self.validation)}
+        own: list[tuple[int, float]] = []
         for part in parts(self.team.part(sorted(self.validation, key=lambda example: len(example.ids)))):
-            total += summed_loss(self.plain, part).item()
-            done += len(part) * self.team.size
-            report(min(done, len(self.validation)))
-        total = torch.tensor(total, dtype=torch.float64, device=self.weights[0].device if self.weights[0].device.type == "cuda" else "cpu")
-        self.team.sum(total)
+            own += zip((places[id(example)] for example in part), example_losses(self.plain, part))
+            report(min(len(own) * self.team.size, len(self.validation)))
+        self.losses = [loss for _, loss in sorted(pair for pairs in self.team.gather(own) for pair in pairs)]
         self.validation_seconds = time.monotonic() - began
-        return finite(total.item() / self.validation_tokens, "validation")
+        return finite(math.fsum(self.losses) / self.validation_tokens, "validation")
 
     # The end
 
@@ -255,6 +261,11 @@ class TrainingRun:
             "stopped_early": state.stopped_early, "resumed": state.resumed,
         }
 
+    def held_out(self) -> list[dict[str, Any]]:
+        """Each held-out example: its reply tokens, and its loss without and with the exported adapter."""
+        return [{"tokens": len(example.replies), "base": base, "adapter": kept}
+                for example, base, kept in zip(self.validation, self.state.base_losses, self.state.kept_losses)]
+
     def export_folded(self, base, out) -> dict[str, Any]:
         """A DoRA adapter for llama.cpp, which knows LoRA alone: the nearest one of twice the rank, and
         the validation loss that this one has."""
@@ -277,6 +288,7 @@ class TrainingRun:
         team, self.team = self.team, type(self.team)()  # the others are done
         loss = self.evaluate()
         self.team = team
+        self.state.kept_losses = self.losses
         self.model.set_adapter("default")
         return {"folded_rank": rank, "folded_rest": round(rest, 4), "dora_validation_loss": self.result()["validation_loss"],
                 "validation_loss": loss}

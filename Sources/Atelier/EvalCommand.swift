@@ -1,11 +1,38 @@
 import ArgumentParser
 import Foundation
 import Knowledge
+import Pipeline
 import Server
+import Store
 
 struct EvalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "eval", abstract: "Measure against judged examples.", subcommands: [Retrieval.self])
+        commandName: "eval", abstract: "Measure against judged examples.", subcommands: [Retrieval.self, Job.self])
+
+    struct Job: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A training job's ablation table: what voice and knowledge bought, arm by arm.",
+            discussion: "May run beside a server. Of a job that has no release yet, the figures so far.")
+
+        @Argument(help: "The job's id.") var job: String
+        @Option(help: "The user's e-mail address.") var user: String
+        @Flag(help: "Print JSON instead of a table.") var json = false
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let settings = try await options.settings()
+            let store = try await App.openStore(settings, logger: makeLogger(settings))
+            defer { try? store.close() }
+            guard let id = try await store.accounts().user(email: user)?.id else { throw ValidationError("there is no user \(user)") }
+            let measured: JobEvaluation
+            do { measured = try await store.user(id).evaluation(ofJob: job) } catch StoreError.notFound {
+                throw ValidationError("\(user) has no job \(job)")
+            }
+            if json { return print(String(decoding: try JSONEncoder.api.encode(measured), as: UTF8.self)) }
+            print(EvaluationTable(measured.evaluation))
+            if !measured.isFinal { print("- The job has no release yet: these are the figures so far.") }
+        }
+    }
 
     struct Retrieval: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

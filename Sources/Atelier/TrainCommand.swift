@@ -50,7 +50,8 @@ struct TrainCommand: AsyncParsableCommand {
         let template = try TrainTemplate.read(URL(filePath: template))
         let options = TrainRun.Options(
             url: url ?? environment["ATELIER_URL"] ?? "http://127.0.0.1:8080", token: token,
-            waits: wait || expression != nil || template.gate != nil || pick != nil, again: again, gate: expression, picksBest: pick == .best, metric: metric,
+            waits: wait || expression != nil || template.gate != nil || pick != nil, again: again, gate: expression, picksBest: pick == .best,
+            metric: metric,
             json: json)
         try await TrainRun(template, options).run()
     }

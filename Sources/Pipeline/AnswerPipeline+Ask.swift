@@ -41,11 +41,12 @@ extension AnswerPipeline {
 
     /// Answers with what is given in place of a release: what a job has made and not published yet can be
     /// asked as it will be. Past the response cache, and kept nowhere; its use is recorded.
+    /// - Parameter purpose: what its calls are recorded as; nil for each stage's own.
     /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
-    func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials) async throws -> Answer {
+    func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String? = nil) async throws -> Answer {
         let admission = try await admit(minion, question)
         let ledger = AttemptLedger()
-        defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil)) }
+        defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil, purpose: purpose)) }
         return try await make(context(minion, question, materials, ledger, admission) { _ in })
     }
 

@@ -7,7 +7,7 @@ import Store
 /// From datasets to a release, as typed arrows:
 ///
 ///     TrainingJob ─prepare→ PreparedData ─pairs→ PreparedData ─adapter→ TrainedAdapter? ─voice→ (its files)
-///                 ─collection→ BuiltCollection? ─publish→ Release
+///                 ─collection→ BuiltCollection? ─evaluation→ ReleaseEvaluation? ─publish→ Release
 ///
 /// A stage's failure names the stage, the cause and what to do; nothing is published then.
 public struct TrainingPipeline: Sendable {
@@ -16,11 +16,13 @@ public struct TrainingPipeline: Sendable {
     let adapter: AdapterStage
     let voice: VoiceStage
     let collection: CollectionStage
+    let evaluate: EvaluateStage
     let publish: PublishStage
 
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
-        answers: AnswerPipeline, providers: ProviderEmbedding, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        answers: AnswerPipeline, library: CollectionLibrary, search: CollectionSearch, queries: QueryEmbedder,
+        providers: ProviderEmbedding, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
@@ -28,12 +30,13 @@ public struct TrainingPipeline: Sendable {
         adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
         collection = CollectionStage(
             store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers, embedder: embedder)
+        evaluate = EvaluateStage(store: store, data: data, answers: answers, library: library, search: search, embedder: queries)
         publish = PublishStage(data: data, engine: engine)
     }
 
     func run(_ context: JobContext) async throws -> Release? {
         let restyles = try await pairs.applies(context)
-        let shares = Shares(context.job.trainingType, restyles: restyles)
+        let shares = Shares(context.job, restyles: restyles)
         var prepared = try await step("prepare", context, 0...shares.prepared) {
             let prepared = try await prepare.run($0)
             try await collection.check($0)
@@ -44,11 +47,14 @@ public struct TrainingPipeline: Sendable {
             try await adapter.run(prepared, $0)
         }
         if let trained { try await step("voice", context, shares.trained...shares.voiced) { try await voice.run(prepared, trained, $0) } }
-        let built = try await step("collection", context, shares.voiced...0.99, if: context.job.trainingType.buildsCollection) {
+        let built = try await step("collection", context, shares.voiced...shares.built, if: context.job.trainingType.buildsCollection) {
             try await collection.run(prepared, $0)
         }
+        let measured = try await step("evaluation", context, shares.built...0.99, if: context.job.config.evaluation.enabled) { [prepared] in
+            try await evaluate.run(prepared, trained, built, $0)
+        }
         do {
-            return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, $0) }
+            return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, measured, $0) }
         } catch {
             if let built { try? collection.discard(built, context) }
             throw error
@@ -61,17 +67,20 @@ public struct TrainingPipeline: Sendable {
         var paired: Double
         var trained: Double
         var voiced: Double
-        init(_ kind: TrainingJob.Kind, restyles: Bool) {
-            // Seen on two cores with the samples: training takes about seven times as long as indexing.
+        var built: Double
+        init(_ job: TrainingJob, restyles: Bool) {
+            // Seen on two cores with the samples: training takes about seven times as long as indexing, and the
+            // evaluation about as long as both.
+            built = job.config.evaluation.enabled ? 0.55 : 0.99
             trained =
-                switch kind {
-                case .hybrid: 0.85
+                switch job.trainingType {
+                case .hybrid: built * 0.85
                 case .ragOnly: 0.01
-                case .loraOnly: 0.98
+                case .loraOnly: built - 0.01
                 }
             // A paraphrase takes about as long as an epoch over it.
             paired = restyles ? trained * 0.4 : prepared
-            voiced = kind.trainsAdapter ? trained + 0.01 : trained
+            voiced = job.trainingType.trainsAdapter ? trained + 0.01 : trained
         }
     }
 

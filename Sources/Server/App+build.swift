@@ -89,8 +89,8 @@ public struct App: Sendable {
             store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
             embedder: embedder, logger: logger)
         let pipeline = TrainingPipeline(
-            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers,
-            providers: providers
+            store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers, library: library,
+            search: search, queries: embedder, providers: providers
         ) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
         }

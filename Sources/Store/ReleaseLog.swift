@@ -32,6 +32,7 @@ enum ReleaseLog {
             """,
             .text(RowID.make("evt", at: at)), .text(user), .text(release.minionID), .text(release.id), Ordinal.next(at), SQLValue(at), .text(type),
             SQLValue(reason))
-        try WebhookOutbox.enqueue(connection, user: user, type: "release.\(type)", data: WebhookOutbox.text(Told(release: release, reason: reason)), at: at)
+        try WebhookOutbox.enqueue(
+            connection, user: user, type: "release.\(type)", data: WebhookOutbox.text(Told(release: release, reason: reason)), at: at)
     }
 }

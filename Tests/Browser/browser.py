@@ -7,7 +7,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness import ROOT
+from harness import ROOT, Server, ok
 from playwright.sync_api import Browser, Error, Page, expect
 
 CHROMIUM = os.environ.get("ATELIER_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -28,6 +28,7 @@ class Visitor:
         self.url = url
         self.context = browser.new_context(color_scheme=scheme, viewport=SIZES[size], accept_downloads=True, locale="en-GB")
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.context.set_default_timeout(60_000)
         self.page: Page = self.context.new_page()
         self.troubles: list[str] = []
         self.foreign: list[str] = []
@@ -81,6 +82,12 @@ def visitor(browser: Browser, url: str, **options):
         one.context.close()
         raise
     one.close()
+
+
+def measuring(server: Server, **settings) -> dict:
+    """A job's settings of how much is measured, where the server measures."""
+    config = ok(server.http.get("/openapi.json"))["components"]["schemas"]["TrainingConfig"]["properties"]
+    return {"evaluation": settings} if "evaluation" in config else {}
 
 
 def drop(page: Page, files: dict[str, str | bytes], target: str = ".drop") -> None:

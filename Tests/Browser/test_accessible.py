@@ -1,13 +1,14 @@
 """Every screen by axe-core, in light and dark; every flow by keyboard alone; every screen as a picture, wide and narrow."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import PASSWORD, SIZES, TRAINING, Visitor, drop, screenshot, visitor
+from browser import PASSWORD, SIZES, TRAINING, Visitor, drop, measuring, screenshot, visitor
 from harness import ROOT, SAMPLES, handbook, ok, voice
 from playwright.sync_api import Page, expect
 from vendor import KEY, MODELS
@@ -35,7 +36,7 @@ def furnished(server, answering):
     documents = account.dataset(handbook("opening-hours.md", "kitchen.md", "darkroom.md", "wood-shop.md"), "rag", "handbook.zip")
     job = account.post("external-training/jobs", {
         "job_name": "First lessons", "minion_id": minion["id"], "training_type": "hybrid", "dataset_ids": [examples["id"], documents["id"]],
-        "config": {"epochs": 1, "batch_size": 4} | brief(server), "start": True})
+        "config": {"epochs": 1, "batch_size": 4} | measuring(server, examples=1), "start": True})
     job, _ = account.finish(job)
     account.job(account.minion("Wick"), "rag_only", [documents])
     account.put("limits", {"cost_per_month": 5, "requests_per_day": 200})
@@ -43,12 +44,6 @@ def furnished(server, answering):
         account.ask(minion, question)
     collection = next(one for one in account.get("collections")["items"] if one.get("minion_id") == minion["id"])
     return account, {"minion": minion["id"], "examples": examples["id"], "job": job["id"], "collection": collection["id"]}
-
-
-def brief(server) -> dict:
-    """Settings that keep the measuring short, where the server measures."""
-    config = ok(server.http.get("/openapi.json"))["components"]["schemas"]["TrainingConfig"]["properties"]
-    return {"evaluation": {"examples": 1}} if "evaluation" in config else {}
 
 
 def screens(server) -> dict[str, tuple[str, str]]:
@@ -106,14 +101,14 @@ def test_every_screen_is_accessible_and_pictured(chromium, server, furnished, sc
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
-def test_the_pictures_are_those_that_the_docs_show(server):
-    """docs/page.md shows every screen, in files that are there and small."""
+def test_the_docs_show_every_screen():
+    """docs/page.md shows each in light, its dark picture lies beside it, and all of them are small."""
     text = (ROOT / "docs/page.md").read_text()
-    names = ["sign-in", "trace", *SCREENS]
-    for name in names:
+    for name in ["sign-in", "trace", *SCREENS, *OPTIONAL]:
         assert f"page/{name}-wide-light.webp" in text, name
-        for kind in ("wide-light", "wide-dark", "narrow-light", "narrow-dark"):
-            assert (ROOT / f"docs/page/{name}-{kind}.webp").exists(), f"{name}-{kind}: run make screenshots"
+        assert (ROOT / f"docs/page/{name}-wide-dark.webp").exists(), f"{name}: run make screenshots"
+    for file in re.findall(r"\]\((page/[^)]+\.webp)\)", text):
+        assert (ROOT / "docs" / file).exists(), f"{file}: run make screenshots"
     assert sum(file.stat().st_size for file in (ROOT / "docs/page").iterdir()) < 3_000_000
 
 

@@ -363,7 +363,7 @@ class Account:
     def job(self, minion: dict, kind: str, datasets: list[dict], **config) -> dict:
         return self.post("external-training/jobs", {
             "job_name": f"{kind} for {minion['name']}", "minion_id": minion["id"], "training_type": kind,
-            "dataset_ids": [dataset["id"] for dataset in datasets], "config": {"epochs": 1} | config, "start": True,
+            "dataset_ids": [dataset["id"] for dataset in datasets], "config": {"epochs": 1, "evaluation": {"enabled": False}} | config, "start": True,
         })
 
     def show_job(self, job: dict) -> dict:

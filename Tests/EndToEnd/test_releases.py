@@ -94,13 +94,13 @@ def test_an_imported_release_answers_the_same_on_another_server(trained, archive
     assert release["content_sha256"] == trained.release["content_sha256"] and release["state"] == "active"
     assert release["evaluation"] == trained.release["evaluation"] and "job_id" not in release
     assert stranger.get(f"minions/{minion['id']}")["pipeline"] == trained.minion["pipeline"]
-    for question in questions()[:3]:
-        here = trained.account.ask(trained.minion, question["question"], use_draft=True)
-        there = stranger.ask(minion, question["question"], use_draft=True)
+    for question in questions()[:2]:
+        here = trained.account.ask(trained.minion, question["question"])
+        there = stranger.ask(minion, question["question"])
         assert there["answer"] == here["answer"] and there["answer"]
-        assert there["trace"]["draft"]["text"] == here["trace"]["draft"]["text"]
         assert [p["text"] for p in there["trace"]["passages"]] == [p["text"] for p in here["trace"]["passages"]] != []
-        assert there["degraded"] == []
+    # The local model wears the adapter: without it the answer is another one.
+    assert stranger.ask(minion, question["question"], adapter_scale=0)["answer"] != there["answer"]
     # Its archive is its own again, and the address still says so.
     again = unpack(stranger.request("GET", f"minions/{minion['id']}/releases/{release['id']}/archive").content)
     assert again["content.json"] == unpack(archive)["content.json"]
@@ -166,12 +166,12 @@ def test_another_model_is_refused_by_its_name(stranger, archive):
 
 def test_promotion_and_rollback_hold_for_the_next_request(stranger, archive, elsewhere):
     """Also through what is remembered of a token, and through the cache of answers."""
-    minion = stranger.minion("Rolling", pipeline={"use_draft": False, "cache": "deterministic"}, sampling={"temperature": 0, "max_tokens": 16})
+    minion = stranger.minion("Rolling", pipeline={"use_draft": False, "cache": "deterministic"}, sampling={"temperature": 0, "max_tokens": 8})
     token = stranger.token_of(minion)
     question = questions()[0]["question"]
 
     def numbers() -> tuple[int | None, int, str]:
-        trace = stranger.ask(minion, question, max_tokens=16)["trace"]
+        trace = stranger.ask(minion, question, max_tokens=8)["trace"]
         body = {"model": "Rolling", "messages": [{"role": "user", "content": question}]}
         said = ok(elsewhere.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"}))
         return trace.get("release_number"), len(trace["passages"]), said["choices"][0]["message"]["content"]

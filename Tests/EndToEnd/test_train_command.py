@@ -41,6 +41,7 @@ minion: Reader
 type: rag_only
 datasets:
   - {name: pages, type: rag, path: pages.zip}
+config: {evaluation: {enabled: false}}
 """
 
 
@@ -53,7 +54,7 @@ name: Ranks
 type: lora_only
 datasets:
   - {name: letters, type: jsonl, path: voice.jsonl}
-config: {epochs: 1, batch_size: 2}
+config: {epochs: 1, batch_size: 2, evaluation: {enabled: false}}
 sweep: {learning_rate: [1e-7, 2e-3]}
 """)
     said = desk.train(template, "--pick", "best", "--gate", "validation_loss<=100")
@@ -91,7 +92,7 @@ def test_without_a_gate_it_trains_and_uploads_only_what_differs(desk):
     assert dataset["version"] == 2
     job = desk.account.get("external-training/jobs")["items"][0]
     desk.account.finish(job)
-    summary = json.loads(desk.train(desk.write(READER + "config: {chunk_tokens: 64, chunk_overlap: 8}\n"), "--wait", "--json"))
+    summary = json.loads(desk.train(desk.write(READER.replace("config: {", "config: {chunk_tokens: 64, chunk_overlap: 8, ")), "--wait", "--json"))
     assert summary["jobs"][0]["status"] == "COMPLETED" and summary["jobs"][0]["release_number"] == 3 and summary["jobs"][0]["seconds"] > 0
     assert desk.account.get("training-datasets")["items"] == [dataset], "what is the same is not sent again"
 

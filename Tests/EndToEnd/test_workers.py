@@ -105,7 +105,7 @@ def test_a_duplicate_is_refused_with_the_earlier_job_and_a_time_is_kept(office):
     second = account.post("external-training/jobs", body | {"allow_duplicate": True, "run_at": "2999-01-01T00:00:00Z"})
     assert second["status"] == "QUEUED" and second["run_at"].startswith("2999-01-01")
     worker = server.worker(ATELIER_WORKER_JOBS="1")
-    third = account.post("external-training/jobs", body | {"config": {"seed": 8, "epochs": 1}, "start": True, "priority": 3})
+    third = account.post("external-training/jobs", body | {"config": {"seed": 8, "epochs": 1, "evaluation": {"enabled": False}}, "start": True, "priority": 3})
     assert account.finish(third)[0]["priority"] == 3
     assert account.show_job(second)["status"] == "QUEUED"
     worker.end(signal.SIGTERM)

@@ -72,7 +72,8 @@ import Testing
         // A perplexity is better lower.
         var perplexity = ReleaseEvaluation()
         perplexity.metrics = [
-            .init(.perplexity, .base, value: 90, n: 5, unit: "perplexity"), .init(.perplexity, .voice, value: 70, low: 60, high: 80, n: 5, unit: "perplexity"),
+            .init(.perplexity, .base, value: 90, n: 5, unit: "perplexity"),
+            .init(.perplexity, .voice, value: 70, low: 60, high: 80, n: 5, unit: "perplexity"),
         ]
         #expect(ReleaseGate.decide(.init(mode: .automatic, metric: "voice.perplexity", margin: 5), candidate: perplexity, active: nil).passes)
         #expect(!ReleaseGate.decide(.init(mode: .automatic, metric: "voice.perplexity", margin: 15), candidate: perplexity, active: nil).passes)

@@ -50,6 +50,23 @@ def test_the_record_is_complete(trained):
     assert not list(out.glob("*.tmp"))
 
 
+def test_each_held_out_example_has_a_loss_of_its_own(small, tmp_path):
+    """They add up to the losses of the record, each is what the example has alone, and a resumed run has them too."""
+    data = write_jsonl(tmp_path / "train.jsonl", [conversation(*pair) for pair in PIRATE[:4]])
+    held_out = [conversation("How old are you?", "Arr, older than the tides, matey!"), conversation("Your name?", "Arr!")]
+    validation = write_jsonl(tmp_path / "validation.jsonl", held_out)
+    settings = {"base_model": str(small / "hf"), "train": str(data), "epochs": 1, "batch_size": 2, "rank": 4}
+    _, _, record = train(tmp_path / "both", **settings, validation=str(validation))
+    examples = json.loads((tmp_path / "both" / "out" / "held_out_losses.json").read_text())["examples"]
+    tokens = sum(example["tokens"] for example in examples)
+    assert len(examples) == 2 and examples[0]["tokens"] > examples[1]["tokens"]
+    for name, loss in (("base", record["base_validation_loss"]), ("adapter", record["validation_loss"])):
+        assert sum(example[name] for example in examples) / tokens == pytest.approx(loss, rel=1e-6)
+    alone = write_jsonl(tmp_path / "alone.jsonl", held_out[1:])
+    _, _, record = train(tmp_path / "alone", **settings, validation=str(alone))
+    assert record["base_validation_loss"] == pytest.approx(examples[1]["base"] / examples[1]["tokens"], rel=1e-4)
+
+
 def test_the_same_seed_gives_the_same_adapter(base, data, tmp_path):
     settings = {"base_model": str(base / "hf"), "train": data, "epochs": 1, "batch_size": 2, "rank": 4, "dropout": 0.1}
     records = [train(tmp_path / name, **settings | {"seed": seed})[2] for name, seed in (("a", 1), ("b", 1), ("c", 2))]

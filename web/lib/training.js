@@ -11,7 +11,10 @@ export const emptyTraining = () => ({
 export function applyEvent(state, { id, name, data }) {
   if (id <= state.last) return
   state.last = id
-  handlers[name]?.(state, data, id)
+  const handle = handlers[name]
+  if (handle) handle(state, data, id)
+  // A kind this page does not know yet is still told.
+  else note(state, id, data, 'log', data.message ?? data.reason ?? name.replaceAll('_', ' '), data.hint)
 }
 
 const note = (state, id, data, kind, text, hint) => state.log.push({ id, at: data.at, kind, text, hint })
@@ -55,7 +58,18 @@ const handlers = {
     point(state.validation, data.step, data.loss)
     note(state, id, data, 'log', `Step ${data.step}: loss on held-out replies ${data.loss.toFixed(3)}`)
   },
-  resumed(state, data, id) { note(state, id, data, 'mark', `Goes on from step ${data.step}`) },
+  requeued(state, data, id) {
+    Object.assign(state, { outcome: null, secondsLeft: null, rate: null })
+    note(state, id, data, 'mark', `Waits to go on: ${data.reason}`)
+  },
+  retrying(state, data, id) {
+    Object.assign(state, { outcome: null, secondsLeft: null, rate: null })
+    note(state, id, data, 'bad', `${data.step}: ${data.message}`, `Tried again in ${data.delay_seconds} s, ${data.retry + 1} of ${data.max_attempts}.`)
+  },
+  // Of a job that a worker takes up again, or of training that goes on from a checkpoint.
+  resumed(state, data, id) {
+    note(state, id, data, 'mark', data.step === undefined ? `Goes on${data.attempt ? `, attempt ${data.attempt}` : ''}` : `Goes on from step ${data.step}`)
+  },
   stopped_early(state, data, id) {
     state.steps = data.step
     note(state, id, data, 'log', data.message ?? `Stopped early at step ${data.step}: the held-out loss no longer falls`)
@@ -64,8 +78,7 @@ const handlers = {
     note(state, id, data, 'log', `Training took ${Math.round(data.seconds)} s and at most ${Math.round((data.peak_memory_bytes ?? 0) / 1e6)} MB of memory`)
   },
   evaluation(state, data, id) {
-    if (data.message) note(state, id, data, 'log', data.message)
-    else if (data.arm) note(state, id, data, 'log', `Measured: ${armName(data.arm)}`)
+    note(state, id, data, 'log', data.message ?? (data.arm ? `Measured: ${armName(data.arm)}` : 'Measuring'))
   },
   log(state, data, id) { note(state, id, data, 'log', data.message, data.hint) },
   completed(state, data, id) {

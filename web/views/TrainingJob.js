@@ -2,6 +2,7 @@ import { computed, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine, post, remove } from '../lib/api.js'
 import { confirm } from '../lib/confirm.js'
+import { has } from '../lib/features.js'
 import { when } from '../lib/format.js'
 import { isActive, types } from '../lib/jobs.js'
 import { action, every, resource } from '../lib/resource.js'
@@ -22,6 +23,11 @@ export const TrainingJob = {
     // The events tell what happens; the row tells what may be done now.
     every(5000, () => { if (job.data && isActive(job.data)) job.reload() })
     const over = () => { job.reload(); minion.reload() }
+    const canRestart = resource(() => has('post', '/api/users/{user_id}/external-training/jobs/{job_id}/restart'))
+    const restarting = action(async () => {
+      if (!(await confirm({ title: 'Begin anew?', text: 'What earlier attempts have made is thrown away, and the job begins with its first stage.', verb: 'Begin anew' }))) return
+      job.data = await post(`${path}/restart`)
+    })
     const starting = action(async () => { job.data = await post(`${path}/start`) })
     const stopping = action(async () => { job.data = await post(`${path}/stop`); toast('The job is stopped') })
     const deleting = action(async () => {
@@ -35,6 +41,7 @@ export const TrainingJob = {
     const buttons = (one) => html`
       ${isActive(one) && html`<button class="button" disabled=${stopping.isBusy} onClick=${stopping.run}><${Icon} name="stop" /> ${stopping.isBusy ? 'Stopping …' : 'Stop'}</button>`}
       ${['FAILED', 'STOPPED'].includes(one.status) && html`<button class="button primary" disabled=${starting.isBusy} onClick=${starting.run}><${Icon} name="retry" /> ${one.status === 'FAILED' ? 'Try again' : 'Go on'}</button>`}
+      ${['FAILED', 'STOPPED'].includes(one.status) && canRestart.data && html`<button class="button" disabled=${restarting.isBusy} onClick=${restarting.run}>Begin anew</button>`}
       ${one.status === 'PENDING' && html`<button class="button primary" disabled=${starting.isBusy} onClick=${starting.run}><${Icon} name="play" /> Start</button>`}
       ${!isActive(one) && html`<button class="button danger" onClick=${deleting.run}><${Icon} name="trash" /> Delete</button>`}`
 
@@ -47,7 +54,7 @@ export const TrainingJob = {
       return html`<div class="page"><${PageHead} title=${one?.job_name ?? 'Training'} back=${{ href: '#/training', text: 'Training' }}>${one && buttons(one)}</>
         <${Loaded} of=${job}>${one && html`<div class="stack loose">
           <div class="row wrap-row"><${StatusBadge} status=${one.status} /><span class="muted small">${types[one.training_type].name} for ${' '}<a href=${`#/minions/${one.minion_id}`}>${minion.data?.display_name ?? 'its minion'}</a>${one.started_at ? `, begun ${when(one.started_at)}` : ''}${one.attempt > 1 ? `, attempt ${one.attempt}` : ''}</span></div>
-          <${ErrorNote} error=${starting.error ?? stopping.error ?? deleting.error} />
+          <${ErrorNote} error=${starting.error ?? restarting.error ?? stopping.error ?? deleting.error} />
           ${one.status === 'FAILED' && one.error && failure(one)}
           <${TrainingProgress} key=${one.attempt + (isActive(one) ? 'a' : '')} job=${one} onOver=${over} />
           ${one.status === 'COMPLETED' && minion.data && html`<section class="stack"><h2>Result</h2><${ReleaseHistory} key=${one.release_id} minion=${minion.data} shown=${one.release_id} onChanged=${minion.reload} /></section>`}

@@ -1,7 +1,7 @@
 import { reactive, ref, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine, withQuery } from '../lib/api.js'
-import { cost, count, percent, zone } from '../lib/format.js'
+import { cost, count, percent, plural, zone } from '../lib/format.js'
 import { resource } from '../lib/resource.js'
 import { toast } from '../lib/toasts.js'
 import { groups, lastDays, ranges, usageReports } from '../lib/usage.js'
@@ -29,9 +29,9 @@ export const Usage = {
     const tiles = ({ totals }) => {
       const sum = (name) => totals.reduce((all, row) => all + row[name], 0)
       const requests = sum('requests')
-      return html`<div class="tiles">${[['Cost', cost(sum('cost')), sum('unpriced_requests') ? `${count(sum('unpriced_requests'))} requests of unknown price` : 'all priced'],
+      return html`<div class="tiles">${[['Cost', cost(sum('cost')), sum('unpriced_requests') ? `${plural(sum('unpriced_requests'), 'request')} of unknown price` : 'all priced'],
         ['Requests', count(requests), `${count(sum('cache_hits'))} more from the cache`], ['Tokens', count(sum('input_tokens') + sum('output_tokens')), `${count(sum('output_tokens'))} of them written`],
-        ['Failed', requests ? percent(sum('failures') / requests, 1) : '–', `${count(sum('failures'))} requests`]].map(([name, value, more]) =>
+        ['Failed', requests ? percent(sum('failures') / requests, 1) : '–', plural(sum('failures'), 'request')]].map(([name, value, more]) =>
         html`<div class="tile" key=${name}><p class="small muted">${name}</p><p class="value">${value}</p><p class="tiny muted">${more}</p></div>`)}</div>`
     }
     const csv = () => withQuery(mine('usage'), { from: lastDays(Number(view.days))[0], group_by: `day,${view.group}`, tz: zone(), format: 'csv' })

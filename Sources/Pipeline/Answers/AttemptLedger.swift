@@ -18,12 +18,14 @@ final class AttemptLedger: Sendable {
 
     var attempts: [Attempt] { entries.withLock { $0.map(\.attempt) } }
 
-    func records(minionID: String?, answerID: String?) -> [UsageRecord] {
+    /// - Parameter purpose: in place of the stages' own.
+    func records(minionID: String?, answerID: String?, purpose whole: String? = nil) -> [UsageRecord] {
         entries.withLock { entries in
             // What was not sent used nothing.
             entries.filter(\.attempt.wasSent).map { attempt, purpose in
                 UsageRecord(
-                    minionID: minionID, answerID: answerID, keyID: attempt.keyID, purpose: purpose, provider: attempt.provider, model: attempt.model,
+                    minionID: minionID, answerID: answerID, keyID: attempt.keyID, purpose: whole ?? purpose, provider: attempt.provider,
+                    model: attempt.model,
                     at: attempt.startedAt, inputTokens: attempt.usage?.input, outputTokens: attempt.usage?.output,
                     cachedTokens: attempt.usage?.cachedInput, cacheWriteTokens: attempt.usage?.cacheWrite, reasoningTokens: attempt.usage?.reasoning,
                     isEstimate: attempt.usage?.isEstimate ?? false, cost: attempt.cost,

@@ -119,7 +119,8 @@ public struct ReleaseExporter: Sendable {
         let collection = FileHash.joint(
             listed.filter { $0.path.hasPrefix("collection/") }.map { (String($0.path.dropFirst("collection/".count)), $0.sha256) })
         guard content.adapter?.sha256 == adapter, content.adapter?.companions == companions,
-            content.collection?.sha256 == nil || content.collection?.sha256 == collection else {
+            content.collection?.sha256 == nil || content.collection?.sha256 == collection
+        else {
             throw ReleaseArchiveError(
                 "release_damaged", "the files of release \(release.number) are not those it was made of",
                 hint: "restore them from a backup, or train again")

@@ -138,7 +138,9 @@ public struct ReleaseImporter: Sendable {
             let folder = unpacked.appending(path: "adapter")
             let served = folder.appending(path: "adapter.gguf")
             guard hashes[ReleaseFiles.served] == part.sha256,
-                ReleaseFiles.companions(manifest.files.map { ($0.path, $0.sha256) }) == part.companions, try FileHandle(forReadingFrom: served).read(upToCount: 4) == Data("GGUF".utf8) else {
+                ReleaseFiles.companions(manifest.files.map { ($0.path, $0.sha256) }) == part.companions,
+                try FileHandle(forReadingFrom: served).read(upToCount: 4) == Data("GGUF".utf8)
+            else {
                 throw Self.invalid("its adapter is not the release's")
             }
             let id = RowID.make("ada")

@@ -41,6 +41,11 @@ struct AdapterStage: Sendable {
             // Not every file system has links; shared ones often have none.
             do { try FileManager.default.linkItem(at: source, to: target) } catch { try FileManager.default.copyItem(at: source, to: target) }
         }
+        // For the evaluation; there is none where nothing was held out.
+        let losses = folder.appending(path: HeldOutLosses.fileName)
+        if FileManager.default.fileExists(atPath: losses.path) {
+            try FileManager.default.linkItem(at: losses, to: copy.appending(path: HeldOutLosses.fileName))
+        }
         return copy
     }
 }

@@ -8,10 +8,12 @@ struct PublishStage: Sendable {
     let data: DataDirectory
     let engine: EnginePaths
 
-    func run(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?, _ context: JobContext) async throws -> Release? {
+    func run(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?, _ measured: ReleaseEvaluation?, _ context: JobContext)
+        async throws -> Release?
+    {
         let job = context.job
         let files = ReleaseFiles(data: data, engine: engine)
-        var draft = ReleaseDraft(adapter: nil, collection: nil, evaluation: evaluation(prepared, trained, built))
+        var draft = ReleaseDraft(adapter: nil, collection: nil, evaluation: evaluation(prepared, trained, built, measured))
         if let built {
             let folder = data.url(DataPaths.collection(built.id, version: built.version, user: job.userID))
             draft.collection = .init(
@@ -43,8 +45,10 @@ struct PublishStage: Sendable {
         return release
     }
 
-    private func evaluation(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?) -> ReleaseEvaluation {
-        var evaluation = ReleaseEvaluation()
+    private func evaluation(_ prepared: PreparedData, _ trained: TrainedAdapter?, _ built: BuiltCollection?, _ measured: ReleaseEvaluation?)
+        -> ReleaseEvaluation
+    {
+        var evaluation = measured ?? ReleaseEvaluation()
         evaluation.baseValidationLoss = trained?.result.baseValidationLoss
         evaluation.validationLoss = trained?.result.validationLoss
         evaluation.trainLoss = trained?.result.trainLoss

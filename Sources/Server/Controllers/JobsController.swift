@@ -28,6 +28,7 @@ struct JobsController: Sendable {
         group.post("{job_id}/restart", use: restart)
         group.post("{job_id}/stop", use: stop)
         group.get("{job_id}/events", use: events)
+        group.get("{job_id}/evaluation", use: evaluation)
     }
 
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
@@ -170,6 +171,11 @@ struct JobsController: Sendable {
         }
     }
 
+    /// The ablation table: the release's, or as far as it is while the job runs.
+    @Sendable func evaluation(_ request: Request, context: OwnerContext) async throws -> Response {
+        .json(try await store.user(context.owner).evaluation(ofJob: context.parameters.require("job_id")))
+    }
+
     private static func data(_ event: JobEvent) -> String {
         var payload = (try? JSONValue(parsing: event.payload))?.objectValue ?? [:]
         payload["at"] = .string(event.at.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
@@ -213,6 +219,7 @@ struct JobsController: Sendable {
             config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
             config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
             config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
+            EvaluationFields.read(&inner, &config.evaluation)
         }
         let plan = JobPlanFields.read(&fields, current: current)
         let minion = current == nil ? fields.required("minion_id") : fields.string("minion_id", length: 1...200) ?? current!.minionID
@@ -230,7 +237,10 @@ struct JobsController: Sendable {
     private func check(_ draft: TrainingJobDraft, _ rows: UserStore, _ fields: inout RequestFields) async throws {
         guard fields.problems.isEmpty else { return }
         var minion: Minion?
-        do { minion = try await rows.minion(draft.minionID) } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
+        do {
+            minion = try await rows.minion(draft.minionID)
+            if let minion { EvaluationFields.check(draft.config.evaluation, minion, &fields) }
+        } catch StoreError.notFound { fields.fail("minion_id", "there is no such minion") }
         var datasets: [Dataset] = []
         for (index, id) in draft.datasetIDs.enumerated() {
             do {

@@ -1,5 +1,7 @@
 import Foundation
+import Pipeline
 import Providers
+import Store
 
 /// The demo's steps for one signed-in user.
 struct DemoSession: Sendable {
@@ -32,11 +34,13 @@ struct DemoSession: Sendable {
         terminal.heading("Training: voice from samples/voice.jsonl, knowledge from samples/handbook")
         let voice = try await dataset("sample voice", "jsonl", samples.appending(path: "voice.jsonl"))
         let handbook = try await dataset("sample handbook", "rag", try Self.archive(samples.appending(path: "handbook")))
+        let questions = try await dataset("sample questions", "custom", samples.appending(path: "questions.jsonl"))
         let job =
             try await api.post(
                 "\(base)/external-training/jobs",
                 [
-                    "job_name": "Demo", "minion_id": .string(minion), "training_type": "hybrid", "dataset_ids": [.string(voice), .string(handbook)],
+                    "job_name": "Demo", "minion_id": .string(minion), "training_type": "hybrid",
+                    "dataset_ids": [.string(voice), .string(handbook), .string(questions)],
                     "start": true,
                 ])["id"]?.stringValue ?? ""
         let start = ContinuousClock().now
@@ -49,16 +53,10 @@ struct DemoSession: Sendable {
             view.show(event, data)
         }
         if let failure { throw ClientError(status: 200, message: "training failed in \(failure)") }
-        terminal.line("trained and indexed in \(Terminal.time((ContinuousClock().now - start) / .seconds(1)))")
-        let releases = try await api.get("\(base)/minions/\(minion)/releases")["items"]
-        if let evaluation = releases?[0]?["evaluation"], let base = evaluation["base_validation_loss"]?.doubleValue,
-            let tuned = evaluation["validation_loss"]?.doubleValue
-        {
-            terminal.line(
-                String(
-                    format: "held-out replies, mean log-likelihood per token: %.3f without the adapter, %.3f with it (higher is better)", -base,
-                    -tuned))
-        }
+        terminal.line("trained, indexed and measured in \(Terminal.time((ContinuousClock().now - start) / .seconds(1)))")
+        terminal.heading("What voice and knowledge bought, on held-out messages and questions (95% intervals)")
+        let measured = try await api.get("\(base)/external-training/jobs/\(job)/evaluation")["evaluation"] ?? [:]
+        terminal.line("\(EvaluationTable(try JSONDecoder().decode(ReleaseEvaluation.self, from: Data(measured.serialized().utf8))))")
     }
 
     /// Asks two of the samples' questions and checks what must hold.

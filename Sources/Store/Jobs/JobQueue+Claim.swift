@@ -31,6 +31,13 @@ extension JobQueue {
     /// So a priority orders a user's own jobs and no others, and whoever waits comes up in turn: no user with
     /// queued jobs is passed over twice by the same other user.
     public func claim(worker: String, lease: Duration, limits: ClaimLimits = .init(), now: Date = Date()) async throws -> TrainingJob? {
+        // Asked again and again, so the answer no takes no lock.
+        let isIdle = try await database.read { connection in
+            try connection.query(
+                "SELECT id FROM external_training_jobs WHERE status = 'QUEUED' AND (run_at IS NULL OR run_at <= $1) LIMIT 1", SQLValue(now)
+            ).isEmpty
+        }
+        if isIdle { return nil }
         // Rows that others have taken meanwhile are looked at again; each time somebody got on.
         for _ in 0..<16 {
             switch try await attempt(worker, lease, limits, now) {
@@ -46,10 +53,6 @@ extension JobQueue {
 
     private func attempt(_ worker: String, _ lease: Duration, _ limits: ClaimLimits, _ now: Date) async throws -> Attempt {
         try await database.write(.rowLocks) { connection in
-            let isEmpty = try connection.query(
-                "SELECT id FROM external_training_jobs WHERE status = 'QUEUED' AND (run_at IS NULL OR run_at <= $1) LIMIT 1", SQLValue(now)
-            ).isEmpty
-            if isEmpty { return .nothing }
             // The machine's row is held from here on: its workers decide one after the other.
             try Self.takeTurn(connection, "machine:\(limits.host)", now)
             let onHost = try connection.query(

@@ -211,8 +211,11 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case merge
     }
 
+    /// How what was made is measured.
+    public var evaluation: EvaluationSettings
+
     enum CodingKeys: String, CodingKey {
-        case rank, alpha, dropout, epochs, seed, embedder, restyle
+        case rank, alpha, dropout, epochs, seed, embedder, restyle, evaluation
         case restyleParaphraser = "restyle_paraphraser"
         case restyleBudget = "restyle_budget"
         case restylePairs = "restyle_pairs"
@@ -245,7 +248,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
         chunkStrategy: ChunkStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, embedder: ModelRoute? = nil,
         restyle: Bool? = nil,
-        restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300
+        restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300,
+        evaluation: EvaluationSettings = .init()
     ) {
         self.restyle = restyle
         self.restyleParaphraser = restyleParaphraser
@@ -263,6 +267,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         self.chunkOverlap = chunkOverlap
         self.chunkStrategy = chunkStrategy
         self.collectionUpdate = collectionUpdate
+        self.evaluation = evaluation
         self.embedder = embedder
     }
 
@@ -300,6 +305,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
+        evaluation = try fields.decodeIfPresent(EvaluationSettings.self, forKey: .evaluation) ?? evaluation
         embedder = try fields.decodeIfPresent(ModelRoute.self, forKey: .embedder)
         restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)
         restyleParaphraser = try fields.decodeIfPresent(Paraphraser.self, forKey: .restyleParaphraser) ?? restyleParaphraser

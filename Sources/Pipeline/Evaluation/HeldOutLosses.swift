@@ -1,0 +1,33 @@
+import Foundation
+
+/// The held-out replies' losses one by one, as the trainer wrote them beside the adapter.
+struct HeldOutLosses: Sendable, Decodable {
+    struct Example: Sendable, Decodable {
+        /// Reply tokens.
+        var tokens: Double
+        /// Negative log-likelihoods in nats, summed over them, without and with the adapter.
+        var base: Double
+        var adapter: Double
+    }
+
+    var examples: [Example]
+
+    static let fileName = "held_out_losses.json"
+
+    /// Nil where the trainer wrote none.
+    static func read(_ adapter: URL) -> HeldOutLosses? {
+        (try? Data(contentsOf: adapter.appending(path: fileName))).flatMap { try? JSONDecoder().decode(HeldOutLosses.self, from: $0) }
+    }
+
+    /// exp(Σ loss ÷ Σ tokens), with each example counted so often.
+    func perplexity(_ loss: (Example) -> Double, _ multiplicities: [Double]? = nil) -> Double? {
+        var sum = 0.0
+        var tokens = 0.0
+        for (index, example) in examples.enumerated() {
+            let weight = multiplicities?[index] ?? 1
+            sum += weight * loss(example)
+            tokens += weight * example.tokens
+        }
+        return tokens > 0 ? exp(sum / tokens) : nil
+    }
+}

@@ -1,0 +1,28 @@
+import LocalModels
+import Pipeline
+import Store
+
+/// `config.evaluation` of a job.
+enum EvaluationFields {
+    static func read(_ fields: inout RequestFields, _ settings: inout EvaluationSettings) {
+        var read = settings
+        fields.nested("evaluation") { inner in
+            read.enabled = inner.bool("enabled") ?? read.enabled
+            read.examples = inner.integer("examples", 1...200) ?? read.examples
+            read.seconds = inner.integer("seconds", 1...86_400) ?? read.seconds
+            read.maxTokens = inner.integer("max_tokens", 8...1024) ?? read.maxTokens
+            read.resamples = inner.integer("resamples", 100...10_000) ?? read.resamples
+            if inner.mentions("judge"), !inner.has("judge") { read.judge = nil }
+            inner.nested("judge") { judge in
+                read.judge = ModelRoute(provider: judge.required("provider"), model: judge.required("model"))
+            }
+        }
+        settings = read
+    }
+
+    /// A judge must not be a model that writes this minion's answers.
+    static func check(_ settings: EvaluationSettings, _ minion: Minion, _ fields: inout RequestFields) {
+        guard let judge = settings.judge, let refusal = EvaluationJudge.refusal(judge, minion) else { return }
+        fields.fail("config.evaluation.judge", refusal)
+    }
+}
