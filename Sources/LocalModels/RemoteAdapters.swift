@@ -80,7 +80,7 @@ public actor RemoteAdapters {
             let reply = try await client.execute(request, timeout: .seconds(60))
             let body = try await reply.body.collect(upTo: 1 << 16)
             return (Int(reply.status.code), String(buffer: body))
-        } catch let error as HTTPClientError {
+        } catch is CancellationError { throw CancellationError() } catch {
             throw LocalModelError(
                 code: "adapter_server_down", message: "the adapter server does not answer: \(error)", hint: "see ATELIER_ADAPTER_SERVER_URL")
         }
