@@ -60,7 +60,9 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: ["Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto, .product(name: "Logging", package: "swift-log")],
-            resources: [.embedInCode("Resources/other-voices.jsonl")], swiftSettings: strict),
+            resources: [.embedInCode("Resources/other-voices.jsonl")],
+            // Its tests look inside, in the release build too: what is tested is what runs.
+            swiftSettings: strict + [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
         .target(
             name: "Server",
             dependencies: [
