@@ -117,11 +117,12 @@ actor BaseServer {
     private func start() async throws {
         if let starting { return try await starting.value }
         let task = Task {
+            // Before anybody who waits for it goes on: one who finds a start that is over would take it for one under way.
+            defer { starting = nil }
             try await Task.sleep(for: Self.gathering)
             try await bringUp()
         }
         starting = task
-        defer { starting = nil }
         try await task.value
     }
 
