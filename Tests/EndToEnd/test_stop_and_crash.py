@@ -12,9 +12,9 @@ from harness import BINARY, Account, Server, eventually, figure, processes, runn
 EXAMPLES, BATCH = 12, 2
 
 
-def start(account: Account, examples: int = EXAMPLES) -> dict:
-    minion = account.minion("Apprentice")
-    return account.job(minion, "lora_only", [account.dataset(voice(examples), "jsonl", "voice.jsonl")], batch_size=BATCH)
+def start(account: Account, examples: int = EXAMPLES, name: str = "Apprentice") -> dict:
+    minion = account.minion(name)
+    return account.job(minion, "lora_only", [account.dataset(voice(examples), "jsonl", f"{name}.jsonl")], batch_size=BATCH)
 
 
 def trainers(server: Server) -> list:
@@ -71,7 +71,7 @@ def test_restart_begins_anew_and_deleting_leaves_nothing(somebody):
     history = list(somebody.follow(job))
     again(somebody, job, after=history[-1].id, how="restart")
     assert kept and not mark.exists()
-    other = start(somebody, examples=6)
+    other = start(somebody, examples=6, name="Second apprentice")
     somebody.into_training(other)
     somebody.post(f"external-training/jobs/{other['id']}/stop")
     assert server.files(f"users/{somebody.id}/jobs/**/*")
