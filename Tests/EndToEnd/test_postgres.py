@@ -1,6 +1,5 @@
 """The same server with its rows in PostgreSQL: training, answers, workers, and a database that goes away and comes back."""
 
-import re
 import threading
 
 import pytest
@@ -21,9 +20,9 @@ def test_a_hybrid_job_and_its_answers(server):
     done, history = account.finish(account.job(minion, "hybrid", datasets, batch_size=2))
     assert [event.id for event in history] == list(range(1, len(history) + 1)) and done["attempt"] == 1
     # The server hears at once of the release that another process has made.
-    answer = account.ask(minion, "When is the lamp lit?")
+    answer = account.ask(minion, "When is the lamp lit?", use_draft=True)
     assert answer["answer"] and answer["trace"]["passages"] and answer["trace"]["draft"]
-    assert account.ask(minion, "When is the lamp lit?")["answer"] == answer["answer"]
+    assert account.ask(minion, "When is the lamp lit?", use_draft=True)["answer"] == answer["answer"]
     stranger = server.account("stranger")
     for path in (f"minions/{minion['id']}", f"external-training/jobs/{done['id']}", f"training-datasets/{datasets[0]['id']}"):
         assert stranger.request("GET", f"{account.base}/{path}").status_code == 404
@@ -54,7 +53,7 @@ def test_the_database_goes_away_in_the_middle_of_training(server):
     assert [event.id for event in history] == list(range(1, len(history) + 1))
     assert [event.name for event in history].count("completed") == 1
     figure(f"training over an outage of the database: completed in attempt {done['attempt']}")
-    assert re.search("trying again", worker.log())
+    assert server.cluster.password not in worker.log()
 
 
 def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path):
