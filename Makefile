@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots chaos format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
