@@ -101,7 +101,7 @@ def test_a_session_that_ends_loses_nothing_that_was_typed(window, server, person
 def test_an_upload_goes_on_after_the_session_was_renewed(window, server, person):
     page = window.sign_in(person.email)
     page.goto(f"{server.url}/#/datasets")
-    expect(page.get_by_role("heading", name="Data")).to_be_visible()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     window.settled()
     server.sql("DELETE FROM sessions WHERE user_id = ?", person.id)
     drop(page, {"kept.md": "# Kept\n\nOpen on Saturdays.\n"})
