@@ -9,6 +9,8 @@ const names = {
   'meaning.similarity': 'Says what you would say', latency_ms: 'Time to answer', latency_p95_ms: 'Time to answer, 95 %', cost_usd: 'Cost of an answer',
   'judge.win_rate': 'Preferred by the judge', held_out_reply_loss: 'Loss on held-out replies',
 }
+/** What a policy of releases can go by: figures that the server knows by these names. */
+export const gateMetrics = [...Object.keys(names).filter((name) => name !== 'held_out_reply_loss'), 'validation_loss', 'train_loss']
 const LESS = /loss|perplexity|latency|cost/
 
 export function words(name) {

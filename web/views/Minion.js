@@ -10,6 +10,7 @@ import { Avatar, ErrorNote, Facts, Loaded, PageHead, Tabs } from '../components/
 import { Icon } from '../components/Icon.js'
 import { MinionForm } from '../components/MinionForm.js'
 import { ReleaseHistory } from '../components/ReleaseHistory.js'
+import { ReleasePolicy } from '../components/ReleasePolicy.js'
 import { Snippets } from '../components/Snippets.js'
 import { TokenDialog } from '../components/TokenDialog.js'
 
@@ -56,7 +57,7 @@ export const Minion = {
           <div class="row top"><${Avatar} id=${one.id} name=${one.display_name} />
             <${Facts} items=${[['Provider', one.provider], ['Model', one.model_id], ['Fallbacks', one.fallbacks.length || 'none'], ['Changed', when(one.updated_at)]]} /></div>
           <${Tabs} label="Minion" items=${tabs} current=${tab} />
-          ${tab === 'connect' ? connect(one) : tab === 'settings' ? settings(one) : html`<${ReleaseHistory} minion=${one} onChanged=${minion.reload} />`}
+          ${tab === 'connect' ? connect(one) : tab === 'settings' ? settings(one) : html`<div class="stack loose"><${ReleaseHistory} minion=${one} onChanged=${minion.reload} /><${ReleasePolicy} minion=${one} onSaved=${saved} /></div>`}
         </div>`}</>
         ${isMakingToken.value && html`<${TokenDialog} minion=${one} onClose=${closeToken} />`}
       </div>`
