@@ -140,6 +140,16 @@ def test_tags_and_days_are_searched_for_and_rows_are_cut_one_by_one(somebody):
     assert found(**{"from": "2025-01-01"}) == {"rates-new.md"} and found(to="2024-12-31") == {"rates-old.md"}
     row, = somebody.post(f"collections/{collection['id']}/search", {"query": "B17", "strategy": "lexical", "top_k": 50})["passages"]
     assert "B17" in row["text"] and "B16" not in row["text"], "a row is a chunk of its own"
+    # What a filter matches is replaced, the rest stays.
+    body = {"minion_id": minion["id"], "training_type": "rag_only", "dataset_ids": [new["id"]]}
+    for config, says in (({"collection_update": "replace_matching"}, "needs a condition"),
+                         ({"collection_update": "replace_matching", "collection_filter": {"tags_any": []}}, "needs a condition"),
+                         ({"collection_filter": {"tags_any": ["old"]}}, "replace_matching alone")):
+        error = refused(somebody.request("POST", "external-training/jobs", json=body | {"config": config}), 422, "invalid_request")
+        assert [(detail["field"], says in detail["message"]) for detail in error["details"]] == [("config.collection_filter", True)]
+    newest = upload("# Rates\n\nA berth costs 7 marks.\n", "rates-newest.md", tags="harbour", date="2026-11-01")
+    somebody.finish(somebody.job(minion, "rag_only", [newest], collection_update="replace_matching", collection_filter={"tags_any": ["harbour"], "to": "2025-12-31"}))
+    assert found() == {"rates-new.md", "rates-newest.md", "berths.csv"}
 
 
 def long_text(name: str, count: int) -> bytes:

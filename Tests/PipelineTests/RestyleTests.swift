@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func meaningIsMeasuredBetweenTheReleasesOwnFloorAndCeiling() {
-        var profile = RestyleProfile(floor: 0.4, ceiling: 0.8, embedder: "e", paraphraser: "p", pairs: 9, heldOutPairs: 3)
+        var profile = RestyleProfile(floor: 0.4, ceiling: 0.8, embedder: "e", paraphraser: "p", pairs: 9)
         #expect(abs(profile.meaning(cosine: 0.6) - 0.5) < 1e-9 && profile.meaning(cosine: 0.4) == 0 && profile.meaning(cosine: 0.9) > 1)
         // An embedder that cannot tell the two apart proves nothing.
         profile.floor = 0.8

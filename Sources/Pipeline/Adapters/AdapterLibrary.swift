@@ -39,7 +39,7 @@ public struct AdapterLibrary: Sendable {
         let staging = try data.folder(path)
         defer { try? data.remove(path) }
         let file = staging.appending(path: "incoming")
-        try await receive(bytes, into: file, room: room)
+        _ = try await Upload.receive(bytes, into: file, maxBytes: maxBytes, room: room)
         let folder = staging.appending(path: "adapter")
         let imported = try await AdapterTool(paths: engine).take(file, base: base, into: folder)
         let id = RowID.make("ada")
@@ -75,20 +75,5 @@ public struct AdapterLibrary: Sendable {
         }
         let bytes = (try target.resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
         return (try DatasetContents.Export(target), bytes)
-    }
-
-    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws
-    where Bytes.Element: Sequence<UInt8> {
-        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        let handle = try FileHandle(forWritingTo: file)
-        defer { try? handle.close() }
-        var size = 0
-        for try await chunk in bytes {
-            let data = Data(chunk)
-            size += data.count
-            if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
-            try room.take(data.count)
-            try handle.write(contentsOf: data)
-        }
     }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import Datasets
 import Foundation
 import Knowledge
@@ -156,12 +155,6 @@ public struct DatasetImporter: Sendable {
         }
     }
 
-    /// What came over the wire.
-    private struct Received {
-        var bytes: Int
-        var sha256: String
-    }
-
     private func withStaging<T>(_ user: String, _ body: (Staging) async throws -> T) async throws -> T {
         let staging = Staging(file: try data.folder("\(DataPaths.user(user))/uploads").appending(path: UUID().uuidString))
         defer {
@@ -193,26 +186,14 @@ public struct DatasetImporter: Sendable {
         try staging.takeJoined()
     }
 
-    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> Received
+    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws -> Upload
     where Bytes.Element: Sequence<UInt8> {
-        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        let handle = try FileHandle(forWritingTo: file)
-        defer { try? handle.close() }
-        var hash = SHA256()
-        var size = 0
-        for try await chunk in bytes {
-            let data = Data(chunk)
-            size += data.count
-            if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
-            try room.take(data.count)
-            hash.update(data: data)
-            try handle.write(contentsOf: data)
-        }
-        guard size > 0 else { throw DatasetRefused.empty }
-        return Received(bytes: size, sha256: hash.finalize().map { String(format: "%02x", $0) }.joined())
+        let upload = try await Upload.receive(bytes, into: file, maxBytes: maxBytes, room: room)
+        guard upload.bytes > 0 else { throw DatasetRefused.empty }
+        return upload
     }
 
-    private func inspect(_ staging: Staging, _ description: Description, _ received: Received, user: String) async throws -> DatasetDraft {
+    private func inspect(_ staging: Staging, _ description: Description, _ received: Upload, user: String) async throws -> DatasetDraft {
         var draft = DatasetDraft(
             datasetName: description.name, datasetType: description.kind, filePath: "", fileName: description.fileName, sampleCount: 0,
             metadata: DatasetMetadata(description: description.text), sha256: received.sha256, bytes: received.bytes)

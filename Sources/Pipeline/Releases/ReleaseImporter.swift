@@ -38,7 +38,8 @@ public struct ReleaseImporter: Sendable {
         let folder = try data.folder("\(DataPaths.user(minion.userID))/uploads/\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let archive = folder.appending(path: "archive")
-        try await receive(bytes, into: archive, room: room)
+        let upload = try await Upload.receive(bytes, into: archive, maxBytes: maxBytes, room: room)
+        guard upload.bytes > 0 else { throw Self.invalid("the body is empty: send the archive") }
         let unpacked = folder.appending(path: "unpacked")
         try FileManager.default.createDirectory(at: unpacked, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         do { try await extractor.extract(archive, into: unpacked, maxEntries: Self.maxEntries, maxBytes: maxBytes) } catch let error
@@ -51,22 +52,6 @@ public struct ReleaseImporter: Sendable {
         let content = try read(text)
         try await checkModels(content)
         return try await publish(unpacked, manifest, text, content, minion, promotes: promotes, appliesSettings: appliesSettings, room: room)
-    }
-
-    private func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, room: StorageReservation) async throws
-    where Bytes.Element: Sequence<UInt8> {
-        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        let handle = try FileHandle(forWritingTo: file)
-        defer { try? handle.close() }
-        var size = 0
-        for try await chunk in bytes {
-            let data = Data(chunk)
-            size += data.count
-            if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
-            try room.take(data.count)
-            try handle.write(contentsOf: data)
-        }
-        guard size > 0 else { throw Self.invalid("the body is empty: send the archive") }
     }
 
     /// The manifest and the text of the content, where every file is there, is listed, and has its hash.

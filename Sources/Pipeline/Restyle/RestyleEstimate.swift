@@ -17,7 +17,7 @@ public struct RestyleEstimate: Sendable, Equatable {
         let chats = datasets.filter { $0.datasetType == .jsonl }
         let bytes = chats.reduce(0) { $0 + $1.bytes }
         let there = max(chats.reduce(0) { $0 + $1.sampleCount }, bytes / Self.pieceBytes)
-        pieces = min(there, config.restylePairs + RestylePairs.heldOutLimit)
+        pieces = min(there, config.restylePairs)
         guard paraphraser != .base else {
             cost = 0
             return

@@ -9,12 +9,6 @@ package struct RestylePairs: Sendable {
         package var own: String
     }
 
-    package var training: [Pair] = []
-    package var heldOut: [Pair] = []
-
-    /// Held-out pieces that are paraphrased to set the scale of meaning: enough for a mean.
-    static let heldOutLimit = 40
-
     /// The pieces of the replies in a file of chat examples, each once, by seeded hash: the same ones
     /// whatever the order of the file.
     /// - Parameters:

@@ -8,25 +8,18 @@ public struct RestyleProfile: Sendable, Codable, Equatable {
     public static let instruction = "Rewrite this text in your own voice. Keep every fact, name and number."
 
     public var instruction: String
-    /// Mean cosine of two texts that have nothing to do with one another: a held-out paraphrase and another example's reply.
+    /// Mean cosine of two texts that have nothing to do with one another: a paraphrase and another piece's reply.
     public var floor: Double
-    /// Mean cosine of a held-out paraphrase and the user's own reply it was made of.
+    /// Mean cosine of a paraphrase and the user's own reply it was made of.
     public var ceiling: Double
     public var embedder: String
     /// Who made the paraphrases.
     public var paraphraser: String
-    /// Rewrite examples in training, and held-out pairs behind `floor` and `ceiling`.
+    /// Rewrite examples in training; also those behind `floor` and `ceiling`.
     public var pairs: Int
-    public var heldOutPairs: Int
-
-    enum CodingKeys: String, CodingKey {
-        case instruction, floor, ceiling, embedder, paraphraser, pairs
-        case heldOutPairs = "held_out_pairs"
-    }
 
     public init(
-        instruction: String = RestyleProfile.instruction, floor: Double, ceiling: Double, embedder: String, paraphraser: String, pairs: Int,
-        heldOutPairs: Int
+        instruction: String = RestyleProfile.instruction, floor: Double, ceiling: Double, embedder: String, paraphraser: String, pairs: Int
     ) {
         self.instruction = instruction
         self.floor = floor
@@ -34,7 +27,6 @@ public struct RestyleProfile: Sendable, Codable, Equatable {
         self.embedder = embedder
         self.paraphraser = paraphraser
         self.pairs = pairs
-        self.heldOutPairs = heldOutPairs
     }
 
     /// - Parameter cosine: of a text and its restyled form.

@@ -115,6 +115,8 @@ struct CollectionStage: Sendable {
         switch job.config.collectionUpdate {
         case .append: return CollectionUpdate(previous: folder, strategy: .append)
         case .merge: return CollectionUpdate(previous: folder, strategy: .merge)
+        case .replaceMatching:
+            return CollectionUpdate(previous: folder, strategy: .replace(matching: DocumentFilter(job.config.collectionFilter ?? .init())))
         case .replaceAll:
             guard (try? CollectionIndex.open(folder)) != nil else { return nil }
             return CollectionUpdate(previous: folder, strategy: .replaceAll)
@@ -124,6 +126,14 @@ struct CollectionStage: Sendable {
     /// Removes a finished version that no release will refer to.
     func discard(_ built: BuiltCollection, _ context: JobContext) throws {
         try data.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
+    }
+}
+
+extension DocumentFilter {
+    fileprivate init(_ selection: DocumentSelection) {
+        self.init(
+            documents: selection.documents, tagsAny: selection.tagsAny, tagsAll: selection.tagsAll,
+            from: selection.from.flatMap(CalendarDate.init), to: selection.to.flatMap(CalendarDate.init), kinds: selection.kinds)
     }
 }
 

@@ -4,8 +4,9 @@ import Knowledge
 import Store
 
 /// Makes what an adapter learns restyling from: each piece of the user's own training replies, said in
-/// plain prose by the external or the base model, is to be turned back into the user's words. The held-out
-/// replies are paraphrased too, but only to set the scale of meaning (``RestyleProfile``).
+/// plain prose by the external or the base model, is to be turned back into the user's words. The same pairs
+/// set the scale of meaning (``RestyleProfile``): no adapter has a part in it, so it needs no held-out replies,
+/// and those stay out of every prompt.
 ///
 /// A paraphrase is kept with its job as soon as it is there: one that is started again, and a later job
 /// with the same replies, pays for none twice.
@@ -30,27 +31,23 @@ struct RestylePairsStage: Sendable {
         }
         let (job, config) = (context.job, context.job.config)
         let minion = try await store.user(job.userID).minion(job.minionID)
-        let heldOut = try RestylePairs.pieces(validation, seed: config.seed, limit: .max)
-        let training = try RestylePairs.pieces(train, seed: config.seed, limit: config.restylePairs, without: Set(heldOut))
-        let measured = Array(heldOut.prefix(RestylePairs.heldOutLimit))
+        let heldOut = Set(try RestylePairs.pieces(validation, seed: config.seed, limit: .max))
+        let training = try RestylePairs.pieces(train, seed: config.seed, limit: config.restylePairs, without: heldOut)
         let paraphraser = answers.paraphraser(minion, config)
-        try await context.event(
-            "log", ["message": "\(training.count) pieces of training replies and \(measured.count) held-out ones are paraphrased by \(paraphraser)"])
+        try await context.event("log", ["message": "\(training.count) pieces of training replies are paraphrased by \(paraphraser)"])
 
-        let plain = try await paraphrase(training + measured, minion, paraphraser, context)
-        let all = zip(training + measured, plain).map { RestylePairs.Pair(plain: $1, own: $0) }
+        let plain = try await paraphrase(training, minion, paraphraser, context)
         let engine = try await embedder()
-        let judged: (pairs: [RestylePairs.Pair], heldOut: [RestylePairs.Pair], scale: MeaningScale)
-        do { judged = try await judge(Array(all.prefix(training.count)), Array(all.dropFirst(training.count)), engine) } catch {
+        let judged: (pairs: [RestylePairs.Pair], scale: MeaningScale)
+        do { judged = try await judge(zip(training, plain).map { RestylePairs.Pair(plain: $1, own: $0) }, engine) } catch {
             await engine.stop()
             throw error
         }
         await engine.stop()
-        guard judged.pairs.count >= Self.fewest, judged.heldOut.count >= Self.fewest else {
+        guard judged.pairs.count >= Self.fewest else {
             throw JobFailure(
                 step: context.stage, code: "restyle_pairs_unusable",
-                message:
-                    "of \(training.count) paraphrases for training and \(measured.count) held-out ones by \(paraphraser), \(judged.pairs.count) and \(judged.heldOut.count) say what the replies say",
+                message: "of \(training.count) paraphrases by \(paraphraser), \(judged.pairs.count) say what the replies say",
                 hint: "let a better model paraphrase (restyle_paraphraser), add examples, or train without restyle")
         }
         try await context.event(
@@ -67,7 +64,7 @@ struct RestylePairsStage: Sendable {
         longer.trainCount += judged.pairs.count
         longer.restyle = RestyleProfile(
             floor: judged.scale.floor, ceiling: judged.scale.ceiling, embedder: engine.identity.model, paraphraser: "\(paraphraser)",
-            pairs: judged.pairs.count, heldOutPairs: judged.heldOut.count)
+            pairs: judged.pairs.count)
         return longer
     }
 
@@ -115,8 +112,8 @@ struct RestylePairsStage: Sendable {
 
     /// Pairs whose plain text says what the reply says.
     private func judge(
-        _ training: [RestylePairs.Pair], _ heldOut: [RestylePairs.Pair], _ engine: any IndexingEmbedder
-    ) async throws -> ([RestylePairs.Pair], [RestylePairs.Pair], MeaningScale) {
+        _ pairs: [RestylePairs.Pair], _ engine: any IndexingEmbedder
+    ) async throws -> ([RestylePairs.Pair], MeaningScale) {
         func scale(_ pairs: [RestylePairs.Pair]) async throws -> MeaningScale {
             var vectors: [[Float]] = []
             for texts in [pairs.map(\.plain), pairs.map(\.own)] {
@@ -128,14 +125,12 @@ struct RestylePairsStage: Sendable {
             }
             return MeaningScale(plain: vectors[0], own: vectors[1], dimension: engine.identity.dimension)
         }
-        func usable(_ pairs: [RestylePairs.Pair]) async throws -> [RestylePairs.Pair] {
-            let pairs = pairs.filter { Self.isUsable($0) }
-            guard pairs.count >= Self.fewest else { return pairs }
-            let scale = try await scale(pairs)
-            return zip(pairs, scale.cosines).filter { $1 > scale.chance }.map(\.0)
+        var usable = pairs.filter { Self.isUsable($0) }
+        if usable.count >= Self.fewest {
+            let scale = try await scale(usable)
+            usable = zip(usable, scale.cosines).filter { $1 > scale.chance }.map(\.0)
         }
-        let (training, heldOut) = (try await usable(training), try await usable(heldOut))
-        return (training, heldOut, try await scale(heldOut))
+        return (usable, try await scale(usable))
     }
 
     /// A copy teaches copying, and one much shorter or longer says something else.

@@ -218,7 +218,7 @@ struct JobsController: Sendable {
             config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
             config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
             config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
-            config.collectionUpdate = inner.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
+            readCollectionUpdate(&inner, &config)
             EvaluationFields.read(&inner, &config.evaluation)
         }
         let plan = JobPlanFields.read(&fields, current: current)
@@ -231,6 +231,27 @@ struct JobsController: Sendable {
             config: config, holdsRelease: current == nil ? fields.bool("hold_release") ?? false : false)
         draft.plan = plan
         return draft
+    }
+
+    private static func readCollectionUpdate(_ fields: inout RequestFields, _ config: inout TrainingConfig) {
+        config.collectionUpdate = fields.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
+        fields.nested("collection_filter") { inner in
+            let filter = SearchFields.filter(&inner)
+            // An empty filter would match every document: `replace_all` says that in plain words.
+            config.collectionFilter =
+                filter.isEmpty
+                ? nil
+                : DocumentSelection(
+                    documents: filter.documents, tagsAny: filter.tagsAny, tagsAll: filter.tagsAll, kinds: filter.kinds,
+                    from: filter.from?.description, to: filter.to?.description)
+        }
+        if config.collectionUpdate != .replaceMatching {
+            if fields.has("collection_filter") { fields.fail("collection_filter", "is for collection_update replace_matching alone") }
+            config.collectionFilter = nil
+        } else if config.collectionFilter == nil {
+            fields.fail(
+                "collection_filter", "needs a condition: which documents go", hint: "{\"tags_any\": [\"draft\"]}, or documents, kinds, from, to")
+        }
     }
 
     /// What the rows say of the fields: the minion and the datasets exist and suit the type.

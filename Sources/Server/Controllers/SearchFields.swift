@@ -26,7 +26,8 @@ enum SearchFields {
         return options
     }
 
-    private static func filter(_ fields: inout RequestFields) -> DocumentFilter {
+    /// Conditions on documents, as in `filter` of a search.
+    static func filter(_ fields: inout RequestFields) -> DocumentFilter {
         var filter = DocumentFilter()
         filter.documents = fields.strings("documents", max: 1000)
         filter.tagsAny = fields.strings("tags_any") ?? []

@@ -200,6 +200,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
 
     /// How the documents are joined to what the minion knows already.
     public var collectionUpdate: CollectionChange
+    /// What goes with ``CollectionChange/replaceMatching``; nil with any other.
+    public var collectionFilter: DocumentSelection?
 
     /// What becomes of the documents of the version before.
     public enum CollectionChange: String, Sendable, Codable, CaseIterable {
@@ -209,6 +211,8 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case append
         /// They stay, but for those whose name comes again with other content.
         case merge
+        /// Those that ``TrainingConfig/collectionFilter`` matches go, the others stay.
+        case replaceMatching = "replace_matching"
     }
 
     /// How what was made is measured.
@@ -220,6 +224,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         case restyleBudget = "restyle_budget"
         case restylePairs = "restyle_pairs"
         case collectionUpdate = "collection_update"
+        case collectionFilter = "collection_filter"
         case chunkStrategy = "chunk_strategy"
         case learningRate = "learning_rate"
         case batchSize = "batch_size"
@@ -305,6 +310,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
         chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
         collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
+        collectionFilter = try fields.decodeIfPresent(DocumentSelection.self, forKey: .collectionFilter)
         evaluation = try fields.decodeIfPresent(EvaluationSettings.self, forKey: .evaluation) ?? evaluation
         embedder = try fields.decodeIfPresent(ModelRoute.self, forKey: .embedder)
         restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)

@@ -1,0 +1,33 @@
+import Crypto
+import Foundation
+import Store
+
+/// A file as it was sent.
+struct Upload: Sendable {
+    let bytes: Int
+    /// In hexadecimal, of the whole file.
+    let sha256: String
+
+    /// Writes what is sent to a file that only this user of the machine reads, as it comes: memory does not grow with it.
+    /// - Parameters:
+    ///   - maxBytes: most that is taken.
+    ///   - room: what the user may still store.
+    /// - Throws: ``UploadTooLarge``, ``LimitExceeded``. What was written by then stays with the caller.
+    static func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, maxBytes: Int, room: StorageReservation) async throws -> Upload
+    where Bytes.Element: Sequence<UInt8> {
+        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        let handle = try FileHandle(forWritingTo: file)
+        defer { try? handle.close() }
+        var hash = SHA256()
+        var size = 0
+        for try await chunk in bytes {
+            let data = Data(chunk)
+            size += data.count
+            if size > maxBytes { throw UploadTooLarge(limit: maxBytes) }
+            try room.take(data.count)
+            hash.update(data: data)
+            try handle.write(contentsOf: data)
+        }
+        return Upload(bytes: size, sha256: hash.finalize().map { String(format: "%02x", $0) }.joined())
+    }
+}
