@@ -2,8 +2,9 @@ import { computed, reactive, ref } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { create, get, mine, newKey, put } from '../lib/api.js'
 import { knows } from '../lib/features.js'
-import { given, text } from '../lib/forms.js'
+import { checked, given, text } from '../lib/forms.js'
 import { types } from '../lib/jobs.js'
+import { beginOf, PLAN_FIELDS, planForm, planOf } from '../lib/plan.js'
 import { isReady, keyState, listProviders } from '../lib/providers.js'
 import { action, resource } from '../lib/resource.js'
 import { DatasetPicker } from './DatasetPicker.js'
@@ -13,6 +14,7 @@ import { Icon } from './Icon.js'
 import { Modal } from './Modal.js'
 import { ProviderSelector } from './ProviderSelector.js'
 import { TrainingEstimate } from './TrainingEstimate.js'
+import { TrainingPlan } from './TrainingPlan.js'
 import { TrainingSettings } from './TrainingSettings.js'
 import { TrainingTypeCards } from './TrainingTypeCards.js'
 
@@ -21,8 +23,9 @@ export const ExternalTrainingModal = {
   props: { minionId: String },
   emits: ['close', 'made'],
   setup(props, { emit }) {
-    const form = reactive({ job_name: '', minion_id: props.minionId ?? '', training_type: 'hybrid', dataset_ids: [] })
+    const form = reactive({ job_name: '', minion_id: props.minionId ?? '', training_type: 'hybrid', dataset_ids: [], allow_duplicate: false })
     const config = reactive({})
+    const plan = reactive(planForm())
     const model = reactive({ value: null })
     const known = ref([])
     const key = newKey()
@@ -37,7 +40,8 @@ export const ExternalTrainingModal = {
     const answering = computed(() => model.value ?? (minion.value && { provider: minion.value.provider, model_id: minion.value.model_id }))
     const chosen = computed(() => known.value.filter((one) => form.dataset_ids.includes(one.id) && types[form.training_type].needs.includes(one.dataset_type)))
     const settings = computed(() => {
-      const { evaluation_examples: examples, ...others } = Object.fromEntries(Object.entries(given(config)).filter(([, value]) => value !== ''))
+      const { evaluation_examples: examples, replaced_tags: tags = '', ...others } = Object.fromEntries(Object.entries(given(config)).filter(([, value]) => value !== ''))
+      if (others.collection_update === 'replace_matching') others.collection_filter = { tags_any: tags.split(',').map((tag) => tag.trim()).filter(Boolean) }
       return examples ? { ...others, evaluation: { examples } } : others
     })
     const missing = computed(() => {
@@ -49,6 +53,7 @@ export const ExternalTrainingModal = {
         entry && !isReady(entry) && `${entry.name}: ${keyState(entry)[1].toLowerCase()}.`,
         wants.includes('jsonl') && !chosen.value.some((one) => one.dataset_type === 'jsonl') && 'Pick examples of the voice.',
         wants.includes('rag') && !chosen.value.some((one) => one.dataset_type === 'rag') && 'Pick documents.',
+        plan.begin === 'at' && !plan.run_at && 'Say when it begins.',
       ].filter(Boolean)
     })
     const body = computed(() => ({
@@ -56,7 +61,8 @@ export const ExternalTrainingModal = {
     const starting = action(async () => {
       if (missing.value.length) return
       if (model.value) await put(mine(`minions/${form.minion_id}`), model.value)
-      emit('made', await create(mine('external-training/jobs'), { ...body.value, job_name: form.job_name.trim() || null, start: true }, key))
+      emit('made', await create(mine('external-training/jobs'), {
+        ...body.value, ...planOf(plan), ...beginOf(plan), job_name: form.job_name.trim() || null, ...(form.allow_duplicate && { allow_duplicate: true }) }, key))
     })
 
     const selector = () => minion.value && html`<${ProviderSelector} key=${form.minion_id} error=${starting.error} modelValue=${answering.value}
@@ -77,16 +83,18 @@ export const ExternalTrainingModal = {
         <section class="stack tight"><h3>Data</h3><${DatasetPicker} type=${form.training_type} modelValue=${form.dataset_ids}
           onLoaded=${(items) => { known.value = [...new Map([...known.value, ...items].map((one) => [one.id, one])).values()] }}
           ...${{ 'onUpdate:modelValue': (value) => { form.dataset_ids = value } }} /></section>
-        <section class="stack tight"><h3>Settings</h3><${TrainingSettings} config=${config} type=${form.training_type} error=${starting.error} canEvaluate=${canEvaluate.data} /></section>
+        <section class="stack tight"><h3>Settings</h3><${TrainingSettings} config=${config} type=${form.training_type} error=${starting.error} canEvaluate=${canEvaluate.data} />
+          <details class="fold"><summary><${Icon} name="right" /> When it runs</summary><div><${TrainingPlan} form=${plan} error=${starting.error} isNew /></div></details></section>
         <${TrainingEstimate} body=${missing.value.length ? null : body.value} />
-        <${ErrorNote} error=${starting.error} fields=${['minion_id', 'job_name']} />
+        <${ErrorNote} error=${starting.error} fields=${['minion_id', 'job_name', ...PLAN_FIELDS]} />
+        ${starting.error?.code === 'duplicate_job' && html`<label class="check"><input ...${checked(form, 'allow_duplicate')} /><span>Make it all the same</span></label>`}
       </div></>`,
       foot: () => html`${missing.value.length
           ? html`<ul class="missing" id="missing" aria-label="Still missing">${missing.value.map((words) => html`<li><${Icon} name="info" /> ${words}</li>`)}</ul>`
           : html`<p class="small muted grow">${types[form.training_type].name}, ${chosen.value.length} datasets.</p>`}
         <button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>
         <button class="button primary" aria-describedby=${missing.value.length ? 'missing' : undefined} aria-disabled=${missing.value.length ? 'true' : undefined} disabled=${starting.isBusy}>
-          <${Icon} name="play" /> ${starting.isBusy ? 'Starting …' : 'Start training'}</button>`,
+          <${Icon} name="play" /> ${starting.isBusy ? 'Starting …' : plan.begin === 'later' ? 'Make the job' : 'Start training'}</button>`,
     }}</>`
   },
 }

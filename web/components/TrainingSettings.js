@@ -1,5 +1,5 @@
 import { html } from '../lib/html.js'
-import { choice, number } from '../lib/forms.js'
+import { choice, number, text } from '../lib/forms.js'
 import { types } from '../lib/jobs.js'
 import { Field } from './Field.js'
 import { Icon } from './Icon.js'
@@ -39,7 +39,10 @@ export const TrainingSettings = ({ config, type, error, canEvaluate }) => {
       ${has('jsonl') && voice.simple.map(input)}
       ${canEvaluate && input(evaluation)}
       ${has('rag') && select('collection_update', 'Documents it knows already', 'Chunks that stay are not embedded again.', [
-        ['', 'Replace them all (default)'], ['append', 'Keep them, add these'], ['merge', 'Keep them, replace those of the same name']])}
+        ['', 'Replace them all (default)'], ['append', 'Keep them, add these'], ['merge', 'Keep them, replace those of the same name'],
+        ['replace_matching', 'Replace those of a tag']])}
+      ${has('rag') && config.collection_update === 'replace_matching' && html`<${Field} label="Tags of those that go" hint="Separated by commas; one of them is enough."
+        error=${error?.field?.('config.collection_filter')}>${{ default: (control) => html`<input class="input" ...${control} ...${text(config, 'replaced_tags')} />` }}</>`}
     </div>
     <details class="fold"><summary><${Icon} name="right" /> Advanced</summary><div class="fields">
       ${has('jsonl') && voice.advanced.map(input)}
