@@ -3,6 +3,7 @@ import { html } from '../lib/html.js'
 import { followJob } from '../lib/events.js'
 import { count, fixed, percent, plural, span } from '../lib/format.js'
 import { mine } from '../lib/api.js'
+import { waitsFor } from '../lib/plan.js'
 import { applyEvent, emptyTraining } from '../lib/training.js'
 import { Bar, ErrorNote, Facts } from './Basics.js'
 import { Icon } from './Icon.js'
@@ -48,7 +49,7 @@ export const TrainingProgress = {
       if (training.outcome === 'completed') return 'Finished'
       if (training.outcome === 'failed') return 'Failed'
       if (training.outcome === 'stopped') return 'Stopped'
-      if (!training.order.length) return training.attempt ? 'Waiting for a worker' : 'Not started'
+      if (!training.order.length) return !training.attempt ? 'Not started' : props.job.status === 'QUEUED' && props.job.run_at ? waitsFor(props.job) || 'Waiting for a worker' : 'Waiting for a worker'
       return training.secondsLeft === null ? 'Running' : `About ${span(training.secondsLeft * 1000)} left`
     }
 

@@ -77,6 +77,9 @@ const handlers = {
   resources(state, data, id) {
     note(state, id, data, 'log', `Training took ${Math.round(data.seconds)} s and at most ${Math.round((data.peak_memory_bytes ?? 0) / 1e6)} MB of memory`)
   },
+  // Of a job that has a schedule, or runs again when its data changes: its runs are jobs of their own.
+  run_started(state, data, id) { note(state, id, data, 'mark', data.cause === 'schedule' ? 'Its schedule started a run' : 'Changed data started a run') },
+  schedule_skipped(state, data, id) { note(state, id, data, 'mark', `A run was left out: ${data.reason}`) },
   evaluation(state, data, id) {
     note(state, id, data, 'log', data.message ?? (data.arm ? `Measured: ${armName(data.arm)}` : 'Measuring'))
   },

@@ -1,4 +1,4 @@
-import { computed, watch } from '../lib/vue.js'
+import { computed, ref, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine, post, remove } from '../lib/api.js'
 import { confirm } from '../lib/confirm.js'
@@ -10,7 +10,9 @@ import { go } from '../lib/router.js'
 import { toast } from '../lib/toasts.js'
 import { ErrorNote, Facts, Loaded, PageHead, StatusBadge } from '../components/Basics.js'
 import { Icon } from '../components/Icon.js'
+import { JobPlan } from '../components/JobPlan.js'
 import { ReleaseHistory } from '../components/ReleaseHistory.js'
+import { StartLater } from '../components/StartLater.js'
 import { TrainingProgress } from '../components/TrainingProgress.js'
 
 export const TrainingJob = {
@@ -21,13 +23,14 @@ export const TrainingJob = {
     const minion = resource(async () => (job.data ? get(mine(`minions/${job.data.minion_id}`)) : null), { immediate: false })
     watch(() => job.data?.minion_id, (id) => { if (id) minion.reload() })
     // The events tell what happens; the row tells what may be done now.
-    every(5000, () => { if (job.data && isActive(job.data)) job.reload() })
+    every(5000, () => { if (job.data && (isActive(job.data) || job.data.next_run_at)) job.reload() })
     const over = () => { job.reload(); minion.reload() }
     const canRestart = resource(() => has('post', '/api/users/{user_id}/external-training/jobs/{job_id}/restart'))
     const restarting = action(async () => {
       if (!(await confirm({ title: 'Begin anew?', text: 'What earlier attempts have made is thrown away, and the job begins with its first stage.', verb: 'Begin anew' }))) return
       job.data = await post(`${path}/restart`)
     })
+    const isLater = ref(false)
     const starting = action(async () => { job.data = await post(`${path}/start`) })
     const stopping = action(async () => { job.data = await post(`${path}/stop`); toast('The job is stopped') })
     const deleting = action(async () => {
@@ -42,6 +45,7 @@ export const TrainingJob = {
       ${isActive(one) && html`<button class="button" disabled=${stopping.isBusy} onClick=${stopping.run}><${Icon} name="stop" /> ${stopping.isBusy ? 'Stopping …' : 'Stop'}</button>`}
       ${['FAILED', 'STOPPED'].includes(one.status) && html`<button class="button primary" disabled=${starting.isBusy} onClick=${starting.run}><${Icon} name="retry" /> ${one.status === 'FAILED' ? 'Try again' : 'Go on'}</button>`}
       ${['FAILED', 'STOPPED'].includes(one.status) && canRestart.data && html`<button class="button" disabled=${restarting.isBusy} onClick=${restarting.run}>Begin anew</button>`}
+      ${['PENDING', 'FAILED', 'STOPPED'].includes(one.status) && html`<button class="button" onClick=${() => { isLater.value = true }}>At a time …</button>`}
       ${one.status === 'PENDING' && html`<button class="button primary" disabled=${starting.isBusy} onClick=${starting.run}><${Icon} name="play" /> Start</button>`}
       ${!isActive(one) && html`<button class="button danger" onClick=${deleting.run}><${Icon} name="trash" /> Delete</button>`}`
 
@@ -58,6 +62,8 @@ export const TrainingJob = {
           ${one.status === 'FAILED' && one.error && failure(one)}
           <${TrainingProgress} key=${one.attempt + (isActive(one) ? 'a' : '')} job=${one} onOver=${over} />
           ${one.status === 'COMPLETED' && minion.data && html`<section class="stack"><h2>Result</h2><${ReleaseHistory} key=${one.release_id} minion=${minion.data} shown=${one.release_id} onChanged=${minion.reload} /></section>`}
+          <${JobPlan} job=${one} onChanged=${(changed) => { job.data = changed }} />
+          ${isLater.value && html`<${StartLater} job=${one} onStarted=${(started) => { isLater.value = false; job.data = started }} onClose=${() => { isLater.value = false }} />`}
           <details class="fold"><summary><${Icon} name="right" /> Settings of this job</summary><div class="card"><${Facts} items=${settings.value} /></div></details>
         </div>`}</></div>`
     }
