@@ -25,6 +25,7 @@ const screens = {
   'datasets/': screen(async () => (await import('./views/Dataset.js')).Dataset),
   'collections/': screen(async () => (await import('./views/Collection.js')).Collection),
   providers: screen(async () => (await import('./views/Providers.js')).Providers),
+  webhooks: screen(async () => (await import('./views/Webhooks.js')).Webhooks),
   usage: screen(async () => (await import('./views/Usage.js')).Usage),
   admin: screen(async () => (await import('./views/Administration.js')).Administration),
 }

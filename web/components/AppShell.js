@@ -7,7 +7,7 @@ import { Icon } from './Icon.js'
 
 const links = [
   ['minions', 'Minions', 'minions'], ['playground', 'Playground', 'playground'], ['training', 'Training', 'training'],
-  ['datasets', 'Data', 'datasets'], ['providers', 'Providers', 'providers'], ['usage', 'Usage', 'usage'],
+  ['datasets', 'Data', 'datasets'], ['providers', 'Providers', 'providers'], ['webhooks', 'Webhooks', 'hook'], ['usage', 'Usage', 'usage'],
 ]
 const themes = { auto: ['auto', 'System theme'], light: ['sun', 'Light theme'], dark: ['moon', 'Dark theme'] }
 

@@ -2,7 +2,7 @@ import { get } from './api.js'
 import { isoDay, zone } from './format.js'
 
 export const ranges = [['7', '7 days'], ['30', '30 days'], ['90', '90 days']]
-export const groups = [['minion', 'Minion'], ['provider', 'Provider'], ['model', 'Model']]
+export const groups = [['minion', 'Minion'], ['provider', 'Provider'], ['model', 'Model'], ['key', 'Key']]
 
 /** The last so many days of the viewer's zone, oldest first. */
 export const lastDays = (count) => Array.from({ length: count }, (_, index) => {

@@ -2,6 +2,7 @@ import { reactive, ref, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine, withQuery } from '../lib/api.js'
 import { cost, count, percent, plural, zone } from '../lib/format.js'
+import { listProviders } from '../lib/providers.js'
 import { resource } from '../lib/resource.js'
 import { toast } from '../lib/toasts.js'
 import { groups, lastDays, ranges, usageReports } from '../lib/usage.js'
@@ -18,10 +19,12 @@ export const Usage = {
     const view = reactive({ days: '30', group: 'minion' })
     const isLimiting = ref(false)
     const minions = resource(async () => new Map((await get(mine('minions'), { limit: 100 })).items.map((one) => [one.id, one.display_name])))
+    const keys = resource(async () => new Map((await listProviders()).flatMap((entry) => entry.keys.map((key) => [key.id, `${entry.name}, ${key.label} (${key.key_hint})`]))))
     const reports = resource(() => usageReports(mine('usage'), lastDays(Number(view.days)), view.group))
     const limits = resource(() => get(mine('limits')))
     watch(() => [view.days, view.group], reports.reload)
     const nameOf = (row) => {
+      if (reports.data.group === 'key') return row.key_id ? keys.data?.get(row.key_id) ?? 'a removed key' : 'no key'
       if (reports.data.group !== 'minion') return row[reports.data.group] ?? 'unknown'
       return row.minion_id ? minions.data?.get(row.minion_id) ?? 'a deleted minion' : 'no minion'
     }
