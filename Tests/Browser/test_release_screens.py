@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from browser import Visitor
+from browser import Visitor, drop
 from harness import BASE_MODEL, Account, eventually, handbook
 from playwright.sync_api import Page, expect
 from safetensors.numpy import save
@@ -113,7 +113,9 @@ def test_a_release_is_brought_in_tried_and_promoted(window, server, librarian, a
     dialog.get_by_label("It answers at once").check()
     dialog.get_by_role("button", name="Bring it in").click()
     expect(page.get_by_role("heading", name="Release 1", level=2)).to_be_visible()
-    import_file("release.tar", archive).get_by_role("button", name="Bring it in").click()
+    page.get_by_role("button", name="Bring in").click()
+    drop(page, {"release.tar": archive}, target="dialog .drop")
+    dialog.get_by_role("button", name="Bring it in").click()
     expect(page.get_by_role("heading", name="Release 2", level=2)).to_be_visible()
     assert states(librarian, minion) == {1: "active", 2: "candidate"}
 

@@ -44,7 +44,7 @@ export const CanaryTrial = {
           <div class="scroll-x" tabindex="0" role="region" aria-label="Figures of the trial"><table>
             <thead><tr><th scope="col">Who answered</th><th scope="col" class="number">Requests</th><th scope="col" class="number">Failed</th><th scope="col" class="number">Share</th><th scope="col" class="number">Typical time</th></tr></thead>
             <tbody>${row('The active release', trial.data.active)}${row('On trial', trial.data.trial)}</tbody></table></div></div>`}</>
-        <p class="tiny muted">It is taken back where, from ${count(settings.min_requests)} requests of each on, it surely fails ${percent(settings.max_error_increase, 1)} more often or takes ${settings.max_latency_ratio} times as long.</p>
+        <p class="tiny muted">It is taken back where, from ${count(settings.min_requests)} requests of each on, it surely fails in ${percent(settings.max_error_increase, 1)} more of the requests or takes ${settings.max_latency_ratio} times as long.</p>
       </section>`
     }
   },

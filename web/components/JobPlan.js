@@ -36,8 +36,9 @@ export const JobPlan = {
     const ending = action(async () => {
       const { schedule = null, retrain_on_change } = props.job
       emit('changed', await write({ schedule: null, retrain_on_change: false }))
-      toast('It no longer runs by itself', { undo: { label: 'Undo', act: async () => emit('changed', await write({ schedule, retrain_on_change })) } })
+      toast('It no longer runs by itself', { undo: { label: 'Undo', act: () => restoring.run({ schedule, retrain_on_change }) } })
     })
+    const restoring = action(async (fields) => emit('changed', await write(fields)))
     const close = () => { isOpen.value = false }
     const saved = (job) => { close(); emit('changed', job); toast('Saved') }
     const facts = ({ schedule, next_run_at: next, retrain_on_change: isWatching, run_at: runAt, priority, retry, status, origin }) => [
@@ -52,7 +53,7 @@ export const JobPlan = {
           ${isActive(job) ? html`<p class="small muted">Can be changed when it has ended.</p>` : html`<div class="row wrap-row">
             ${(job.schedule || job.retrain_on_change) && html`<button class="button" disabled=${ending.isBusy} onClick=${ending.run}>End the repeats</button>`}
             <button class="button" onClick=${() => { isOpen.value = true }}>Change</button></div>`}</div>
-        <${Facts} items=${facts(job)} /><${ErrorNote} error=${ending.error} />
+        <${Facts} items=${facts(job)} /><${ErrorNote} error=${ending.error ?? restoring.error} />
         ${isOpen.value && html`<${JobPlanForm} job=${job} onSaved=${saved} onClose=${close} />`}</section>`
     }
   },

@@ -21,6 +21,7 @@ export const MinionCard = {
             <p class="small muted wrap">${minion.provider} · ${minion.model_id}</p></div></div>
         <div class="row wrap-row small">
           ${active ? html`<span class="badge accent">Release ${active.number}</span>` : html`<span class="badge">Untrained</span>`}
+          ${minion.canary && html`<span class="badge run"><i class="dot"></i>One on trial</span>`}
           ${active?.adapter_id && html`<span class="badge"><${Icon} name="voice" /> Voice</span>`}
           ${active?.collection_id && html`<span class="badge"><${Icon} name="book" /> Knowledge</span>`}
         </div>

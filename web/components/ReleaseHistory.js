@@ -64,7 +64,7 @@ export const ReleaseHistory = {
       ${release.state !== 'active' && html`<button class="button primary" disabled=${promoting.isBusy} onClick=${() => promoting.run(release)}><${Icon} name="up" /> Promote</button>
         <button class="button" disabled=${adopting.isBusy} onClick=${() => adopting.run(release)}>With its settings</button>`}
       ${release.state !== 'active' && !props.minion.canary && active.value && html`<button class="button" onClick=${() => { trying.value = release }}><${Icon} name="both" /> Try it</button>`}
-      ${release.state === 'active' && releases.items.length > 1 && html`<button class="button" disabled=${rolling.isBusy} onClick=${rolling.run}><${Icon} name="undo" /> Roll back</button>`}
+      ${release.state === 'active' && (releases.hasMore || releases.items.some((one) => one.state === 'retired')) && html`<button class="button" disabled=${rolling.isBusy} onClick=${rolling.run}><${Icon} name="undo" /> Roll back</button>`}
       ${release.job_id && html`<a class="button quiet" href=${`#/training/${release.job_id}`}>How it was trained</a>`}</div>`
 
     const history = () => html`<div class="side">
