@@ -46,7 +46,10 @@ def test_a_schedule_is_made_changed_ended_and_taken_back(window: Visitor, planne
     dialog.get_by_label("Hold its release").check()
     dialog.get_by_label("Priority").fill("3")
     dialog.get_by_label("Tries", exact=True).fill("5")
+    # Also where the fold was closed again: what is wrong there opens it.
+    dialog.get_by_text("When it runs").click()
     dialog.get_by_role("button", name="Make the job").click()
+    expect(dialog.get_by_label("Times", exact=True)).to_be_visible()
     expect(dialog.get_by_label("Times", exact=True)).to_have_attribute("aria-invalid", "true")
     expect(dialog.get_by_role("alert").first).to_contain_text("61")
     dialog.get_by_label("Times", exact=True).fill("30 3 * * mon")
