@@ -117,6 +117,21 @@ def test_documents_are_added_and_changed_without_embedding_the_others_again(some
     assert {passage["document"] for passage in reply["passages"]} == {"governance.md"}
 
 
+def test_documents_are_added_to_what_the_minion_answers_from(somebody):
+    """Not to a version whose release is held: its documents may have been a mistake."""
+    minion = somebody.minion("Wary")
+    one, held, two = (somebody.dataset(handbook(name), "rag", name + ".zip") for name in ("kitchen.md", "governance.md", "darkroom.md"))
+    somebody.finish(somebody.job(minion, "rag_only", [one]))
+    job = somebody.post("external-training/jobs", {
+        "minion_id": minion["id"], "training_type": "rag_only", "dataset_ids": [held["id"]], "hold_release": True, "start": True,
+        "config": {"collection_update": "append"}})
+    somebody.finish(job)
+    somebody.finish(somebody.job(minion, "rag_only", [two], collection_update="append"))
+    collection, = somebody.get("collections")["items"]
+    documents = somebody.get(f"collections/{collection['id']}/documents")["items"]
+    assert {document["name"] for document in documents} == {"kitchen.md", "darkroom.md"}, documents
+
+
 def test_tags_and_days_are_searched_for_and_rows_are_cut_one_by_one(somebody):
     minion = somebody.minion("Tagged")
 

@@ -51,7 +51,7 @@ struct CollectionStage: Sendable {
                 embedder: embedder, extractor: extractor, parser: parser,
                 settings: ChunkingSettings(
                     strategy: job.config.chunkStrategy.chunking, maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
-            let update = try earlier(collection, job)
+            let update = try await earlier(collection, job, minion)
             let summary: CollectionSummary
             do {
                 summary = try await builder.build(sources: prepared.documents, update: update, into: directory) { progress.send($0) }
@@ -106,12 +106,18 @@ struct CollectionStage: Sendable {
         }
     }
 
-    /// The version that answers now: chunks that come again keep its vectors. One that cannot be read is
-    /// no loss but of time.
+    /// The version the minion answers from: chunks that come again keep its vectors. A later one whose release is held
+    /// or rejected is none of what it knows; where no release is active, the last one built is. One that cannot be read
+    /// is no loss but of time.
     /// - Throws: `KnowledgeError.indexDamaged` where its documents are to stay and cannot be read.
-    private func earlier(_ collection: Collection, _ job: TrainingJob) throws -> CollectionUpdate? {
-        guard collection.version > 0 else { return nil }
-        let folder = data.url(DataPaths.collection(collection.id, version: collection.version, user: job.userID))
+    private func earlier(_ collection: Collection, _ job: TrainingJob, _ minion: Minion) async throws -> CollectionUpdate? {
+        var (id, version) = (collection.id, collection.version)
+        if let active = minion.releaseID {
+            let release = try await store.user(job.userID).release(active)
+            if let known = release.collectionID, let number = release.collectionVersion { (id, version) = (known, number) }
+        }
+        guard version > 0 else { return nil }
+        let folder = data.url(DataPaths.collection(id, version: version, user: job.userID))
         switch job.config.collectionUpdate {
         case .append: return CollectionUpdate(previous: folder, strategy: .append)
         case .merge: return CollectionUpdate(previous: folder, strategy: .merge)

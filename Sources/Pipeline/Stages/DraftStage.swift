@@ -5,6 +5,11 @@ import Providers
 struct DraftStage: Sendable {
     let local: LocalModel
 
+    /// Without the least likely words, which a small model makes up.
+    private static let topP = 0.9
+    /// The same question has the same draft.
+    private static let seed = 7
+
     /// - Throws: ``DeadlineExceeded`` after the minion's `draft_timeout`; what the local model's call throws.
     func run(_ context: AnswerContext) async throws -> DraftTrace {
         guard let voice = context.materials.voice else { throw LocatedError("the minion has no adapter") }
@@ -14,8 +19,8 @@ struct DraftStage: Sendable {
             try await local.reply(
                 question.conversation,
                 Sampling(
-                    temperature: question.sampling.temperature ?? 0, topP: question.sampling.topP, maxTokens: settings.draftMaxTokens,
-                    seed: question.sampling.seed),
+                    temperature: settings.draftTemperature, topP: question.sampling.topP ?? Self.topP, maxTokens: settings.draftMaxTokens,
+                    seed: question.sampling.seed ?? Self.seed),
                 voice: voice, scale: plan.scale, decoding: .answering, limit: limit, onAttempt: { ledger.add($0, purpose: "draft") })
         }
         return DraftTrace(

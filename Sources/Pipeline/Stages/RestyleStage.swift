@@ -74,19 +74,29 @@ struct RestyleStage: Sendable {
         until end: ContinuousClock.Instant
     ) async throws -> RestyleTrace.Piece {
         let seconds = context.minion.pipeline.restyleTimeout
-        var piece = RestyleTrace.Piece(original: text)
-        do {
-            let left = max(.zero, ContinuousClock.now.duration(to: end))
-            let again = try await DeadlineExceeded.within(left, "the restyled reply") { [self] in
-                try await say(text, voice, profile, context, limit: .seconds(seconds))
+        var first: RestyleTrace.Piece?
+        // The likeliest words keep the most and change the least; where they changed nothing or lost something, others are drawn.
+        for temperature in Self.temperatures {
+            var piece = RestyleTrace.Piece(original: text)
+            do {
+                let left = max(.zero, ContinuousClock.now.duration(to: end))
+                let again = try await DeadlineExceeded.within(left, "the restyled reply") { [self] in
+                    try await say(text, voice, profile, temperature, context, limit: .seconds(seconds))
+                }
+                piece.restyled = again.text
+                piece = try await judge.judge(piece, isCut: again.isCut)
+            } catch is DeadlineExceeded { return first ?? Self.late(text, seconds) } catch is CancellationError { throw CancellationError() } catch {
+                piece.reason = "\(error)"
+                return first ?? piece
             }
-            piece.restyled = again.text
-            return try await judge.judge(piece, isCut: again.isCut)
-        } catch is DeadlineExceeded { return Self.late(text, seconds) } catch is CancellationError { throw CancellationError() } catch {
-            piece.reason = "\(error)"
-            return piece
+            if piece.kept && piece.restyled != text { return piece }
+            // One that came back as it was is better than one that lost something.
+            if first?.kept != true { first = piece }
         }
+        return first ?? RestyleTrace.Piece(original: text)
     }
+
+    private static let temperatures = [0, 0.7]
 
     private static func degraded(_ pieces: [RestyleTrace.Piece], _ kept: Int) -> Degradation? {
         guard kept < pieces.count, let first = pieces.first(where: { !$0.kept }) else { return nil }
@@ -97,13 +107,15 @@ struct RestyleStage: Sendable {
 
     /// One piece in the voice.
     private func say(
-        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ context: AnswerContext, limit: Duration
+        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ temperature: Double, _ context: AnswerContext, limit: Duration
     ) async throws -> (text: String, isCut: Bool) {
         let ledger = context.ledger
         let reply = try await local.reply(
             [ChatMessage(.user, RestyleProfile.prompt(profile.instruction, text))],
             // A voice may be wordier than what it says again, within reason.
-            Sampling(temperature: 0, maxTokens: 32 + 2 * UsageEstimate.tokens(bytes: text.utf8.count), seed: context.question.sampling.seed),
+            Sampling(
+                temperature: temperature, topP: 0.9, maxTokens: 32 + 2 * UsageEstimate.tokens(bytes: text.utf8.count),
+                seed: context.question.sampling.seed ?? 7),
             voice: voice, scale: context.plan.scale, decoding: .rewriting, limit: limit, onAttempt: { ledger.add($0, purpose: "restyle") })
         return (reply.text.trimmingCharacters(in: .whitespacesAndNewlines), reply.finish == .length)
     }

@@ -48,6 +48,7 @@ struct MinionFields {
             // 0 takes the bound away.
             if let tokens = inner.integer("passage_tokens", 0...32_768) { draft.pipeline.passageTokens = tokens == 0 ? nil : tokens }
             draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
+            draft.pipeline.draftTemperature = inner.number("draft_temperature", 0...2) ?? draft.pipeline.draftTemperature
             draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
             draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale
         }

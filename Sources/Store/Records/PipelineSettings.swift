@@ -72,12 +72,15 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     public var passageTokens: Int?
     /// Upper bound of the draft, in tokens.
     public var draftMaxTokens: Int
+    /// How freely the draft is worded, 0…2. Apart from the answer's temperature: the likeliest words are what a small model's
+    /// voices have in common, so that a draft at 0 is further from the user's style than a drawn one.
+    public var draftTemperature: Double
     /// Seconds that an answer waits for its draft, 0.05…600; then it goes on without.
     public var draftTimeout: Double
     /// Seconds that restyling one reply may take, 0.05…600; what is not restyled by then stays as it was.
     public var restyleTimeout: Double
     /// The least meaning a restyled passage must keep, on the release's own scale: 0 is what two unrelated
-    /// texts have in common, 1 what the user's held-out replies keep of their paraphrases.
+    /// texts have in common, 1 what the user's replies keep of their paraphrases.
     public var restyleThreshold: Double
     /// 0 is the base model, 1 the adapter as trained.
     public var adapterScale: Double
@@ -98,6 +101,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         case topK = "top_k"
         case passageTokens = "passage_tokens"
         case draftMaxTokens = "draft_max_tokens"
+        case draftTemperature = "draft_temperature"
         case adapterScale = "adapter_scale"
         case embeddingModel = "embedding_model"
     }
@@ -106,7 +110,8 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         mode: Mode = .full, order: Order = .draftFirst, spread: Spread = .weighted, useDraft: Bool = true, voicePrompt: VoicePrompt = .draft,
         voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, expand: Int = 0, neighbours: Int = 0,
         passageTokens: Int? = nil,
-        draftMaxTokens: Int = 96, draftTimeout: Double = 45, restyleTimeout: Double = 60, restyleThreshold: Double = 0.5,
+        draftMaxTokens: Int = 96, draftTemperature: Double = 0.8, draftTimeout: Double = 45, restyleTimeout: Double = 60,
+        restyleThreshold: Double = 0.5,
         adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
     ) {
         self.mode = mode
@@ -125,6 +130,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         self.neighbours = neighbours
         self.passageTokens = passageTokens
         self.draftMaxTokens = draftMaxTokens
+        self.draftTemperature = draftTemperature
         self.adapterScale = adapterScale
         self.embeddingModel = embeddingModel
         self.cache = cache
@@ -150,6 +156,7 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         neighbours = try fields.decodeIfPresent(Int.self, forKey: .neighbours) ?? neighbours
         passageTokens = try fields.decodeIfPresent(Int.self, forKey: .passageTokens)
         draftMaxTokens = try fields.decodeIfPresent(Int.self, forKey: .draftMaxTokens) ?? draftMaxTokens
+        draftTemperature = try fields.decodeIfPresent(Double.self, forKey: .draftTemperature) ?? draftTemperature
         adapterScale = try fields.decodeIfPresent(Double.self, forKey: .adapterScale) ?? adapterScale
         embeddingModel = try fields.decodeIfPresent(String.self, forKey: .embeddingModel)
         cache = try fields.decodeIfPresent(Cache.self, forKey: .cache) ?? cache

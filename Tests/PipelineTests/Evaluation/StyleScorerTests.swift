@@ -100,6 +100,9 @@ import Testing
         let half = try #require(scorer.retention(final: Array(draft.prefix(5)) + Array(base.suffix(5)), draft: draft, base: base, bootstrap))
         #expect(half.value > 0.1 && half.value < 1 && half.interval?.contains(half.value) == true)
         #expect(scorer.retention(final: draft, draft: base, base: draft, bootstrap) == nil, "a draft that gains nothing has nothing to keep")
+        // Nor has one that gains by chance: a share of next to nothing may be any number.
+        let hardly = Array(base.prefix(9)) + [draft[9]]
+        #expect(scorer.retention(final: draft, draft: hardly, base: Array(base.prefix(10)), bootstrap) == nil)
     }
 
     @Test func tooLittleIsSaidAndNotScored() {

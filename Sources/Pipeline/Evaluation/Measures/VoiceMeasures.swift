@@ -35,10 +35,20 @@ struct VoiceMeasures: Sendable {
                 EvaluationMetric(
                     .styleScore, arm, value: score.value, low: interval?.lowerBound, high: interval?.upperBound, n: score.texts, unit: "score"))
         }
+        for arm in results.arms {
+            // What the voice is worth by itself: what an answer then lacks was lost on the way.
+            let drafts = results.answered(arm).compactMap(\.answer.draft)
+            guard let score = scorer.score(drafts) else { continue }
+            let interval = scorer.interval(drafts, bootstrap)
+            metrics.append(
+                EvaluationMetric(
+                    .draftStyleScore, arm, value: score.value, low: interval?.lowerBound, high: interval?.upperBound, n: score.texts, unit: "score"))
+        }
         for arm in results.arms where arm.hasVoice && (arm != .voice || !answersLocally) {
             guard let metric = retention(arm, results, scorer) else {
                 notes.append(
-                    "Style retention of \(arm.rawValue) is undefined: the drafts are no nearer to the user's style than base, or there are none.")
+                    "Style retention of \(arm.rawValue) is undefined: the drafts are not surely nearer to the user's style than base, or there are none."
+                )
                 continue
             }
             metrics.append(metric)

@@ -85,7 +85,8 @@ struct StyleScorer: Sendable {
 
     /// (final − base) / (draft − base): what of the draft's gain in style the final answers keep.
     /// - Parameters: texts to the same questions, in the same order.
-    /// - Returns: nil where the draft gains nothing, because there is nothing to keep.
+    /// - Returns: nil where the draft does not surely gain anything: there is nothing to keep, and a share of next to nothing
+    ///   says nothing.
     func retention(
         final: [String], draft: [String], base: [String], _ bootstrap: Bootstrap
     ) -> (value: Double, interval: ClosedRange<Double>?, texts: Int)? {
@@ -98,7 +99,11 @@ struct StyleScorer: Sendable {
             guard scores.count == 3, scores[1] > scores[2] else { return nil }
             return (scores[0] - scores[2]) / (scores[1] - scores[2])
         }
-        guard let value = ratio(nil) else { return nil }
+        let gain = bootstrap.interval(places.count) { drawn in
+            guard let draft = value(samples[1], drawn), let base = value(samples[2], drawn) else { return nil }
+            return draft - base
+        }
+        guard let gain, gain.lowerBound > 0, let value = ratio(nil) else { return nil }
         return (value, bootstrap.interval(places.count) { ratio($0) }, places.count)
     }
 
