@@ -115,6 +115,12 @@ def test_documents_are_added_and_changed_without_embedding_the_others_again(some
     assert (collection["version"], collection["document_count"]) == (4, 1)
     reply = somebody.post(f"collections/{collection['id']}/search", {"query": "darkroom", "top_k": 20})
     assert {passage["document"] for passage in reply["passages"]} == {"governance.md"}
+    # Smaller chunks are more, and overlapping ones more again.
+    chunks = [collection["chunk_count"]]
+    for overlap in (0, 30):
+        somebody.finish(somebody.job(minion, "rag_only", [two], chunk_tokens=64, chunk_overlap=overlap))
+        chunks.append(somebody.get("collections")["items"][0]["chunk_count"])
+    assert chunks == sorted(set(chunks)), chunks
 
 
 def test_documents_are_added_to_what_the_minion_answers_from(somebody):
