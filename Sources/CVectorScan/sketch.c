@@ -96,7 +96,23 @@ ALWAYS void sketches(const uint8_t *row, size_t stride, size_t count, const stru
     }
 }
 
+/// Few values pass, so many are looked at together before one by one.
+ALWAYS size_t next_above(const float *values, size_t start, size_t count, float floor) {
+    size_t i = start;
+    for (; i + 32 <= count; i += 32) {
+        int above = 0;
+        for (size_t k = 0; k < 32; k++) above |= values[i + k] >= floor;
+        if (above) break;
+    }
+    while (i < count && !(values[i] >= floor)) i++;
+    return i;
+}
+
 #if defined(__x86_64__)
+AVX2 static size_t next_above_avx2(const float *values, size_t start, size_t count, float floor) {
+    return next_above(values, start, count, floor);
+}
+
 AVX2 static void sketches_avx2(const uint8_t *row, size_t stride, size_t count, const struct vector_sketch_query *query, float *highest) {
     sketches(row, stride, count, query, highest);
 }
@@ -173,4 +189,11 @@ void vector_scan_sketches(const void *rows, size_t stride, size_t count, const s
     }
 #endif
     sketches(rows, stride, count, query, highest);
+}
+
+size_t vector_next_above(const float *values, size_t start, size_t count, float floor) {
+#if defined(__x86_64__)
+    if (vector_scan_version_in_use() != VECTOR_SCAN_PLAIN) return next_above_avx2(values, start, count, floor);
+#endif
+    return next_above(values, start, count, floor);
 }

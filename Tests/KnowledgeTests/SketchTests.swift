@@ -219,4 +219,22 @@ struct SketchTests {
             #expect(older == expected)
         }
     }
+
+    @Test func theNextValueAboveAFloorIsFoundWhereverItStands() {
+        let versions = [VECTOR_SCAN_PLAIN, VECTOR_SCAN_AVX2, VECTOR_SCAN_AVX512].filter { vector_scan_has($0) != 0 }
+        defer { vector_scan_use(versions.last!) }
+        var random = SystemRandomNumberGenerator()
+        for version in versions {
+            vector_scan_use(version)
+            for count in [0, 1, 31, 32, 33, 64, 200] {
+                let values = (0..<count).map { _ in Float(Int.random(in: 0...40, using: &random)) }
+                for floor in [Float(-1), 38, 40, 41] {
+                    for start in 0...count {
+                        let naive = (start..<count).first { values[$0] >= floor } ?? count
+                        #expect(vector_next_above(values, start, count, floor) == naive)
+                    }
+                }
+            }
+        }
+    }
 }

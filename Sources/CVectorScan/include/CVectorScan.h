@@ -72,4 +72,7 @@ struct vector_sketch_query {
 /// \param rows where row 0's head begins; rows are `stride` bytes apart, a multiple of 16.
 void vector_scan_sketches(const void *rows, size_t stride, size_t count, const struct vector_sketch_query *query, float *highest);
 
+/// The first place from `start` on with a value of at least `floor`; `count` where there is none.
+size_t vector_next_above(const float *values, size_t start, size_t count, float floor);
+
 #endif

@@ -89,9 +89,12 @@ struct VectorScan: Sendable {
         file.withRows { base in
             for range in rows where !range.isEmpty {
                 sketched.highest(base + range.lowerBound * file.layout.stride, stride: file.layout.stride, count: range.count, into: highest + start)
-                for row in range where highest[start + row - range.lowerBound] > floor {
-                    promising.insert(RankedChunk(number: row + 1, score: Double(highest[start + row - range.lowerBound])))
+                let bounds = highest + start
+                var place = vector_next_above(bounds, 0, range.count, floor)
+                while place < range.count {
+                    promising.insert(RankedChunk(number: range.lowerBound + place + 1, score: Double(bounds[place])))
                     floor = promising.threshold
+                    place = vector_next_above(bounds, place + 1, range.count, floor)
                 }
                 start += range.count
             }
@@ -102,7 +105,11 @@ struct VectorScan: Sendable {
         var left: [UInt32] = []
         start = 0
         for range in rows where !range.isEmpty {
-            for row in range where highest[start + row - range.lowerBound] >= lowest { left.append(UInt32(row)) }
+            var place = vector_next_above(highest + start, 0, range.count, lowest)
+            while place < range.count {
+                left.append(UInt32(range.lowerBound + place))
+                place = vector_next_above(highest + start, place + 1, range.count, lowest)
+            }
             start += range.count
         }
         rescore(look, left, seen: seen, into: &best)
