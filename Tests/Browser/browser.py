@@ -60,7 +60,7 @@ class Visitor:
     def settled(self) -> None:
         """Nothing is being loaded any more, and what was loaded is on the screen."""
         self.page.wait_for_load_state("networkidle")
-        expect(self.page.get_by_text(re.compile("^(Loading|Looking for|Asking for|Adding up|Rendering).* …$"))).to_have_count(0)
+        expect(self.page.get_by_text(re.compile(r"^\s*(Loading|Looking for|Asking for|Adding up|Rendering).* …$")).filter(visible=True)).to_have_count(0)
 
     def close(self) -> None:
         self.context.close()
@@ -121,7 +121,7 @@ def screenshot(page: Page, name: str) -> Path:
                 canvas.width = image.width
                 canvas.height = image.height
                 canvas.getContext('2d').drawImage(image, 0, 0)
-                return canvas.toDataURL('image/webp', 0.82)
+                return canvas.toDataURL('image/webp', 0.72)
             }""", png)
     finally:
         blank.close()

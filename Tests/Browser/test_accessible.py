@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import PASSWORD, SIZES, TRAINING, Visitor, drop, measuring, screenshot, visitor
-from harness import ROOT, SAMPLES, handbook, ok, voice
+from harness import ROOT, SAMPLES, Account, eventually, handbook, ok, voice
 from playwright.sync_api import Page, expect
+from test_webhooks import Receiver
 from vendor import KEY, MODELS
 
 # Address, name of the picture, and a heading that is there when it is.
@@ -19,15 +21,30 @@ SCREENS = {
     "settings": ("minions/{minion}/settings", "Porter"), "data": ("datasets", "Data"), "dataset": ("datasets/{examples}", "voice.jsonl"),
     "collections": ("datasets?show=collections", "Data"), "collection": ("collections/{collection}", "Porter"), "training": ("training", "Training"),
     "new-training": ("training?new={minion}", "New training"), "job": ("training/{job}", "First lessons"), "playground": ("playground/{minion}", "Playground"),
+    "trial": ("minions/{trial}", "Usher"), "planned": ("training/{planned}", "Every night"), "webhooks": ("webhooks", "Webhooks"),
     "providers": ("providers", "Providers"), "usage": ("usage", "Usage"), "admin-users": ("admin", "Administration"), "admin-limits": ("admin/limits", "Administration"),
     "admin-health": ("admin/health", "Administration"), "admin-audit": ("admin/audit", "Administration"),
 }
+# What opens on a screen: its screen, and the buttons and folds that lead there.
+OPENED = {
+    "policy": ("minion", ["Change"]), "bring-in": ("minion", ["Bring in"]), "try": ("minion", ["Release 2", "Try it"]), "plan": ("planned", ["Change"]),
+    "start-later": ("planned", ["At a time …"]), "deliveries": ("webhooks", ["Deliveries"]), "new-webhook": ("webhooks", ["New webhook"]),
+    "new-secret": ("webhooks", ["New secret", "Make a new one"]), "when": ("new-training", ["When it runs"]),
+    "elsewhere": ("minion", ["What has happened to it", "Take it elsewhere"]),
+}
+# Those of them that docs/page.md shows.
+PICTURED = ["policy", "bring-in", "try", "plan", "deliveries"]
 OPTIONAL = {"admin-jobs": ("admin/jobs", "/api/admin/jobs"), "admin-workers": ("admin/workers", "/api/admin/workers")}
 
 
 @pytest.fixture(scope="module")
 def furnished(server, answering):
     """A superuser with everything that a screen can show, a finished hybrid job among it; and the ids of its addresses."""
+    with closing(Receiver()) as receiver:
+        yield furnish(server, answering, receiver)
+
+
+def furnish(server, answering, receiver: Receiver) -> tuple[Account, dict[str, str]]:
     account = server.account("porter", "--superuser")
     account.post("providers", {"provider": "custom", "api_key": KEY, "base_url": answering.url, "prices": [{"input": 2, "output": 8}]})
     minion = account.minion("Porter", provider="custom", model_id=MODELS[0], pipeline={"top_k": 3})
@@ -43,7 +60,29 @@ def furnished(server, answering):
     for question in ("When is the workshop open on Saturdays?", "Who cleans the kitchen?"):
         account.ask(minion, question)
     collection = next(one for one in account.get("collections")["items"] if one.get("minion_id") == minion["id"])
-    return account, {"minion": minion["id"], "examples": examples["id"], "job": job["id"], "collection": collection["id"]}
+    planned = account.post("external-training/jobs", {
+        "job_name": "Every night", "minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [examples["id"]],
+        "schedule": {"cron": "0 3 * * *", "time_zone": "Europe/Paris"}, "retrain_on_change": True})
+    webhook = account.post("webhooks", {"url": receiver.url, "events": ["job.failed", "release.promoted", "release.rejected"]})
+    trial = on_trial(account, minion)
+    account.put(f"minions/{minion['id']}", {"release_policy": {"mode": "automatic", "metric": "validation_loss", "arm": "voice", "margin": 0.05}})
+    account.post(f"webhooks/{webhook['id']}/test")
+    eventually(lambda: {"release.promoted", "ping"} <= set(receiver.types()), 30, "the webhook is told")
+    return account, {"minion": minion["id"], "examples": examples["id"], "job": job["id"], "collection": collection["id"], "trial": trial["id"], "planned": planned["id"]}
+
+
+def on_trial(account: Account, source: dict) -> dict:
+    """A minion with two releases of another's content, the second on trial; and a second release of the other's."""
+    release = account.get(f"minions/{source['id']}/releases")["items"][0]
+    archive = account.request("GET", f"minions/{source['id']}/releases/{release['id']}/archive").content
+    minion = account.minion("Usher", provider="custom", model_id=MODELS[0], pipeline={"use_draft": False})
+    for one, promote in ((minion, "true"), (minion, "false"), (source, "false")):
+        ok(account.request("POST", f"minions/{one['id']}/releases/import", params={"promote": promote}, content=archive))
+    second = next(one for one in account.get(f"minions/{minion['id']}/releases")["items"] if one["state"] == "candidate")
+    account.post(f"minions/{minion['id']}/releases/{second['id']}/canary", {"percent": 40, "min_requests": 5, "promote_after": 40})
+    for conversation in range(24):
+        account.post(f"minions/{minion['id']}/ask", {"question": "Who cleans the kitchen?"}, headers={"X-Conversation-Id": f"c{conversation}"})
+    return minion
 
 
 def screens(server) -> dict[str, tuple[str, str]]:
@@ -98,18 +137,31 @@ def test_every_screen_is_accessible_and_pictured(chromium, server, furnished, sc
                 expect(page.get_by_role("list", name="Timeline")).to_be_visible()
                 wrong["trace"] = violations(page)
                 screenshot(page, f"trace-{size}-{scheme}")
+        for name, (screen, buttons) in OPENED.items():
+            address, heading = SCREENS[screen]
+            # From elsewhere, so that nothing of the dialog before is left.
+            show(window, *SCREENS["providers"])
+            show(window, address.format(**ids), heading)
+            for button in buttons:
+                page.get_by_role("button", name=re.compile(f"^{button}")).or_(page.locator("summary", has_text=button)).first.click()
+            expect(page.locator("dialog[open], details[open]").first).to_be_visible()
+            window.settled()
+            wrong[name] = violations(page)
+            if name in PICTURED:
+                screenshot(page, f"{name}-{size}-{scheme}")
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
 def test_the_docs_show_every_screen():
-    """docs/page.md shows each in light, its dark picture lies beside it, and all of them are small."""
+    """docs/page.md shows each in light and wide, its dark and its narrow pictures lie beside it, and all of them are small."""
     text = (ROOT / "docs/page.md").read_text()
-    for name in ["sign-in", "trace", *SCREENS, *OPTIONAL]:
+    for name in ["sign-in", "trace", *SCREENS, *PICTURED, *OPTIONAL]:
         assert f"page/{name}-wide-light.webp" in text, name
-        assert (ROOT / f"docs/page/{name}-wide-dark.webp").exists(), f"{name}: run make screenshots"
+        for look in ("wide-dark", "narrow-light", "narrow-dark"):
+            assert (ROOT / f"docs/page/{name}-{look}.webp").exists(), f"{name}: run make screenshots"
     for file in re.findall(r"\]\((page/[^)]+\.webp)\)", text):
         assert (ROOT / "docs" / file).exists(), f"{file}: run make screenshots"
-    assert sum(file.stat().st_size for file in (ROOT / "docs/page").iterdir()) < 3_000_000
+    assert sum(file.stat().st_size for file in (ROOT / "docs/page").iterdir()) < 3_500_000
 
 
 # --- by keyboard alone -----------------------------------------------------------
@@ -219,6 +271,51 @@ def test_provider_data_training_and_removal_by_keyboard(window, server, answerin
     assert focused(page) == "Keep", "what cannot be undone is not the first answer"
     press(page, "Delete")
     expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
+
+
+def test_a_webhook_and_a_schedule_by_keyboard(window, server):
+    account = server.account("night-typist")
+    account.minion("Typed")
+    account.dataset(voice(4), "jsonl", "voice.jsonl")
+    with closing(Receiver()) as receiver:
+        page = window.sign_in(account.email)
+        press(page, "Webhooks")
+        expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+        press(page, "New webhook")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        assert focused(page).startswith("Address")
+        page.keyboard.type(receiver.url)
+        tab_to(page, "A job has failed")
+        page.keyboard.press("Space")
+        press(page, "Add it")
+        expect(dialog.locator(".secret")).to_be_visible()
+        press(page, "I have it")
+        expect(dialog).to_have_count(0)
+        press(page, "Test")
+        expect(dialog).to_contain_text("Delivered")
+        page.keyboard.press("Escape")
+        press(page, "Delete")
+        assert focused(page) == "Keep", "what cannot be undone is not the first answer"
+        press(page, "Delete")
+        expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+    press(page, "Training")
+    press(page, "New training")
+    expect(page.get_by_role("radio", name="Voice and knowledge")).to_be_visible()
+    tab_to(page, "Voice and knowledge")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "voice.jsonl")
+    page.keyboard.press("Space")
+    press(page, "When it runs")
+    tab_to(page, "Begins")
+    page.keyboard.type("Not yet")
+    tab_to(page, "Repeats")
+    page.keyboard.type("Every Monday")
+    press(page, "Make the job")
+    card = page.get_by_role("region", name="When it runs")
+    expect(card).to_contain_text("Every Monday at 3:00")
+    press(page, "End the repeats")
+    expect(card).to_contain_text("Repeatsnever")
 
 
 # --- what the page gives to programs ------------------------------------------------
