@@ -24,7 +24,7 @@ export const TrainingPlan = ({ form, error, isNew }) => {
     </div>
     ${form.repeat && html`<datalist id=${zones}>${Intl.supportedValuesOf('timeZone').map((zone) => html`<option key=${zone} value=${zone}></option>`)}</datalist>`}
     <label class="check"><input ...${checked(form, 'retrain_on_change')} /><span>Run again when its data changes<br /><span class="tiny muted">Once a dataset has other content and was left alone for a while.</span></span></label>
-    ${isNew && html`<label class="check"><input ...${checked(form, 'hold_release')} /><span>Hold its release<br /><span class="tiny muted">It waits for you, whatever the minion does with new releases.</span></span></label>`}
+    ${isNew && html`<label class="check"><input ...${checked(form, 'hold_release')} /><span>Hold its release<br /><span class="tiny muted">It waits for you, whatever becomes of new releases otherwise.</span></span></label>`}
     <div class="fields">${counts.map(([path, name, label, hint, empty, bounds]) => field(label, hint, path, (control) => html`<input class="input" ...${control} ...${bounds} ...${number(form, name)} placeholder=${empty} />`))}</div>
   </div>`
 }
