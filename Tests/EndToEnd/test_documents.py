@@ -116,9 +116,9 @@ def test_documents_are_added_and_changed_without_embedding_the_others_again(some
     reply = somebody.post(f"collections/{collection['id']}/search", {"query": "darkroom", "top_k": 20})
     assert {passage["document"] for passage in reply["passages"]} == {"governance.md"}
     # Smaller chunks are more, and overlapping ones more again.
-    chunks = [collection["chunk_count"]]
-    for overlap in (0, 30):
-        somebody.finish(somebody.job(minion, "rag_only", [two], chunk_tokens=64, chunk_overlap=overlap))
+    chunks = []
+    for tokens, overlap in ((320, 0), (64, 0), (64, 30)):
+        somebody.finish(somebody.job(minion, "rag_only", [two], chunk_strategy="fixed", chunk_tokens=tokens, chunk_overlap=overlap))
         chunks.append(somebody.get("collections")["items"][0]["chunk_count"])
     assert chunks == sorted(set(chunks)), chunks
 
