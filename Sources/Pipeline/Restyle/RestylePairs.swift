@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 
 /// What of the user's replies there is to paraphrase: pieces as long as those of an answer.
-package struct RestylePairs: Sendable {
+package enum RestylePairs {
     /// A piece of a reply and what it says in plain prose.
     package struct Pair: Sendable, Equatable {
         package var plain: String

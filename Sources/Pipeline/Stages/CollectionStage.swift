@@ -122,7 +122,9 @@ struct CollectionStage: Sendable {
         case .append: return CollectionUpdate(previous: folder, strategy: .append)
         case .merge: return CollectionUpdate(previous: folder, strategy: .merge)
         case .replaceMatching:
-            return CollectionUpdate(previous: folder, strategy: .replace(matching: DocumentFilter(job.config.collectionFilter ?? .init())))
+            // Without a filter nothing goes: an empty one would match every document.
+            let filter = DocumentFilter(job.config.collectionFilter ?? .init(documents: []))
+            return CollectionUpdate(previous: folder, strategy: .replace(matching: filter))
         case .replaceAll:
             guard (try? CollectionIndex.open(folder)) != nil else { return nil }
             return CollectionUpdate(previous: folder, strategy: .replaceAll)

@@ -5,9 +5,9 @@ public struct EvaluationMetric: Sendable, Codable, Equatable {
         case perplexity = "voice.perplexity"
         /// 0: as far from the user's writing as other authors are; 1: as near as the user's own unseen replies. Not clamped.
         case styleScore = "voice.style_score"
-        /// The share of the draft's gain in style, over base, that the final answer keeps.
-        /// Of the drafts, before the answering model had them.
+        /// The same of the drafts, before the answering model had them.
         case draftStyleScore = "voice.draft_style_score"
+        /// The share of the draft's gain in style, over base, that the final answer keeps.
         case styleRetention = "voice.style_retention"
         /// Share of the questions whose source is among the passages in the prompt.
         case hitRate = "knowledge.hit_rate"

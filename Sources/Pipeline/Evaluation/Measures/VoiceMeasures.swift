@@ -27,23 +27,16 @@ struct VoiceMeasures: Sendable {
         } catch { return ([], ["The style score was not measured: \(error.reason)."]) }
         var metrics: [EvaluationMetric] = []
         var notes: [String] = []
-        for arm in results.arms {
-            let texts = results.answered(arm).map(\.answer.text)
-            guard let score = scorer.score(texts) else { continue }
+        func measure(_ name: EvaluationMetric.Name, _ arm: EvaluationArm, _ texts: [String]) {
+            guard let score = scorer.score(texts) else { return }
             let interval = scorer.interval(texts, bootstrap)
             metrics.append(
                 EvaluationMetric(
-                    .styleScore, arm, value: score.value, low: interval?.lowerBound, high: interval?.upperBound, n: score.texts, unit: "score"))
+                    name, arm, value: score.value, low: interval?.lowerBound, high: interval?.upperBound, n: score.texts, unit: "score"))
         }
-        for arm in results.arms {
-            // What the voice is worth by itself: what an answer then lacks was lost on the way.
-            let drafts = results.answered(arm).compactMap(\.answer.draft)
-            guard let score = scorer.score(drafts) else { continue }
-            let interval = scorer.interval(drafts, bootstrap)
-            metrics.append(
-                EvaluationMetric(
-                    .draftStyleScore, arm, value: score.value, low: interval?.lowerBound, high: interval?.upperBound, n: score.texts, unit: "score"))
-        }
+        for arm in results.arms { measure(.styleScore, arm, results.answered(arm).map(\.answer.text)) }
+        // What the voice is worth by itself: what an answer then lacks was lost on the way.
+        for arm in results.arms { measure(.draftStyleScore, arm, results.answered(arm).compactMap(\.answer.draft)) }
         for arm in results.arms where arm.hasVoice && (arm != .voice || !answersLocally) {
             guard let metric = retention(arm, results, scorer) else {
                 notes.append(
