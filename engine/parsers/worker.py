@@ -6,6 +6,7 @@ clock. Death by any of them, or by a signal, is an error with a name.
 """
 
 import json
+import math
 import os
 import resource
 import select
@@ -150,7 +151,7 @@ def limit(limits: Limits) -> None:
         for kind, inherited in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
             total = int(inherited) * resource.getpagesize() + limits.memory
             resource.setrlimit(kind, (total, total + SPARE))
-    seconds = max(1, round(limits.seconds + 0.5))
+    seconds = math.ceil(limits.seconds)  # the kernel counts whole seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file, limits.file))
