@@ -5,7 +5,7 @@
 Everything goes through the HTTP API of a server that is started for it: a hybrid job over Shakespeare's dialogue (voice) and
 Cranfield's abstracts with their judged queries (knowledge). The answering model is the default local model, served apart as an
 OpenAI-compatible vendor would be, so that draft_first and restyle_last are what they are with any external model: it has no
-voice of its own. Prints the job's ablation table and writes bench/results/ablation.json.
+voice of its own. Its tokens are counted at a price that the key is given. Prints the job's ablation table and writes bench/results/ablation.json.
 
 The data is sought in ATELIER_BENCH_DATA (cranfield/, shakespeare/), else in ../shared/data.
 """
@@ -26,6 +26,9 @@ from knowledge import ATELIER, DATA, MODELS, ROOT, lines
 
 ENGINE = ROOT / "engine"
 PASSWORD = "correct-horse-battery"
+SERVED = "smollm2-135m-instruct-served"
+# US dollars per million tokens. What is served here costs nothing; a small model of a vendor's costs about this.
+PRICE = {"input": 0.15, "output": 0.60}
 
 
 def questions() -> bytes:
@@ -152,8 +155,9 @@ def main() -> None:
         config |= {"restyle": True, "restyle_paraphraser": "base", "restyle_pairs": options.restyle_pairs}
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="atelier-ablation-") as folder, vendor() as address, server(Path(folder)) as (client, base):
+        ok(client.post(f"{base}/providers", json={"provider": "custom", "api_key": "sk-none", "base_url": address, "prices": [PRICE | {"model": SERVED}]}))
         minion = ok(client.post(f"{base}/minions", json={
-            "name": "Will", "provider": "custom", "model_id": "smollm2-135m-instruct-served", "base_url": address,
+            "name": "Will", "provider": "custom", "model_id": SERVED, "base_url": address,
             "sampling": {"temperature": 0, "max_tokens": options.max_tokens}, "pipeline": {"top_k": 3, "draft_timeout": 300, "restyle_timeout": 300}}))
         datasets = [ok(client.post(f"{base}/training-datasets", params={"dataset_name": name, "dataset_type": kind, "file_name": f"{name}.jsonl"},
                                    content=content))["id"] for name, kind, content in files]

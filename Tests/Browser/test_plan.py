@@ -86,6 +86,34 @@ def test_a_schedule_is_made_changed_ended_and_taken_back(window: Visitor, planne
     expect(page.get_by_role("listitem").filter(has_text="Nightly")).to_contain_text("Runs again")
 
 
+def test_the_runs_of_a_job_are_listed_with_it(window: Visitor, planner, server):
+    minion, = planner.get("minions")["items"]
+    data, = planner.get("training-datasets")["items"]
+    nightly, other = (planner.post("external-training/jobs", {
+        "job_name": name, "minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [data["id"]], "schedule": {"cron": "0 3 * * *"},
+        "allow_duplicate": True}) for name in ("Nightly", "Weekly"))
+    runs = [planner.post("external-training/jobs", {
+        "job_name": "Nightly", "minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [data["id"]], "allow_duplicate": True})
+        for _ in range(6)]
+    # As nights that have passed would have left them.
+    for run in runs:
+        server.sql("UPDATE external_training_jobs SET origin_id = ?, origin_cause = 'schedule', status = 'COMPLETED' WHERE id = ?", nightly["id"], run["id"])
+    page = window.sign_in(planner.email)
+    page.goto(f"{window.url}/#/training/{nightly['id']}")
+    card = page.get_by_role("region", name="When it runs")
+    expect(card.get_by_role("heading", name="Its runs")).to_be_visible()
+    expect(card.get_by_role("listitem")).to_have_count(5)
+    card.get_by_role("button", name="Show more").click()
+    expect(card.get_by_role("listitem")).to_have_count(6)
+    card.get_by_role("listitem").last.get_by_role("link").click()
+    expect(card).to_contain_text("A run of")
+    assert page.url.endswith(runs[0]["id"])
+    expect(card.get_by_role("heading", name="Its runs")).to_have_count(0)
+    page.goto(f"{window.url}/#/training/{other['id']}")
+    expect(card).to_contain_text("Repeats")
+    expect(card.get_by_role("heading", name="Its runs")).to_have_count(0)
+
+
 def test_a_job_waits_for_its_time_and_can_be_called_off(window: Visitor, planner):
     page = window.sign_in(planner.email)
     dialog = dialog_of(page, window.url, "Waiting")

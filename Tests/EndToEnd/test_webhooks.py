@@ -10,7 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from harness import Account, eventually, refused, running, voice
+from harness import Account, eventually, handbook, refused, running, voice
 
 
 class Receiver:
@@ -66,6 +66,10 @@ def person(house) -> Account:
     return house.account(f"hook-{time.monotonic_ns()}")
 
 
+# A job that is stopped at once is begun before, or not: what a test counts on are these.
+STOPPED = ("job.queued", "job.stopped")
+
+
 def hook(account: Account, receiver: Receiver, *events: str) -> dict:
     return account.post("webhooks", {"url": receiver.url, "events": list(events)})
 
@@ -97,7 +101,7 @@ def signature(secret: str, headers: dict, body: bytes) -> str:
 
 
 def test_a_job_is_told_signed_and_in_order(person, receiver):
-    webhook = hook(person, receiver)
+    webhook = hook(person, receiver, *STOPPED)
     assert "secret" not in person.get(f"webhooks/{webhook['id']}")
     job = job_stopped(person)
     told = ended(person, webhook, 2)
@@ -113,6 +117,17 @@ def test_a_job_is_told_signed_and_in_order(person, receiver):
     assert headers["webhook-signature"] != signature("whsec_" + base64.b64encode(b"0" * 32).decode(), headers, body)
 
 
+def test_a_job_is_told_from_its_beginning_to_its_release(person, receiver):
+    webhook = hook(person, receiver)
+    minion = person.minion("Told")
+    data = person.dataset(handbook(), "rag", "handbook.zip")
+    job, _ = person.finish(person.job(minion, "rag_only", [data]))
+    told = ended(person, webhook, 5)
+    assert [entry["event_type"] for entry in told] == ["job.queued", "job.started", "release.created", "release.promoted", "job.completed"]
+    begun = json.loads(told[1]["body"])["data"]
+    assert begun["detail"] == {"attempt": 1} and begun["job"]["id"] == job["id"] and begun["job"]["status"] == "RUNNING"
+
+
 def test_only_what_is_wanted_is_told(person, receiver):
     webhook = hook(person, receiver, "job.stopped")
     job_stopped(person)
@@ -125,7 +140,7 @@ def test_only_what_is_wanted_is_told(person, receiver):
 def test_what_is_not_taken_comes_again_and_the_rest_waits(person):
     receiver = Receiver(500, 503, 302, 204)
     try:
-        webhook = hook(person, receiver)
+        webhook = hook(person, receiver, *STOPPED)
         job_stopped(person)
         told = ended(person, webhook, 2)
         assert receiver.types() == ["job.queued"] * 4 + ["job.stopped"], "a redirect is not followed, and the second waits for the first"
@@ -165,7 +180,7 @@ def test_a_killed_server_tells_what_it_had_to_tell(house, person):
     """Nothing is lost and nothing changes its place, whenever the server dies."""
     receiver = Receiver(500)
     try:
-        webhook = hook(person, receiver)
+        webhook = hook(person, receiver, *STOPPED)
         minion = person.minion("Survivor")
         job_stopped(person, minion)
         eventually(lambda: receiver.requests, 10, "the first attempt was made")

@@ -65,6 +65,10 @@ import Testing
             #expect(started == [run.id] && run.status == .queued && run.origin?.cause == .schedule && run.schedule == nil)
             #expect(run.config.rank == 5 && run.datasetIDs == [fixture.dataset.id] && run.priority == 3)
             #expect(try await fixture.rows.job(job.id).nextRunAt == first.addingTimeInterval(3600))
+            #expect(try await fixture.rows.jobs(originID: job.id).items.map(\.id) == [run.id])
+            #expect(try await fixture.rows.jobs(minionID: fixture.minion.id, status: .queued, originID: job.id).items.map(\.id) == [run.id])
+            #expect(try await fixture.rows.jobs(status: .running, originID: job.id).items.isEmpty)
+            #expect(try await fixture.rows.jobs(minionID: "another", originID: job.id).items.isEmpty)
             // Active still: passed over, and said.
             let second = first.addingTimeInterval(3600)
             #expect(try await fixture.scheduler().fireDue(now: second).isEmpty)

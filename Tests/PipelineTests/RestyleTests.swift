@@ -34,6 +34,17 @@ import Testing
     }
 }
 
+@Suite struct RestylePairsTests {
+    @Test(arguments: [
+        ("The key is under the mat.", "the key is under the mat", 1.0),
+        ("The text is: the key is under the mat", "The key is under the mat.", 4.0 / 7),
+        ("Don't go there now", "Dont go there, now!", 1), ("He left it below.", "The key is under the mat.", 0), ("", "The key", 0),
+        ("The key", "The key", 1), ("A key", "The key", 0),
+    ]) func whatIsCopiedIsCounted(plain: String, own: String, share: Double) {
+        #expect(RestylePairs.Pair(plain: plain, own: own).copied == share)
+    }
+}
+
 @Suite struct RestyleFactsTests {
     @Test func whatIsAllThereLosesNothing() {
         #expect(

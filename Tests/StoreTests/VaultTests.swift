@@ -3,6 +3,14 @@ import Store
 import Testing
 
 @Suite struct VaultTests {
+    @Test func idsOfOneMillisecondAreInTheirOrder() {
+        let now = Date()
+        let ids = (0..<1000).map { _ in RowID.make("row", at: now) }
+        #expect(ids == ids.sorted() && Set(ids).count == 1000)
+        #expect(ids.last! < RowID.make("row", at: now.addingTimeInterval(0.001)))
+        #expect(ids.allSatisfy { $0.count == 4 + 32 })
+    }
+
     /// The vectors of https://github.com/fernet/spec (generate.json, verify.json).
     @Test func fernetReadsTheSpecificationsToken() throws {
         let fernet = try Fernet(key: "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=")

@@ -43,6 +43,22 @@ import Testing
         }
     }
 
+    @Test func whatGoesOnIsNotBegunAgainAndTheTrainersStartIsNoneOfTheJobs() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: ["job.started"]).webhook
+            let queue = fixture.store.store.queue
+            let job = try await fixture.rows.createJob(.init(jobName: "j", minionID: fixture.minion.id, trainingType: .ragOnly, datasetIDs: []))
+            _ = try await fixture.rows.startJob(job.id)
+            _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60)))
+            _ = try await queue.record(job.id, worker: "w", type: "started", payload: ["steps": 3], progress: nil, stage: nil)
+            // The worker died: another takes the job over.
+            _ = try await queue.requeueLost(isAlive: { _ in false })
+            let again = try #require(try await queue.claim(worker: "v", lease: .seconds(60)))
+            #expect(again.attempt == 2 && again.id == job.id)
+            #expect(try await fixture.types(webhook) == ["job.started"])
+        }
+    }
+
     @Test func theEventsOfOneTransactionComeInTheirOrder() async throws {
         try await withMinion { fixture in
             let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
@@ -55,7 +71,7 @@ import Testing
                 sent.append(due.delivery.eventType)
                 try await fixture.queue.record(due.delivery.id, status: 200, error: nil, milliseconds: 1, retryAt: nil)
             }
-            #expect(sent == ["job.queued", "release.created", "release.promoted", "job.completed"])
+            #expect(sent == ["job.queued", "job.started", "release.created", "release.promoted", "job.completed"])
             #expect(try await fixture.rows.deliveries(webhookID: webhook.id).items.allSatisfy { $0.state == .delivered && $0.attempts == 1 })
         }
     }

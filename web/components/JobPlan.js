@@ -7,6 +7,7 @@ import { PLAN_FIELDS, planForm, planOf, repeats } from '../lib/plan.js'
 import { action } from '../lib/resource.js'
 import { toast } from '../lib/toasts.js'
 import { ErrorNote, Facts } from './Basics.js'
+import { JobRuns } from './JobRuns.js'
 import { Modal } from './Modal.js'
 import { TrainingPlan } from './TrainingPlan.js'
 
@@ -54,6 +55,7 @@ export const JobPlan = {
             ${(job.schedule || job.retrain_on_change) && html`<button class="button" disabled=${ending.isBusy} onClick=${ending.run}>End the repeats</button>`}
             <button class="button" onClick=${() => { isOpen.value = true }}>Change</button></div>`}</div>
         <${Facts} items=${facts(job)} /><${ErrorNote} error=${ending.error ?? restoring.error} />
+        <${JobRuns} key=${job.id} job=${job} />
         ${isOpen.value && html`<${JobPlanForm} job=${job} onSaved=${saved} onClose=${close} />`}</section>`
     }
   },

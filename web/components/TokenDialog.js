@@ -2,9 +2,9 @@ import { shallowRef } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { mine, post } from '../lib/api.js'
 import { action } from '../lib/resource.js'
-import { ErrorNote, Note } from './Basics.js'
-import { CopyButton } from './CopyButton.js'
+import { ErrorNote } from './Basics.js'
 import { Modal } from './Modal.js'
+import { ShownOnce } from './ShownOnce.js'
 import { Snippets } from './Snippets.js'
 
 /** Makes a token and shows it once; when the dialog closes it is nowhere in the page any more. */
@@ -16,8 +16,7 @@ export const TokenDialog = {
     const making = action(async () => { token.value = (await post(mine(`minions/${props.minion.id}/token`))).token })
     return () => html`<${Modal} title=${token.value ? 'The new token' : 'Make a new token?'} kind="large" onClose=${() => emit('close')}>${{
       default: () => token.value
-        ? html`<${Note} kind="warn" icon="key">It is shown this once. Copy it now: the server keeps only a hash.</>
-          <div class="row top"><code class="secret grow">${token.value}</code><${CopyButton} text=${token.value} label="Copy the token" /></div>
+        ? html`<${ShownOnce} secret=${token.value} what="token">Copy it now: the server keeps only a hash.</>
           <${Snippets} minion=${props.minion} token=${token.value} />`
         : html`<p>${props.minion.token_hint
             ? `The token that ends in ${props.minion.token_hint} stops working at once; programs that use it need the new one.`

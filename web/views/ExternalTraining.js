@@ -1,4 +1,4 @@
-import { computed, reactive } from '../lib/vue.js'
+import { computed, reactive, watch } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine, post, remove } from '../lib/api.js'
 import { choice, text } from '../lib/forms.js'
@@ -22,9 +22,10 @@ const orders = {
 export const ExternalTraining = {
   setup() {
     document.title = 'Training · Atelier'
-    const jobs = pages((cursor) => get(mine('external-training/jobs'), { limit: 50, cursor }))
-    const minions = resource(async () => new Map((await get(mine('minions'), { limit: 100 })).items.map((one) => [one.id, one])))
     const view = reactive({ search: '', status: '', type: '', order: 'newest' })
+    const jobs = pages((cursor) => get(mine('external-training/jobs'), { limit: 50, cursor, status: view.status }))
+    watch(() => view.status, jobs.reload)
+    const minions = resource(async () => new Map((await get(mine('minions'), { limit: 100 })).items.map((one) => [one.id, one])))
     const picked = reactive(new Set())
     // Only while something moves, and not where older pages are open, which a reload would close.
     every(3000, () => { if (jobs.items.length <= 50 && jobs.items.some(isActive)) jobs.reload() })
@@ -75,7 +76,7 @@ export const ExternalTraining = {
 
     return () => html`<div class="page">
       <${PageHead} title="Training" text="Teach a minion a voice, give it knowledge, and see what each of them buys."><button class="button primary" onClick=${open}><${Icon} name="plus" /> New training</button></>
-      <${Loaded} of=${jobs} what="Looking for jobs">${jobs.items.length === 0
+      <${Loaded} of=${jobs} what="Looking for jobs">${jobs.items.length === 0 && !view.status
         ? html`<div class="card"><${EmptyState} icon="training" title="No training yet"><p>A training takes examples, documents or both, and publishes a release with what was measured.</p>
             <div class="row"><button class="button primary" onClick=${open}><${Icon} name="plus" /> New training</button><a class="button" href="#/datasets">Add data first</a></div></></div>`
         : html`<div class="stack">

@@ -17,6 +17,9 @@ public final class EmbeddedVectorIndex: VectorIndex {
     /// Rows that hold an entry; nil after a change, until a query asks.
     private let live = Mutex<[Range<Int>]?>(nil)
     private let destroyed = Mutex(false)
+    /// Changes that are being made or wait for it.
+    private let changes = Atomic(0)
+    private static let fewIDs = 100
 
     /// Opens or creates it.
     ///
@@ -62,7 +65,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
         for entry in entries where entry.vector.count != dimension {
             throw KnowledgeError.vectorsInvalid(reason: "the vector of \(entry.id) has \(entry.vector.count) dimensions, the index \(dimension)")
         }
-        let replaced = try await queue.write { [self] db in
+        let replaced = try await change { [self] db in
             let first = try Int.fetchOne(db, sql: "SELECT rows FROM shape")!
             // The last one of an id counts.
             var last: [String: Int] = [:]
@@ -94,12 +97,27 @@ public final class EmbeddedVectorIndex: VectorIndex {
         let rows = try await rows(filter?.isEmpty == true ? nil : filter)
         guard limit > 0, let end = rows.last?.upperBound else { return [] }
         let found = await VectorScan(vectors: try vectors.rows(end)).search(vector, limit: limit, rows: rows)
-        let ids = try await queue.read { db in
+        let ids = try await ids(of: found)
+        // An entry that was deleted since the scan began has no id any more.
+        return zip(ids, found).compactMap { id, chunk in id.map { VectorHit(id: $0, score: chunk.score) } }
+    }
+
+    /// Ten ids are read in less time than it takes to wake another thread, so they are read on this one, unless it would wait for a change.
+    private func ids(of found: [RankedChunk]) async throws -> [String?] {
+        let read: @Sendable (Database) throws -> [String?] = { db in
             let statement = try db.cachedStatement(sql: "SELECT id FROM entries WHERE number = ?")
             return try found.map { try String.fetchOne(statement, arguments: [$0.number]) }
         }
-        // An entry that was deleted since the scan began has no id any more.
-        return zip(ids, found).compactMap { id, chunk in id.map { VectorHit(id: $0, score: chunk.score) } }
+        if found.count <= Self.fewIDs, changes.load(ordering: .relaxed) == 0 { return try readHere(read) }
+        return try await queue.read(read)
+    }
+
+    private func readHere<Value>(_ read: (Database) throws -> Value) throws -> Value { try queue.read(read) }
+
+    private func change<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        changes.add(1, ordering: .relaxed)
+        defer { changes.subtract(1, ordering: .relaxed) }
+        return try await queue.write(body)
     }
 
     public func delete(ids: [String]) async throws {
@@ -130,7 +148,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
 
     private func delete(_ condition: String, _ arguments: StatementArguments) async throws {
         try checkExists()
-        let rows = try await queue.write { try Self.delete($0, condition, arguments) }
+        let rows = try await change { try Self.delete($0, condition, arguments) }
         live.withLock { $0 = nil }
         try writer.erase(rows)
     }

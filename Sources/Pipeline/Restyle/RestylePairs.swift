@@ -7,6 +7,23 @@ package enum RestylePairs {
     package struct Pair: Sendable, Equatable {
         package var plain: String
         package var own: String
+
+        package init(plain: String, own: String) {
+            self.plain = plain
+            self.own = own
+        }
+
+        /// Share of the plain text's runs of three words that the reply has too, 0 to 1; 1 for a copy, whatever its punctuation.
+        /// Krishna et al. (2020, section 2.1) leave out pairs by the same measure.
+        package var copied: Double {
+            let (plain, own) = (Self.runs(plain), Set(Self.runs(own)))
+            return plain.isEmpty ? 0 : Double(plain.count { own.contains($0) }) / Double(plain.count)
+        }
+
+        private static func runs(_ text: String) -> [[Substring]] {
+            let words = text.lowercased().filter { $0 != "'" && $0 != "’" }.split { !$0.isLetter && !$0.isNumber }
+            return words.count < 3 ? [words] : (0..<words.count - 2).map { Array(words[$0..<$0 + 3]) }
+        }
     }
 
     /// The pieces of the replies in a file of chat examples, each once, by seeded hash: the same ones

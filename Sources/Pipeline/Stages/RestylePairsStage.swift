@@ -15,6 +15,8 @@ struct RestylePairsStage: Sendable {
     let answers: AnswerPipeline
     let embedder: @Sendable () async throws -> any IndexingEmbedder
 
+    /// A paraphrase that repeats so much of its reply teaches copying.
+    static let mostCopied = 0.8
     /// Fewer usable pairs than these teach nothing.
     static let fewest = 2
 
@@ -39,7 +41,8 @@ struct RestylePairsStage: Sendable {
         let plain = try await paraphrase(training, minion, paraphraser, context)
         let engine = try await embedder()
         let judged: (pairs: [RestylePairs.Pair], scale: MeaningScale)
-        do { judged = try await judge(zip(training, plain).map { RestylePairs.Pair(plain: $1, own: $0) }, engine) } catch {
+        let reworded = zip(training, plain).map { RestylePairs.Pair(plain: $1, own: $0) }.filter { $0.copied < Self.mostCopied }
+        do { judged = try await judge(reworded, engine) } catch {
             await engine.stop()
             throw error
         }
@@ -47,12 +50,16 @@ struct RestylePairsStage: Sendable {
         guard judged.pairs.count >= Self.fewest else {
             throw JobFailure(
                 step: context.stage, code: "restyle_pairs_unusable",
-                message: "of \(training.count) paraphrases by \(paraphraser), \(judged.pairs.count) say what the replies say",
+                message: "of \(training.count) paraphrases by \(paraphraser), \(judged.pairs.count) say what the replies say in other words",
                 hint: "let a better model paraphrase (restyle_paraphraser), add examples, or train without restyle")
         }
         try await context.event(
             "log",
-            ["message": "\(judged.pairs.count) of \(training.count) paraphrases are trained on; the others say something else than their replies"])
+            [
+                "message":
+                    "\(judged.pairs.count) of \(training.count) paraphrases are trained on; \(training.count - reworded.count) repeat their replies "
+                    + "nearly word for word, the others say something else"
+            ])
 
         var longer = prepared
         longer.replies = train
@@ -133,11 +140,10 @@ struct RestylePairsStage: Sendable {
         return (usable, try await scale(usable))
     }
 
-    /// A copy teaches copying, and one much shorter or longer says something else.
+    /// One much shorter or longer than its reply says something else.
     private static func isUsable(_ pair: RestylePairs.Pair) -> Bool {
-        func fold(_ text: String) -> String { text.lowercased().filter { $0.isLetter || $0.isNumber } }
         let ratio = Double(pair.plain.count) / Double(max(1, pair.own.count))
-        return !pair.plain.isEmpty && fold(pair.plain) != fold(pair.own) && (0.3...3).contains(ratio)
+        return !pair.plain.isEmpty && (0.3...3).contains(ratio)
     }
 
     private static func hash(_ piece: String, _ paraphraser: Paraphraser) -> String {

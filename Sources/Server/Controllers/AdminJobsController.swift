@@ -12,16 +12,7 @@ struct AdminJobsController: Sendable {
 
     /// Everybody's jobs, newest first; `?status=RUNNING` only those.
     @Sendable func jobs(_ request: Request, context: AdminContext) async throws -> Response {
-        let text = request.uri.queryParameters["status"].map(String.init)
-        let status = text.flatMap(TrainingJob.Status.init)
-        guard text == nil || status != nil else {
-            throw APIError.invalid([
-                .init(
-                    field: "status", code: "invalid",
-                    message: "must be one of \(TrainingJob.Status.allCases.map(\.rawValue).joined(separator: ", "))")
-            ])
-        }
-        return .json(try await store.queue.jobs(.from(request), status: status))
+        .json(try await store.queue.jobs(.from(request), status: request.jobStatus()))
     }
 
     /// Who runs jobs, and which.

@@ -31,8 +31,14 @@ struct JobsController: Sendable {
         group.get("{job_id}/evaluation", use: evaluation)
     }
 
+    /// Newest first; `?minion_id=`, `?status=` and `?origin=` leave only those of a minion, in a state, or started by a job's schedule
+    /// or changed data.
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
-        .json(try await store.user(context.owner).jobs(.from(request)))
+        let query = request.uri.queryParameters
+        return .json(
+            try await store.user(context.owner).jobs(
+                .from(request), minionID: query["minion_id"].map(String.init), status: request.jobStatus(), originID: query["origin"].map(String.init)
+            ))
     }
 
     @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {

@@ -107,6 +107,8 @@ extension JobQueue {
         let job = try TrainingJob.load(rows, connection)[0]
         if let cause {
             try append(connection, job: id, type: "resumed", payload: Resumed(cause: cause, attempt: job.attempt, worker: worker), at: now)
+        } else {
+            try WebhookOutbox.started(connection, job, at: now)
         }
         return job
     }

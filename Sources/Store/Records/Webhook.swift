@@ -4,8 +4,8 @@ import Foundation
 public struct Webhook: Sendable, Encodable, Identifiable, Equatable {
     /// What can be told. `ping` goes out when it is asked for.
     public static let events = [
-        "job.queued", "job.completed", "job.failed", "job.stopped", "release.created", "release.imported", "release.promoted", "release.retired",
-        "release.rolled_back", "release.rejected", "release.canary_started", "release.canary_stopped",
+        "job.queued", "job.started", "job.completed", "job.failed", "job.stopped", "release.created", "release.imported", "release.promoted",
+        "release.retired", "release.rolled_back", "release.rejected", "release.canary_started", "release.canary_stopped",
     ]
 
     public var id: String

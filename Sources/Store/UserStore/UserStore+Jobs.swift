@@ -1,12 +1,19 @@
 import Foundation
 
 extension UserStore {
-    /// - Parameter minionID: only the jobs of this minion: its training history.
-    public func jobs(_ page: PageRequest = .first, minionID: String? = nil) async throws -> Page<TrainingJob> {
+    /// - Parameters:
+    ///   - minionID: only the jobs of this minion: its training history.
+    ///   - status: only those in this state.
+    ///   - originID: only the runs that this job's schedule or changed data has started.
+    public func jobs(
+        _ page: PageRequest = .first, minionID: String? = nil, status: TrainingJob.Status? = nil, originID: String? = nil
+    ) async throws -> Page<TrainingJob> {
         try await database.read { connection in
-            let condition = minionID == nil ? "user_id = $1" : "user_id = $1 AND minion_id = $2"
-            let parameters = [user] + (minionID.map { [.text($0)] } ?? [])
-            return try page.page(connection, from: "external_training_jobs", where: condition, parameters) { row in
+            let wanted = [("minion_id", minionID), ("status", status?.rawValue), ("origin_id", originID)].compactMap { column, value in
+                value.map { (column, $0) }
+            }
+            let condition = (["user_id = $1"] + wanted.enumerated().map { "\($1.0) = $\($0 + 2)" }).joined(separator: " AND ")
+            return try page.page(connection, from: "external_training_jobs", where: condition, [user] + wanted.map { .text($0.1) }) { row in
                 try TrainingJob.load([row], connection)[0]
             }
         }

@@ -39,12 +39,3 @@ public enum Token {
         return String(decoding: digits, as: UTF8.self)
     }
 }
-
-/// Row ids: a prefix that says the kind, then milliseconds and random bits in hex, so that the
-/// order of ids is the order of creation and none can be guessed.
-public enum RowID {
-    public static func make(_ prefix: String, at date: Date = Date()) -> String {
-        let time = withUnsafeBytes(of: UInt64(date.milliseconds).bigEndian) { Token.hex($0.dropFirst(2)) }
-        return "\(prefix)_\(time)\(Token.randomHex(bytes: 10))"
-    }
-}

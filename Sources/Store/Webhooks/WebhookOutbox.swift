@@ -8,13 +8,23 @@ enum WebhookOutbox {
     /// Most ended deliveries that are kept of one address.
     static let maxKept = 1000
 
+    /// Events of a job's history that are told. A worker that takes a job is told by ``started(_:_:at:)``: the `started` of the
+    /// history is the trainer's.
+    private static let history: Set = ["queued", "completed", "failed", "stopped"]
+
     /// Tells a job's event, where it is one of those that are told.
     /// - Parameter payload: the event's own JSON.
     static func note(_ connection: any Connection, job: String, type: String, payload: SQLValue, at: Date) throws {
-        guard Webhook.events.contains("job.\(type)"), case .text(let detail) = payload else { return }
+        guard history.contains(type), case .text(let detail) = payload else { return }
         let rows = try connection.query("SELECT * FROM external_training_jobs WHERE id = $1", .text(job))
         guard let job = try TrainingJob.load(rows, connection).first else { return }
         try enqueue(connection, user: job.userID, type: "job.\(type)", data: "{\"detail\":\(detail),\"job\":\(text(job))}", at: at)
+    }
+
+    /// Tells that a worker has begun a job; what goes on after a worker's death is not begun again.
+    static func started(_ connection: any Connection, _ job: TrainingJob, at: Date) throws {
+        try enqueue(
+            connection, user: job.userID, type: "job.started", data: "{\"detail\":{\"attempt\":\(job.attempt)},\"job\":\(text(job))}", at: at)
     }
 
     static func text(_ value: some Encodable) throws -> String { String(decoding: try JSONEncoder.api.encode(value), as: UTF8.self) }
