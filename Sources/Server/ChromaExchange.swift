@@ -5,19 +5,24 @@ import NIOCore
 import Providers
 
 /// Speaks with a ChromaDB server.
-struct ChromaExchange: HTTPExchange {
+package struct ChromaExchange: HTTPExchange {
     let base: String
-    /// Of one request.
-    let timeout: TimeAmount = .seconds(30)
+    /// Of one request, once the server has taken it.
+    let timeout: TimeAmount
 
-    func send(method: String, path: String, body: Data?) async throws -> (status: Int, body: Data) {
+    package init(base: String, timeout: TimeAmount = .seconds(30)) {
+        self.base = base
+        self.timeout = timeout
+    }
+
+    package func send(method: String, path: String, body: Data?) async throws -> (status: Int, body: Data) {
         var request = HTTPClientRequest(url: UpstreamRequest.join(base, path))
         request.method = .init(rawValue: method)
         if let body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(body)
         }
-        let response = try await HTTPClient.shared.execute(request, deadline: .now() + timeout)
+        let response = try await HTTPTransport.sharedPlain.execute(request, deadline: .now() + timeout)
         let buffer = try await response.body.collect(upTo: 64 << 20)
         return (Int(response.status.code), Data(buffer.readableBytesView))
     }

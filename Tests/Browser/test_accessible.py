@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -176,17 +177,18 @@ def focused(page: Page) -> str:
     }""")
 
 
-def tab_to(page: Page, name: str, most: int = 70) -> None:
-    """Presses Tab until what is called so has the focus."""
+def tab_to(page: Page, name: str, within: float = 60) -> None:
+    """Presses Tab until what is called so has the focus, going round while the screen is being loaded."""
     passed = []
-    for _ in range(most):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
         page.keyboard.press("Tab")
         passed.append(focused(page))
         if passed[-1].startswith(name):
             outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement.closest('label') ?? document.activeElement).outlineStyle")
             assert outline != "nonenone", f"{name}: the focus can be seen"
             return
-    raise AssertionError(f"Tab never came to {name!r}; it passed {passed}")
+    raise AssertionError(f"Tab never came to {name!r}; it passed {passed[-100:]}")
 
 
 def press(page: Page, name: str) -> None:

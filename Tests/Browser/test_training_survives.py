@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from browser import TRAINING, measuring, visitor
-from harness import figure, running, voice
+from harness import eventually, figure, running, voice
 from playwright.sync_api import Page, expect
 
 def into_training(page: Page, steps: int) -> None:
@@ -23,10 +23,9 @@ def is_whole(page: Page, account, job: dict) -> None:
     """What is on the screen is the job's history, each event once."""
     history = list(account.follow(job))
     page.wait_for_function("(last) => Number(document.querySelector('[data-last-event]')?.dataset.lastEvent) === last", arg=history[-1].id, timeout=60_000)
-    log, steps = shown(page)
-    assert log == [event.id for event in history if event.name != "progress"], "the log has every event but the bar's"
     wanted = max(event.data["step"] for event in history if event.data.get("step"))
-    assert steps == list(range(1, wanted + 1)), "the curve has every step once"
+    whole = ([event.id for event in history if event.name != "progress"], list(range(1, wanted + 1)))
+    eventually(lambda: shown(page) == whole, 60, f"the log has every event but the bar's, the curve every step, each once: {whole}")
 
 
 @pytest.mark.slow
@@ -58,6 +57,8 @@ def test_reload_and_restart_in_the_middle(chromium, tmp_path):
             if again.count():
                 again.click()
             expect(running_badge).to_be_visible(timeout=TRAINING)
+            # The log is read anew when the job is over.
+            expect(page.get_by_role("heading", name="Result")).to_be_visible()
             is_whole(page, account, job)
             assert shown(page)[0][: len(seen[0])] == seen[0], "nothing that was seen before the restart has changed"
             page.reload()

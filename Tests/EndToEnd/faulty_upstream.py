@@ -234,7 +234,7 @@ class FaultyUpstream:
             case "reset", "late":
                 await begin(late)
                 # Read before the reset: it discards what waits in the buffer.
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.5)
                 self._reset(writer)
             case "cut", _:
                 await begin(late)

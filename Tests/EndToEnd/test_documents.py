@@ -189,6 +189,7 @@ def test_a_collection_answers_by_words_while_it_is_built_and_goes_on_after_a_cra
     """The build is killed in the middle; nothing that was embedded is embedded again."""
     account, server = builder, builder.server
     minion = account.minion("Early")
+    account.ask(minion, "Are you there?", max_tokens=2)  # The model is loaded before the build, which must not end first.
     dataset = account.dataset(long_text("a", 900), "rag", "long.txt")
     job = account.job(minion, "rag_only", [dataset])
 

@@ -171,7 +171,9 @@ def test_a_provider_that_fails_names_itself_and_what_was_embedded_stays(somebody
     minion = somebody.minion("Interrupted")
     with embeddings(somebody) as proxy:
         proxy.calls_left = 4
-        job = somebody.job(minion, "rag_only", [documents], embedder={"provider": "custom", "model": MODEL})
+        job = somebody.post("external-training/jobs", {
+            "minion_id": minion["id"], "training_type": "rag_only", "dataset_ids": [documents["id"]], "start": True, "retry": {"max_attempts": 1},
+            "config": {"embedder": {"provider": "custom", "model": MODEL}, "evaluation": {"enabled": False}}})
         list(somebody.follow(job))
         failed = somebody.show_job(job)
         assert failed["status"] == "FAILED" and failed["error"]["code"] == "provider_unavailable"

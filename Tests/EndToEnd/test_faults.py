@@ -15,7 +15,7 @@ from faulty_upstream import TEXT, FaultyUpstream
 from harness import Account, Server, eventually, figure, ok, refused, running
 
 # Seconds; far more than a call on this machine takes, far less than anybody wants to wait in a test.
-FIRST_TOKEN, TOTAL = 1, 3
+FIRST_TOKEN, TOTAL = 3, 6
 
 #: what a model's first words are when the reply breaks after them
 PARTIAL = "Hello, "
@@ -352,9 +352,9 @@ def test_trap_8_the_upstream_call_ends_when_the_client_goes(somebody, upstream):
                     # Before the first token there are only comments.
                     if PARTIAL in line or script == "stall-before":
                         break
-                eventually(lambda: upstream.seen(case.place), 10, "the vendor is asked")
-        eventually(lambda: upstream.seen(case.place)[-1].left, 10, "the vendor sees the client's end")
-        record, = eventually(case.records, 10, "the call is on record")
+                eventually(lambda: upstream.seen(case.place), 60, "the vendor is asked")
+        eventually(lambda: upstream.seen(case.place)[-1].left, 60, "the vendor sees the client's end")
+        record, = eventually(case.records, 60, "the call is on record")
         assert record["outcome"] == "cancelled" and record["is_estimate"] and record["input_tokens"] > 0
         assert record["output_tokens"] >= (0 if script == "stall-before" else 2)
 
@@ -447,7 +447,7 @@ def test_a_thousand_mixed_faults_under_load(hasty, upstream):
     def counted() -> bool:
         return len(records(account)) >= len(calls)
 
-    eventually(counted, 20, f"a record for each of {len(calls)} calls")
+    eventually(counted, 60, f"a record for each of {len(calls)} calls")
     kept = records(account)
     assert len(kept) == len(calls), "exactly one record for each call the vendor saw"
     assert {record["outcome"] for record in kept} >= {

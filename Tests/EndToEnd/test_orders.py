@@ -242,10 +242,10 @@ def test_examples_are_those_like_the_question(styled):
 
 
 def test_a_late_draft_is_left_behind_and_told(styled):
-    with styled.pipeline(draft_timeout=0.05, draft_max_tokens=1024):
+    with styled.pipeline(draft_timeout=0.001, draft_max_tokens=1024):
         reply = styled.ask("Tell me everything there is to know about the sea, at length.")
     late, = reply["degraded"]
-    assert late["stage"] == "draft" and "not ready after 0.05 s" in late["reason"]
+    assert late["stage"] == "draft" and "not ready after 0.001 s" in late["reason"]
     assert "draft" not in reply["trace"] and reply["answer"].startswith("The museum has 3 halls")
 
 
@@ -341,9 +341,9 @@ def test_the_threshold_discards_what_it_calls_a_loss(styled):
 
 
 def test_a_late_restyle_leaves_the_reply_as_it_was(styled):
-    with styled.pipeline(restyle_timeout=0.05):
+    with styled.pipeline(restyle_timeout=0.001):
         reply = styled.ask(order="restyle_last")
-    assert reply["answer"] == ANSWER and "not ready after 0.05 s" in reply["degraded"][0]["reason"]
+    assert reply["answer"] == ANSWER and "not ready after 0.001 s" in reply["degraded"][0]["reason"]
     assert reply["trace"]["restyle"]["kept"] == "none"
 
 

@@ -10,12 +10,12 @@ from harness import BINARY, Account, Server, eventually, handbook, processes, re
 @pytest.fixture
 def office(tmp_path):
     """A server that runs no jobs itself, and somebody on it."""
-    with running(tmp_path, ATELIER_WORKER_JOBS="0", ATELIER_LEASE_SECONDS="5") as server:
+    with running(tmp_path, ATELIER_WORKER_JOBS="0", ATELIER_LEASE_SECONDS="60") as server:
         yield server, server.account("apprentice")
 
 
 def lora(account: Account, name: str = "Apprentice", examples: int = 12) -> dict:
-    return account.job(account.minion(name), "lora_only", [account.dataset(voice(examples), "jsonl", "v.jsonl", name)], batch_size=2)
+    return account.job(account.minion(name), "lora_only", [account.dataset(voice(examples), "jsonl", "v.jsonl", name)], batch_size=1)
 
 
 def causes(history: list) -> list[str]:
@@ -32,8 +32,8 @@ def test_a_worker_takes_over_from_one_that_was_killed(office):
     job = lora(account)
     assert account.show_job(job)["status"] == "QUEUED"
     first = server.worker(ATELIER_WORKER_JOBS="1")
-    account.into_training(job)
     boss = server.account("boss", "--superuser")
+    account.into_training(job)
     listed = {worker["name"]: worker for worker in boss.get("/api/admin/workers")["items"]}
     assert listed[first.name]["running_jobs"] == [job["id"]] and listed[first.name]["is_alive"] and listed[first.name]["kind"] == "worker"
     assert [found["id"] for found in boss.get("/api/admin/jobs?status=RUNNING")["items"]] == [job["id"]]
@@ -151,5 +151,5 @@ def test_a_worker_needs_no_port_and_a_second_server_is_still_refused(office):
     server, _ = office
     server.worker()
     second = subprocess.run([BINARY, "serve", "--port", "0", "--data-dir", server.data], env=server.environment, cwd=server.data.parent,
-                            capture_output=True, text=True, timeout=20)
+                            capture_output=True, text=True, timeout=120)
     assert second.returncode != 0 and "another server" in second.stderr

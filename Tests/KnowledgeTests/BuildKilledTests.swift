@@ -19,13 +19,18 @@ struct BuildKilledTests {
         ) { _ in }
     }
 
-    /// Not a test of its own: what the child runs. Says `@` on its standard error at each step.
+    /// Not a test of its own: what the child runs. At each step it says `@` on its standard error and waits for a byte, so that it
+    /// is not further than the other thinks.
     @Test(.enabled("only in the child of the other test") { ProcessInfo.processInfo.environment[variable] != nil })
     func `child`() async throws {
         let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment[Self.variable]!)
         var embedder = HashingEmbedder()
-        embedder.beforeCounting = { FileHandle.standardError.write(Data("@".utf8)) }
-        embedder.beforeEmbedding = { _ in FileHandle.standardError.write(Data("@".utf8)) }
+        @Sendable func step() {
+            FileHandle.standardError.write(Data("@".utf8))
+            _ = try? FileHandle.standardInput.read(upToCount: 1)
+        }
+        embedder.beforeCounting = step
+        embedder.beforeEmbedding = { _ in step() }
         try await Self.buildNext(in: folder, embedder: embedder)
     }
 
@@ -82,7 +87,7 @@ struct BuildKilledTests {
                 #expect(
                     try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["chunks.sqlite", "vectors.f32", "vectors.i8"])
             }
-            #expect(interrupted >= 10, "the kills came too late to mean anything")
+            #expect(interrupted >= 10, "\(interrupted): the kills came too late to mean anything")
         }
     }
 
@@ -93,14 +98,18 @@ struct BuildKilledTests {
         process.arguments = ["--testing-library", "swift-testing", "--filter", "BuildKilledTests.child"]
         process.environment = ProcessInfo.processInfo.environment.merging([Self.variable: folder.path]) { $1 }
         process.standardOutput = FileHandle.nullDevice
-        let pipe = Pipe()
+        let (pipe, turn) = (Pipe(), Pipe())
         process.standardError = pipe
+        process.standardInput = turn
         try process.run()
         var left = steps
         while left > 0 {
             let data = pipe.fileHandleForReading.availableData
             if data.isEmpty { break }
-            left -= data.count { $0 == UInt8(ascii: "@") }
+            let said = data.count { $0 == UInt8(ascii: "@") }
+            left -= said
+            // It waits for as many.
+            try turn.fileHandleForWriting.write(contentsOf: Data(count: said))
         }
         var turns = 0
         for turn in 0..<spin { turns ^= turn }

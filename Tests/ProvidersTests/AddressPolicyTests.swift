@@ -133,7 +133,7 @@ import Testing
             }
         }
         try await client.shutdown()
-        #expect(upstream.connections == 3 && upstream.requests.isEmpty)
+        #expect(try await upstream.wait { $0.connections == 3 } && upstream.requests.isEmpty)
     }
 
     @Test("Trap 12: the request goes to the address that was checked, though the name has moved since")

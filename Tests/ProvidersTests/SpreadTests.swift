@@ -85,7 +85,7 @@ import Testing
         let clock = ManualClock()
         var settings = RouterHealth.Settings()
         settings.now = { clock.now }
-        let (slow, quick) = (PacedProvider("slow", .milliseconds(40)), PacedProvider("quick", .milliseconds(2)))
+        let (slow, quick) = (PacedProvider("slow", .milliseconds(40), clock), PacedProvider("quick", .milliseconds(2), clock))
         let router = router([slow, quick], health: RouterHealth(settings))
         let routes = [route("slow"), route("quick")]
         var asked: [String] = []
@@ -100,7 +100,7 @@ import Testing
 
     @Test func failingFastIsNotBeingFast() async throws {
         let a = ScriptedProvider("a", .fails(.authentication, status: 401))
-        let router = router([a, PacedProvider("b", .milliseconds(5))])
+        let router = router([a, PacedProvider("b")])
         for _ in 0..<10 { _ = try await router.complete(request, routes: [route("a"), route("b")], spread: .leastLatency) }
         #expect(a.requests.count == 1)
     }
@@ -170,7 +170,7 @@ import Testing
 
     @Test func timeoutsHoldWhereTheEndpointHasNoneOfItsOwn() async throws {
         let seen = Box<Duration>()
-        let provider = PacedProvider("a", .zero) {
+        let provider = PacedProvider("a") {
             seen.add($0.totalTimeout); seen.add($0.firstTokenTimeout)
         }
         let router = Router(
@@ -185,7 +185,7 @@ import Testing
     @Test func whatAProviderDoesNotReceiveIsRecorded() async throws {
         var asked = request
         asked.sampling.seed = 1
-        let reply = try await router([PacedProvider("a", .zero)]).complete(asked, routes: [route("a")])
+        let reply = try await router([PacedProvider("a")]).complete(asked, routes: [route("a")])
         #expect(reply.attempts.first?.dropped == ["seed"])
     }
 
@@ -218,11 +218,14 @@ private struct InstantProvider: Provider {
 private struct PacedProvider: Provider {
     let info: ProviderInfo
     let pace: Duration
+    /// What the router measures by.
+    let clock: ManualClock?
     let onCall: @Sendable (Endpoint) -> Void
 
-    init(_ id: String, _ pace: Duration, onCall: @escaping @Sendable (Endpoint) -> Void = { _ in }) {
+    init(_ id: String, _ pace: Duration = .zero, _ clock: ManualClock? = nil, onCall: @escaping @Sendable (Endpoint) -> Void = { _ in }) {
         info = ProviderInfo(id: id, name: id, defaultBaseURL: nil, needsKey: false)
         self.pace = pace
+        self.clock = clock
         self.onCall = onCall
     }
 
@@ -230,7 +233,7 @@ private struct PacedProvider: Provider {
     func chat(_ request: ChatRequest, at endpoint: Endpoint) -> AsyncThrowingStream<ChatEvent, any Error> { AsyncThrowingStream { $0.finish() } }
     func reply(_ request: ChatRequest, at endpoint: Endpoint) async throws -> [ChatEvent] {
         onCall(endpoint)
-        try await Task.sleep(for: pace)
+        clock?.advance(pace)
         return [.text("x"), .usage(TokenUsage(input: 1, output: 1)), .finish(.stop)]
     }
 }

@@ -83,6 +83,8 @@ def train_until(folder: Path, step: int, **settings) -> list[dict]:
             events.append(json.loads(line))
             if events[-1]["event"] == "progress" and events[-1]["step"] >= step:
                 process.kill()
+                # What it had said before the signal came counts too; a line that was cut does not.
+                events += [json.loads(line) for line in process.stdout if line.endswith("\n")]
                 process.wait()
                 return events
     raise AssertionError(f"ended before step {step}: {events[-1:]}")

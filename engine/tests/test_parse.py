@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from conftest import ENGINE, command, read_event
@@ -247,15 +248,16 @@ def children(pid: int) -> list[int]:
 
 
 def slow_file(tmp_path):
-    """Takes far longer to read than any test waits."""
+    """Takes seconds to read."""
     path = tmp_path / "slow.html"
-    path.write_text("<div>" * 9_999 + "<p>" * 1_000_000)  # each <p> looks through all of the open elements
+    path.write_text("<div>" * 9_999 + "<p>" * 3_000_000)  # each <p> looks through all of the open elements
     return path
 
 
 def wait_for_worker(engine) -> int:
+    until = time.monotonic() + 60
     while not (found := children(engine.process.pid)):
-        assert engine.process.poll() is None
+        assert engine.process.poll() is None and time.monotonic() < until
     return found[0]
 
 

@@ -50,7 +50,7 @@ def test_two_processes_killed_and_resumed_train_as_one(alone, settings, tmp_path
 
 
 def eventually_none(mark: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         if not [pid for pid in os.listdir("/proc") if pid.isdigit() and mark in command_line(pid)]:
             return

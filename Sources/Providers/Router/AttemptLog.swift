@@ -36,10 +36,12 @@ final class AttemptLog: Sendable {
 
     private let state = Mutex(State())
     private let prices: PriceTable
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let report: (@Sendable (Attempt) -> Void)?
 
-    init(prices: PriceTable, report: (@Sendable (Attempt) -> Void)?) {
+    init(prices: PriceTable, now: @escaping @Sendable () -> ContinuousClock.Instant, report: (@Sendable (Attempt) -> Void)?) {
         self.prices = prices
+        self.now = now
         self.report = report
     }
 
@@ -52,7 +54,7 @@ final class AttemptLog: Sendable {
     func begin(_ plan: Plan, _ request: ChatRequest) -> Bool {
         state.withLock { state in
             guard !state.isClosed else { return false }
-            state.open = Open(plan: plan, startedAt: Date(), clock: .now, meter: AttemptMeter(request))
+            state.open = Open(plan: plan, startedAt: Date(), clock: now(), meter: AttemptMeter(request))
             return true
         }
     }
@@ -65,7 +67,7 @@ final class AttemptLog: Sendable {
             state.open = nil  // The meter is held once while it is written to.
             for event in events {
                 open.meter.add(event)
-                if open.firstToken == nil, event.isToken { open.firstToken = open.clock.duration(to: .now) }
+                if open.firstToken == nil, event.isToken { open.firstToken = open.clock.duration(to: now()) }
             }
             state.open = open
         }
@@ -113,7 +115,7 @@ final class AttemptLog: Sendable {
             if closing { state.isClosed = true }
             guard let open = state.open else { return nil }
             state.open = nil
-            var attempt = open.plan.attempt(startedAt: open.startedAt, milliseconds: open.clock.duration(to: .now).milliseconds)
+            var attempt = open.plan.attempt(startedAt: open.startedAt, milliseconds: open.clock.duration(to: now()).milliseconds)
             attempt.firstTokenMilliseconds = open.firstToken?.milliseconds
             fill(&attempt, open.meter)
             attempt.cost = attempt.usage.flatMap { usage in

@@ -9,7 +9,7 @@ extension Router {
         _ request: EmbedRequest, routes: [Route], spread: Spread = .weighted, gate: AttemptGate? = nil,
         onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) async throws -> EmbedReply {
-        let log = AttemptLog(prices: prices, report: onAttempt)
+        let log = AttemptLog(prices: prices, now: health.settings.now, report: onAttempt)
         // To the walk it is a chat whose reply has no words: what goes in is estimated the same way where a
         // vendor does not count it.
         let texts = ChatRequest(model: request.model, messages: request.texts.map { ChatMessage(.user, $0) }, stream: false)

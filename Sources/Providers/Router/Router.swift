@@ -38,7 +38,7 @@ public struct Router: Sendable {
         _ request: ChatRequest, routes: [Route], spread: Spread = .weighted, gate: AttemptGate?,
         onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) -> RoutedStream {
-        let log = AttemptLog(prices: prices, report: onAttempt)
+        let log = AttemptLog(prices: prices, now: health.settings.now, report: onAttempt)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: ChatEvent.self)
         let walk = RouteWalk(
             router: self, request: request, routes: routes, spread: spread, gate: gate, log: log, isStreamed: request.stream)
@@ -68,7 +68,7 @@ public struct Router: Sendable {
         _ request: ChatRequest, routes: [Route], spread: Spread = .weighted, gate: AttemptGate?,
         onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) async throws -> ChatReply {
-        let log = AttemptLog(prices: prices, report: onAttempt)
+        let log = AttemptLog(prices: prices, now: health.settings.now, report: onAttempt)
         var request = request
         request.stream = false
         let walk = RouteWalk(router: self, request: request, routes: routes, spread: spread, gate: gate, log: log, isStreamed: false)

@@ -44,7 +44,7 @@ public struct HTTPTransport: Sendable {
     /// `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node) hang up
     /// after five idle seconds: giving up a second earlier keeps a request from meeting a connection
     /// that is being closed.
-    private static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
+    public static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
 
     /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
     /// (the client's own default of 8 would queue the ninth user).

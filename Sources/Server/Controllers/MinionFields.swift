@@ -33,8 +33,8 @@ struct MinionFields {
             draft.pipeline.order = inner.choice("order", PipelineSettings.Order.self) ?? draft.pipeline.order
             draft.pipeline.voicePrompt = inner.choice("voice_prompt", PipelineSettings.VoicePrompt.self) ?? draft.pipeline.voicePrompt
             draft.pipeline.voiceExamples = inner.integer("voice_examples", 1...20) ?? draft.pipeline.voiceExamples
-            draft.pipeline.draftTimeout = inner.number("draft_timeout", 0.05...600) ?? draft.pipeline.draftTimeout
-            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", 0.05...600) ?? draft.pipeline.restyleTimeout
+            draft.pipeline.draftTimeout = inner.number("draft_timeout", 0.001...600) ?? draft.pipeline.draftTimeout
+            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", 0.001...600) ?? draft.pipeline.restyleTimeout
             draft.pipeline.restyleThreshold = inner.number("restyle_threshold", 0...1) ?? draft.pipeline.restyleThreshold
             draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
             // Empty takes it away; absent keeps it.

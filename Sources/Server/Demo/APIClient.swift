@@ -15,7 +15,7 @@ public struct ClientError: Error, CustomStringConvertible {
 struct APIClient: Sendable {
     var url: String
     var token: String?
-    var client = HTTPClient.shared
+    var client = HTTPTransport.sharedPlain
 
     func get(_ path: String) async throws -> JSONValue { try await send("GET", path, body: nil, type: nil) }
 

@@ -109,7 +109,7 @@ final class SpanExporter: SpanSink, Service, CustomStringConvertible {
         request.headers.add(name: "user-agent", value: "atelier/\(version)")
         request.body = .bytes(ByteBuffer(string: OTLP.request(spans, version: version)))
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(3))
+            let response = try await HTTPTransport.sharedPlain.execute(request, timeout: .seconds(3))
             _ = try await response.body.collect(upTo: 1 << 20)
             if (200..<300).contains(response.status.code) {
                 exported.wrappingAdd(spans.count, ordering: .relaxed)
