@@ -74,7 +74,9 @@ public final class EmbeddedVectorIndex: VectorIndex {
             var values: [Float] = []
             values.reserveCapacity(kept.count * dimension)
             for entry in kept { values += entry.vector }
-            try writer.write(values, at: first)
+            // Beside the database, which may not count the rows before they are on the disk.
+            let writing = BesideTask { [writer, values] in try writer.write(values, at: first) }
+            defer { writing.wait() }
             let replaced = try Self.delete(
                 db, "id IN (SELECT value FROM json_each(?))", [ChunkDatabase.json(kept.map(\.id))])
             let insert = try db.cachedStatement(sql: "INSERT INTO entries (number, id, name, tags, date, kind) VALUES (?, ?, ?, ?, ?, ?)")
@@ -82,6 +84,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
                 let tags = entry.tags.isEmpty ? "[]" : try ChunkDatabase.json(entry.tags)
                 try insert.execute(arguments: [first + index + 1, entry.id, entry.document, tags, entry.date?.description, entry.kind])
             }
+            try writing.finish()
             try db.execute(sql: "UPDATE shape SET rows = ?", arguments: [first + kept.count])
             return replaced
         }
