@@ -6,6 +6,7 @@ import pytest
 from browser import Visitor
 from harness import Account, voice
 from playwright.sync_api import Locator, Page, expect
+from vendor import KEY, MODELS
 
 SOON = (datetime.now() + timedelta(days=2)).replace(second=0, microsecond=0)
 LOCAL = SOON.strftime("%Y-%m-%dT%H:%M")
@@ -18,11 +19,13 @@ def planner(person) -> Account:
     return person
 
 
-def dialog_of(page: Page, url: str, name: str) -> Locator:
+def dialog_of(page: Page, url: str, name: str, minion: str | None = None) -> Locator:
     """The dialog with all it needs but when the job runs."""
     page.goto(f"{url}/#/training?new")
     dialog = page.get_by_role("dialog", name="New training")
     dialog.get_by_label("Name of the job").fill(name)
+    if minion:
+        dialog.get_by_label("Minion", exact=True).select_option(label=minion)
     dialog.get_by_role("radio", name="Voice", exact=False).last.check()
     dialog.get_by_role("checkbox", name="voice.jsonl").check()
     expect(dialog.get_by_role("list", name="Still missing")).to_have_count(0)
@@ -33,6 +36,23 @@ def dialog_of(page: Page, url: str, name: str) -> Locator:
 def job_of(account: Account, name: str) -> dict:
     found, = [one for one in account.get("external-training/jobs")["items"] if one["job_name"] == name]
     return found
+
+
+def test_what_it_will_cost_is_told_before(window: Visitor, planner, answering):
+    large, small = MODELS
+    planner.post("providers", {"provider": "custom", "api_key": KEY, "base_url": answering.url, "prices": [{"model": large, "input": 500, "output": 500}]})
+    for name, model in (("Priced", large), ("Unpriced", small)):
+        planner.minion(name, provider="custom", model_id=model, base_url=answering.url)
+    page = window.sign_in(planner.email)
+    dialog = dialog_of(page, window.url, "Costly", minion="Early")
+    estimate = dialog.get_by_role("region", name="Estimate")
+    expect(estimate).to_contain_text("none: all is done on this server")
+    expect(estimate).to_contain_text("Steps")
+    dialog.get_by_label("Minion", exact=True).select_option(label="Priced")
+    expect(estimate).to_contain_text("up to $")
+    expect(estimate).to_contain_text(f"of custom/{large}")
+    dialog.get_by_label("Minion", exact=True).select_option(label="Unpriced")
+    expect(estimate).to_contain_text("at a price that is not known")
 
 
 def test_a_schedule_is_made_changed_ended_and_taken_back(window: Visitor, planner):

@@ -133,6 +133,36 @@ def test_its_calls_are_on_record_and_nothing_else_is_kept(measured):
     assert not list(measured.account.server.data.glob(f"users/{measured.account.id}/jobs/*"))
 
 
+def test_what_it_may_cost_is_told_before(measured):
+    """At most: the calls are those that were made, and what they used costs no more."""
+    account, job = measured.account, measured.job
+    body = {name: job[name] for name in ("minion_id", "training_type", "dataset_ids", "config")}
+    estimate = account.post("external-training/jobs/estimate", body)
+    part, = estimate["costs"]
+    assert part == {"purpose": "evaluation", "model": "custom/big-model", "calls": len(measured.vendor.requests)}
+    assert "estimated_cost_usd" not in estimate and estimate["steps"] > 0, "nobody told a price"
+    account.post("providers", {"provider": "custom", "api_key": "sk-0123456789", "base_url": measured.vendor.url, "save_anyway": True,
+                               "prices": [{"model": "big-model", "input": 3, "output": 12}, {"model": "embedder", "input": 1, "output": 0},
+                                          {"model": "judge", "input": 100, "output": 100}]})
+    priced = account.post("external-training/jobs/estimate", body)
+    used, = account.server.sql("SELECT sum(input_tokens), sum(output_tokens) FROM usage_records WHERE minion_id = ? AND provider = 'custom'", job["minion_id"])
+    spent = (float(used[0]) * 3 + float(used[1]) * 12) / 1e6
+    assert spent <= priced["estimated_cost_usd"] == priced["costs"][0]["estimated_cost_usd"] < 50 * spent, "the vendor here counts few tokens"
+    # More is asked, more it costs; what is not done costs nothing.
+    config = job["config"] | {"embedder": {"provider": "custom", "model": "embedder"},
+                              "evaluation": job["config"]["evaluation"] | {"judge": {"provider": "custom", "model": "judge"}}}
+    more = account.post("external-training/jobs/estimate", body | {"config": config})
+    parts = {part["purpose"]: part for part in more["costs"]}
+    assert list(parts) == ["embedding", "evaluation", "judge"] and parts["evaluation"] == priced["costs"][0]
+    assert parts["judge"]["calls"] == 2 * 4 and parts["judge"]["estimated_cost_usd"] > parts["embedding"]["estimated_cost_usd"] > 0
+    assert more["estimated_cost_usd"] == pytest.approx(sum(part["estimated_cost_usd"] for part in parts.values()))
+    alone = account.post("external-training/jobs/estimate", body | {"training_type": "rag_only", "dataset_ids": job["dataset_ids"][1:]})
+    assert "steps" not in alone and alone["costs"][0]["calls"] == 2 * 2 and alone["warnings"] == []
+    quiet = account.post("external-training/jobs/estimate", body | {"config": {"evaluation": {"enabled": False}}})
+    assert (quiet["costs"], quiet["estimated_cost_usd"]) == ([], 0)
+    account.delete("providers/custom")
+
+
 def test_the_history_tells_it_arm_by_arm(measured):
     events = [event.data for event in measured.history if event.name == "evaluation"]
     announced, = (event for event in events if "calls" in event)

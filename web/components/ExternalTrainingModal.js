@@ -85,7 +85,7 @@ export const ExternalTrainingModal = {
           ...${{ 'onUpdate:modelValue': (value) => { form.dataset_ids = value } }} /></section>
         <section class="stack tight"><h3>Settings</h3><${TrainingSettings} config=${config} type=${form.training_type} error=${starting.error} canEvaluate=${canEvaluate.data} />
           <details class="fold" open=${PLAN_FIELDS.some((name) => starting.error?.field?.(name)) || undefined}><summary><${Icon} name="right" /> When it runs</summary><div><${TrainingPlan} form=${plan} error=${starting.error} isNew /></div></details></section>
-        <${TrainingEstimate} body=${missing.value.length ? null : body.value} />
+        <${TrainingEstimate} body=${missing.value.length ? null : body.value} isForAnother=${Boolean(model.value)} />
         <${ErrorNote} error=${starting.error} fields=${['minion_id', 'job_name', ...PLAN_FIELDS]} />
         ${starting.error?.code === 'duplicate_job' && html`<label class="check"><input ...${checked(form, 'allow_duplicate')} /><span>Make it all the same</span></label>`}
       </div></>`,

@@ -3,7 +3,7 @@ import { count, fixed, percent } from './format.js'
 import { sortedArms } from './arms.js'
 
 const names = {
-  'voice.perplexity': 'Surprise at your replies (perplexity)', 'voice.style_score': 'Sounds like your examples', 'voice.draft_style_score': 'The draft sounds like your examples', 'voice.style_retention': 'Voice kept by the answer',
+  'voice.perplexity': 'Surprise at your replies (perplexity)', 'voice.style_score': 'Sounds like your examples', 'voice.draft_style_score': 'The draft sounds like your examples', 'voice.style_retention': 'Voice kept by the answer', 'voice.restyled_share': 'Put into the voice',
   'knowledge.hit_rate': 'Right passage found', 'knowledge.ndcg': 'Passages in the right order (nDCG)', 'knowledge.mrr': 'Rank of the first right passage (MRR)',
   'knowledge.citation_correctness': 'Citations that hold', 'knowledge.groundedness': 'Sentences the passages support', 'knowledge.fact_rate': 'Facts that are right',
   'meaning.similarity': 'Says what you would say', latency_ms: 'Time to answer', latency_p95_ms: 'Time to answer, 95 %', cost_usd: 'Cost of an answer',

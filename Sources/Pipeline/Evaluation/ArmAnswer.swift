@@ -9,6 +9,8 @@ struct ArmAnswer: Sendable, Codable, Equatable {
     var draft: String?
     /// The answer before it was restyled.
     var plain: String?
+    /// Of each piece that could be restyled, whether the answer has it in other words.
+    var restyled: [Bool]?
     var passages: [Passage]
     var citations: [Citation]
     /// All stages.
@@ -19,12 +21,13 @@ struct ArmAnswer: Sendable, Codable, Equatable {
     var degraded: [String]
 
     init(
-        text: String, draft: String? = nil, plain: String? = nil, passages: [Passage] = [], citations: [Citation] = [], milliseconds: Double = 0,
-        cost: Double? = nil, degraded: [String] = []
+        text: String, draft: String? = nil, plain: String? = nil, restyled: [Bool]? = nil, passages: [Passage] = [], citations: [Citation] = [],
+        milliseconds: Double = 0, cost: Double? = nil, degraded: [String] = []
     ) {
         self.text = text
         self.draft = draft
         self.plain = plain
+        self.restyled = restyled
         self.passages = passages
         self.citations = citations
         self.milliseconds = milliseconds
@@ -36,6 +39,7 @@ struct ArmAnswer: Sendable, Codable, Equatable {
         text = answer.text
         draft = answer.trace.draft.flatMap { $0.inPrompt ? $0.text : nil }
         plain = answer.trace.restyle?.original
+        restyled = answer.trace.restyle?.pieces.map { $0.kept && $0.restyled != $0.original }
         passages = answer.trace.passages
         citations = answer.citations
         self.milliseconds = milliseconds

@@ -4,13 +4,17 @@ import Store
 extension EvaluationArm {
     /// The arms that differ with these materials, base first.
     static func arms(_ materials: AnswerMaterials, restyles: Bool) -> [EvaluationArm] {
+        arms(hasVoice: materials.voice != nil, hasCollection: materials.collection != nil, restyles: restyles)
+    }
+
+    static func arms(hasVoice: Bool, hasCollection: Bool, restyles: Bool) -> [EvaluationArm] {
         allCases.filter { arm in
             switch arm {
             case .base: true
-            case .knowledge: materials.collection != nil
-            case .voice: materials.voice != nil
-            case .hybridDraftFirst: materials.voice != nil && materials.collection != nil
-            case .hybridRestyleLast: materials.voice != nil && materials.collection != nil && restyles
+            case .knowledge: hasCollection
+            case .voice: hasVoice
+            case .hybridDraftFirst: hasVoice && hasCollection
+            case .hybridRestyleLast: hasVoice && hasCollection && restyles
             }
         }
     }

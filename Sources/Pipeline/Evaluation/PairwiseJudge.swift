@@ -7,6 +7,9 @@ import Store
 struct PairwiseJudge: Sendable {
     enum Verdict: Sendable, Equatable { case first, second, tie }
 
+    /// Of a verdict.
+    static let maxTokens = 60
+
     let answers: any Answering
     let judge: ModelRoute
 
@@ -62,7 +65,8 @@ struct PairwiseJudge: Sendable {
             </answer_B>
             """
         return Question(
-            messages: [ChatMessage(.system, system), ChatMessage(.user, user)], sampling: Sampling(temperature: 0, maxTokens: 60), stream: false)
+            messages: [ChatMessage(.system, system), ChatMessage(.user, user)], sampling: Sampling(temperature: 0, maxTokens: maxTokens),
+            stream: false)
     }
 
     static func verdict(_ reply: String) -> Verdict? {

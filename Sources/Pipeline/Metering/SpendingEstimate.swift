@@ -4,6 +4,8 @@ import Store
 /// What an answer may come to, before anything of it is made: what is reserved for it.
 struct SpendingEstimate: Sendable {
     var tokens: Int
+    /// Of the external model alone.
+    var usage: TokenUsage
     /// US dollars at the dearest route whose price is known; nil where none is.
     var cost: Double?
 
@@ -40,6 +42,7 @@ struct SpendingEstimate: Sendable {
         }
         tokens = input + output + drafted
         let usage = TokenUsage(input: input, output: output)
+        self.usage = usage
         let routes = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
         cost = routes.compactMap { prices.cost(provider: $0.provider, model: $0.model, usage: usage) }.max()
     }

@@ -97,7 +97,7 @@ struct EvaluateStage: Sendable {
         metrics += try await KnowledgeMeasures(grounding: Grounding(embedder: engine), bootstrap: bootstrap).answers(results)
         let common = CommonMeasures(bootstrap: bootstrap)
         if let engine { metrics += try await common.similarity(results, engine) }
-        metrics += common.costs(results)
+        metrics += common.restyled(results) + common.costs(results)
         evaluation.metrics += metrics
         for arm in results.arms { try await tell(metrics.filter { $0.arm == arm }, context) }
     }

@@ -74,9 +74,13 @@ struct JobsController: Sendable {
         let draft = Self.read(&fields, current: nil)
         fields.ignore(["start", "run_at", "allow_duplicate"])
         try await check(draft, rows, &fields)
-        if !draft.trainingType.trainsAdapter { fields.fail("training_type", "rag_only trains nothing that could be estimated") }
         try fields.finish()
-        do { return .json(try await estimator.estimate(draft, user: context.owner)) } catch let failure as JobFailure {
+        do {
+            var datasets: [Dataset] = []
+            for id in draft.datasetIDs { datasets.append(try await rows.dataset(id)) }
+            let costs = try await answers.costs(draft, rows.minion(draft.minionID), datasets)
+            return .json(JobEstimate(training: try await estimator.estimate(draft, user: context.owner), costs: costs))
+        } catch let failure as JobFailure {
             throw APIError(
                 status: .unprocessableContent, code: failure.code, message: failure.message, details: failure.hint.map { [.init(hint: $0)] } ?? [])
         }

@@ -9,6 +9,9 @@ public struct EvaluationMetric: Sendable, Codable, Equatable {
         case draftStyleScore = "voice.draft_style_score"
         /// The share of the draft's gain in style, over base, that the final answer keeps.
         case styleRetention = "voice.style_retention"
+        /// Share of the pieces of the answers that were put into the voice; the others came back as they were, or were discarded because
+        /// they had lost something.
+        case restyledShare = "voice.restyled_share"
         /// Share of the questions whose source is among the passages in the prompt.
         case hitRate = "knowledge.hit_rate"
         /// nDCG of the first 10 documents.

@@ -57,6 +57,16 @@ import Testing
         #expect(metrics.first { $0.name == .latencyP95 && $0.arm == .knowledge }!.value! > 380)
     }
 
+    @Test func whatWasPutIntoTheVoiceIsCountedByPieces() throws {
+        var results = results()
+        for (place, pieces) in [[true, false, false], [true], [], nil].enumerated() {
+            results[.hybridRestyleLast, place] = ArmAnswer(text: "It may take 14 hours.", restyled: pieces)
+        }
+        let metric = try #require(CommonMeasures(bootstrap: bootstrap).restyled(results).first)
+        #expect(metric.arm == .hybridRestyleLast && metric.value == 0.5 && metric.n == 4 && metric.unit == "share")
+        #expect(CommonMeasures(bootstrap: bootstrap).restyled(results).count == 1, "other arms restyle nothing")
+    }
+
     @Test func perplexityComesFromTheTrainersOwnLossesWithAnInterval() throws {
         let losses = HeldOutLosses(examples: (1...10).map { .init(tokens: 10, base: 40 + Double($0), adapter: 20 + Double($0)) })
         let voice = VoiceMeasures(replies: HeldOutReplies(), losses: losses, answersLocally: true, bootstrap: bootstrap).perplexity()

@@ -19,6 +19,14 @@ struct CommonMeasures: Sendable {
         }
     }
 
+    /// How much of the answers the local model has put into the voice.
+    func restyled(_ results: ArmResults) -> [EvaluationMetric] {
+        results.arms.compactMap { arm in
+            let pairs = results.answered(arm).compactMap(\.answer.restyled).map { (Double($0.count { $0 }), Double($0.count)) }
+            return .ratio(.restyledShare, arm, pairs, unit: "share", bootstrap)
+        }
+    }
+
     /// Cosine of each answer in the voice and the same answer without: what restyling was given, or what the
     /// knowledge arm (the base, where there is none) said.
     func similarity(_ results: ArmResults, _ embedder: EngineEmbedder) async throws -> [EvaluationMetric] {
