@@ -7,7 +7,7 @@ import Providers
 /// Speaks with a ChromaDB server.
 package struct ChromaExchange: HTTPExchange {
     let base: String
-    /// Of one request, once the server has taken it.
+    /// Of one request, connecting included.
     let timeout: TimeAmount
 
     package init(base: String, timeout: TimeAmount = .seconds(30)) {

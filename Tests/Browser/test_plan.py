@@ -49,7 +49,7 @@ def test_what_it_will_cost_is_told_before(window: Visitor, planner, answering):
     expect(estimate).to_contain_text("none: all is done on this server")
     expect(estimate).to_contain_text("Steps")
     dialog.get_by_label("Minion", exact=True).select_option(label="Priced")
-    expect(estimate).to_contain_text("up to $")
+    expect(estimate).to_contain_text("about $")
     expect(estimate).to_contain_text(f"of custom/{large}")
     dialog.get_by_label("Minion", exact=True).select_option(label="Unpriced")
     expect(estimate).to_contain_text("at a price that is not known")

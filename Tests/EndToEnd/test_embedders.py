@@ -100,7 +100,12 @@ def test_a_collection_of_a_providers_embedder_is_that_of_the_model(somebody):
         here = somebody.minion("Here")
         there = somebody.minion("There", provider="openai", model_id="recorded-1", base_url=vendor.url, pipeline={"top_k": 3})
         somebody.finish(somebody.job(here, "rag_only", [documents]))
+        estimate, = somebody.post("external-training/jobs/estimate", {
+            "minion_id": there["id"], "training_type": "rag_only", "dataset_ids": [documents["id"]],
+            "config": {"embedder": {"provider": "custom", "model": MODEL}, "evaluation": {"enabled": False}}})["costs"]
         job, _ = somebody.finish(somebody.job(there, "rag_only", [documents], embedder={"provider": "custom", "model": MODEL}))
+        assert (estimate["purpose"], estimate["model"]) == ("embedding", f"custom/{MODEL}")
+        assert abs(estimate["calls"] - len(proxy.requests)) <= 2, "about as many calls as were made"
         assert job["config"]["embedder"] == {"provider": "custom", "model": MODEL}
         mine, theirs = (next(c for c in somebody.get("collections")["items"] if c["minion_id"] == minion["id"]) for minion in (here, there))
         assert (theirs["embedder"], theirs["dimension"], mine["embedder"]) == (f"custom/{MODEL}", 384, MODEL)

@@ -7,7 +7,7 @@ import { ErrorNote, Facts, Note } from './Basics.js'
 
 const purposes = { paraphrase: 'Paraphrases', embedding: 'Embedding', evaluation: 'Measuring', judge: 'Judging' }
 
-const spent = ({ costs, estimated_cost_usd: most }) => (costs.length === 0 ? 'none: all is done on this server' : most === undefined ? 'unknown' : `up to ${cost(most)}`)
+const spent = ({ costs, estimated_cost_usd: most }) => (costs.length === 0 ? 'none: all is done on this server' : most === undefined ? 'unknown' : `about ${cost(most)}`)
 
 /** What the job will take, by the server's own estimate; nothing where it makes none. */
 export const TrainingEstimate = {
@@ -38,7 +38,7 @@ export const TrainingEstimate = {
         <${Facts} items=${[isTrained && ['Training', `about ${span(reply.seconds * 1000)}`], isTrained && ['Memory', bytes(reply.peak_memory_bytes)],
           isTrained && ['Disk', bytes(reply.disk_bytes)], ['Cost', spent(reply)],
           isTrained && ['Examples', `${count(reply.examples)}, ${count(reply.validation_examples)} held out`], isTrained && ['Steps', count(reply.steps)]]} />
-        ${reply.costs.length > 0 && html`<ul class="small muted">${reply.costs.map((part) => html`<li key=${part.purpose}>${purposes[part.purpose]}: up to ${plural(part.calls, 'call')} of ${part.model}, ${part.estimated_cost_usd === undefined ? 'at a price that is not known' : cost(part.estimated_cost_usd)}</li>`)}</ul>`}
+        ${reply.costs.length > 0 && html`<ul class="small muted">${reply.costs.map((part) => html`<li key=${part.purpose}>${purposes[part.purpose]}: about ${plural(part.calls, 'call')} of ${part.model}, ${part.estimated_cost_usd === undefined ? 'at a price that is not known' : cost(part.estimated_cost_usd)}</li>`)}</ul>`}
         ${props.isForAnother && reply.costs.length > 0 && html`<p class="small muted">With the model that the minion has now.</p>`}
         ${isTrained && html`<p class="tiny muted">Based on ${reply.based_on}.</p>`}
         ${reply.warnings.map((one) => html`<${Note} key=${one.code} kind="warn" icon="warn">${one.message}${one.hint ? ` ${one.hint}` : ''}</>`)}</section>`

@@ -40,9 +40,11 @@ export function pages(load, options) {
     get isAdding() { return own.isAdding },
     async more() {
       own.isAdding = true
+      const before = state.data
       try {
-        const page = await load(state.data.next_cursor)
-        state.data = { ...page, items: [...state.data.items, ...page.items] }
+        const page = await load(before.next_cursor)
+        // What was loaded anew meanwhile is another list.
+        if (state.data === before) state.data = { ...page, items: [...state.data.items, ...page.items] }
       } catch (error) { state.error = error } finally { own.isAdding = false }
     },
   }

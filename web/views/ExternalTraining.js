@@ -76,7 +76,7 @@ export const ExternalTraining = {
 
     return () => html`<div class="page">
       <${PageHead} title="Training" text="Teach a minion a voice, give it knowledge, and see what each of them buys."><button class="button primary" onClick=${open}><${Icon} name="plus" /> New training</button></>
-      <${Loaded} of=${jobs} what="Looking for jobs">${jobs.items.length === 0 && !view.status
+      <${Loaded} of=${jobs} what="Looking for jobs">${jobs.items.length === 0 && !view.status && !jobs.isLoading
         ? html`<div class="card"><${EmptyState} icon="training" title="No training yet"><p>A training takes examples, documents or both, and publishes a release with what was measured.</p>
             <div class="row"><button class="button primary" onClick=${open}><${Icon} name="plus" /> New training</button><a class="button" href="#/datasets">Add data first</a></div></></div>`
         : html`<div class="stack">

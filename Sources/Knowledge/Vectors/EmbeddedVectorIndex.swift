@@ -14,8 +14,8 @@ public final class EmbeddedVectorIndex: VectorIndex {
     private let lock: BuildLock
     private let writer: VectorWriter
     private let vectors: GrowingVectors
-    /// Rows that hold an entry; nil after a change, until a query asks.
-    private let live = Mutex<[Range<Int>]?>(nil)
+    /// Rows that hold an entry, nil after a change until a query asks; and how many changes there were.
+    private let live = Mutex<(rows: [Range<Int>]?, change: Int)>((nil, 0))
     private let destroyed = Mutex(false)
     /// Changes that are being made or wait for it.
     private let changes = Atomic(0)
@@ -51,7 +51,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
         // A crash may have come between a deletion and its zeros.
         let used = try queue.read { try Self.ranges($0, nil) }
         try writer.erase(zip([0] + used.map(\.upperBound), used.map(\.lowerBound) + [rows]).map { $0..<$1 }.filter { !$0.isEmpty })
-        live.withLock { $0 = used }
+        live.withLock { $0.rows = used }
     }
 
     deinit {
@@ -88,7 +88,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
             try db.execute(sql: "UPDATE shape SET rows = ?", arguments: [first + kept.count])
             return replaced
         }
-        live.withLock { $0 = nil }
+        live.withLock { $0 = (nil, $0.change + 1) }
         try writer.erase(replaced)
     }
 
@@ -105,7 +105,8 @@ public final class EmbeddedVectorIndex: VectorIndex {
         return zip(ids, found).compactMap { id, chunk in id.map { VectorHit(id: $0, score: chunk.score) } }
     }
 
-    /// Ten ids are read in less time than it takes to wake another thread, so they are read on this one, unless it would wait for a change.
+    /// A few ids are read in less time than it takes to wake another thread, so they are read on this one, unless it would wait for a
+    /// change to be made.
     private func ids(of found: [RankedChunk]) async throws -> [String?] {
         let read: @Sendable (Database) throws -> [String?] = { db in
             let statement = try db.cachedStatement(sql: "SELECT id FROM entries WHERE number = ?")
@@ -152,7 +153,7 @@ public final class EmbeddedVectorIndex: VectorIndex {
     private func delete(_ condition: String, _ arguments: StatementArguments) async throws {
         try checkExists()
         let rows = try await change { try Self.delete($0, condition, arguments) }
-        live.withLock { $0 = nil }
+        live.withLock { $0 = (nil, $0.change + 1) }
         try writer.erase(rows)
     }
 
@@ -162,9 +163,11 @@ public final class EmbeddedVectorIndex: VectorIndex {
     }
 
     private func rows(_ filter: DocumentFilter?) async throws -> [Range<Int>] {
-        if filter == nil, let known = live.withLock({ $0 }) { return known }
+        let known = live.withLock { $0 }
+        if filter == nil, let rows = known.rows { return rows }
         let rows = try await queue.read { try Self.ranges($0, filter) }
-        if filter == nil { live.withLock { $0 = rows } }
+        // Those of before a change that came meanwhile would hide what it added.
+        if filter == nil { live.withLock { if $0.change == known.change { $0.rows = rows } } }
         return rows
     }
 

@@ -2,13 +2,20 @@ import Providers
 import Store
 
 extension AnswerPipeline: Answering {
-    func cost(_ minion: Minion, _ question: Question) async throws -> Double? {
+    func cost(_ minion: Minion, _ questions: [Question]) async throws -> Double? {
+        guard !answersLocally(minion) else { return 0 }
+        guard let price = try await price(minion) else { return nil }
+        var cost = 0.0
+        for question in questions { cost += price.cost(try await usage(minion, question)) }
+        return cost
+    }
+
+    /// What an answer may come to at the minion's model, as if the release that is to be measured was there.
+    func usage(_ minion: Minion, _ question: Question) async throws -> TokenUsage {
         let router = try await catalog.router(for: minion, from: router)
-        // As if the release that is being measured was there.
         var released = minion
         released.releaseID = minion.releaseID ?? "evaluated"
-        let usage = SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
-        return answersLocally(minion) ? 0 : try await price(minion)?.cost(usage)
+        return SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
     }
 
     func answersLocally(_ minion: Minion) -> Bool { router.registry[minion.provider]?.info.isManaged ?? false }

@@ -7,8 +7,8 @@ protocol Answering: Sendable {
     /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
     func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String?) async throws -> Answer
 
-    /// What a question may come to, in US dollars; nil where the price is unknown.
-    func cost(_ minion: Minion, _ question: Question) async throws -> Double?
+    /// What the questions may come to at the minion's model, in US dollars; nil where the price is unknown.
+    func cost(_ minion: Minion, _ questions: [Question]) async throws -> Double?
 
     /// Whether the minion's own model is run by this server.
     func answersLocally(_ minion: Minion) -> Bool

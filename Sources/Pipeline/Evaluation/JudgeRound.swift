@@ -10,14 +10,9 @@ struct JudgeRound: Sendable {
 
     /// What it may come to, in both orders.
     func estimate(_ arm: EvaluationArm, _ results: ArmResults) async throws -> (calls: Int, cost: Double?) {
-        var cost: Double? = 0
-        let pairs = pairs(arm, results)
-        for pair in pairs {
-            let asked = PairwiseJudge.question(pair.arm, pair.base, pair.question, samples, pair.facts)
-            let one = try await judge.answers.cost(minion.bare(judge.judge), asked)
-            cost = cost.flatMap { sum in one.map { sum + 2 * $0 } }
-        }
-        return (pairs.count * 2, cost)
+        let asked = pairs(arm, results).map { PairwiseJudge.question($0.arm, $0.base, $0.question, samples, $0.facts) }
+        let once = try await judge.answers.cost(minion.bare(judge.judge), asked)
+        return (asked.count * 2, once.map { 2 * $0 })
     }
 
     /// 1 for each pair won, 0.5 for a tie, 0 for one lost.

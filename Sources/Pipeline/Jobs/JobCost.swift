@@ -1,11 +1,10 @@
-/// What a part of a job may come to at a vendor, at most.
+/// What a part of a job comes to at a vendor, as estimated.
 public struct JobCost: Sendable, Encodable, Equatable {
     public enum Purpose: String, Sendable, Encodable { case paraphrase, embedding, evaluation, judge }
 
     public var purpose: Purpose
     /// `provider/model`.
     public var model: String
-    /// The most calls there are.
     public var calls: Int
     /// US dollars; nil where the price is unknown.
     public var cost: Double?

@@ -12,7 +12,7 @@ public struct JobEstimate: Sendable, Encodable {
         self.costs = costs
     }
 
-    /// US dollars at most; nil where a price is unknown.
+    /// US dollars; nil where a price is unknown.
     public var cost: Double? { costs.reduce(0) { sum, part in sum.flatMap { sum in part.cost.map { sum + $0 } } } }
 
     enum CodingKeys: String, CodingKey {

@@ -10,7 +10,7 @@ struct SpendingEstimate: Sendable {
     var cost: Double?
 
     /// A passage in the prompt, at the size chunks have.
-    private static let passage = 300
+    static let passage = 300
     /// A message and its reply, cut as ``VoiceExamples`` cuts them.
     private static let example = 2 * VoiceExamples.longest / 4
 

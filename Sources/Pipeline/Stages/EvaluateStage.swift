@@ -216,15 +216,11 @@ struct EvaluateStage: Sendable {
     private func announce(
         _ questions: [EvaluationQuestion], _ arms: [EvaluationArm], _ minion: Minion, _ settings: EvaluationSettings, _ context: JobContext
     ) async throws {
-        var cost: Double? = 0
-        for question in questions {
-            for arm in arms {
-                let asked = arm.question(
-                    question.messages, .init(maxTokens: settings.maxTokens), answersLocally: answers.answersLocally(minion))
-                let one = try await answers.cost(minion, asked)
-                cost = cost.flatMap { sum in one.map { sum + $0 } }
-            }
+        let isLocal = answers.answersLocally(minion)
+        let asked = questions.flatMap { question in
+            arms.map { $0.question(question.messages, .init(maxTokens: settings.maxTokens), answersLocally: isLocal) }
         }
+        let cost = try await answers.cost(minion, asked)
         try await context.event(
             "evaluation",
             EvaluationEvent(

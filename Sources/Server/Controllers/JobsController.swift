@@ -76,9 +76,7 @@ struct JobsController: Sendable {
         try await check(draft, rows, &fields)
         try fields.finish()
         do {
-            var datasets: [Dataset] = []
-            for id in draft.datasetIDs { datasets.append(try await rows.dataset(id)) }
-            let costs = try await answers.costs(draft, rows.minion(draft.minionID), datasets)
+            let costs = try await JobCostEstimator(store: store, data: data, answers: answers).costs(draft, user: context.owner)
             return .json(JobEstimate(training: try await estimator.estimate(draft, user: context.owner), costs: costs))
         } catch let failure as JobFailure {
             throw APIError(

@@ -47,16 +47,19 @@ enum WebhookOutbox {
     private static func insert(_ connection: any Connection, user: String, _ webhook: String, _ type: String, _ body: String, _ at: Date) throws
         -> String
     {
-        let pending = try connection.query(
-            "SELECT COUNT(*) AS n FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'", .text(webhook))[0].int("n")
-        let isFull = pending >= maxPending
+        let waiting = try connection.query(
+            "SELECT COUNT(*) AS n, COALESCE(MAX(ordinal), 0) AS last FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'",
+            .text(webhook))[0]
+        let isFull = try waiting.int("n") >= maxPending
+        // After those that wait, whatever the clock of the process says that made them.
+        let ordinal = max(Ordinal.number(at), Int64(try waiting.int("last")) + 1)
         let id = RowID.make("msg", at: at)
         try connection.query(
             """
             INSERT INTO webhook_deliveries (id, user_id, webhook_id, ordinal, event_type, body, state, next_at, error, created_at, finished_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $10)
             """,
-            .text(id), .text(user), .text(webhook), Ordinal.next(at), .text(type), .text(body), .text(isFull ? "failed" : "pending"), SQLValue(at),
+            .text(id), .text(user), .text(webhook), .integer(ordinal), .text(type), .text(body), .text(isFull ? "failed" : "pending"), SQLValue(at),
             SQLValue(isFull ? "\(maxPending) deliveries were waiting already: it was not tried" : nil), SQLValue(isFull ? at : nil))
         // Old ones go as new ones come.
         try connection.query(

@@ -35,7 +35,7 @@ final class ScriptedAnswers: Answering {
             trace: trace)
     }
 
-    func cost(_ minion: Minion, _ question: Question) async throws -> Double? { price }
+    func cost(_ minion: Minion, _ questions: [Question]) async throws -> Double? { price.map { $0 * Double(questions.count) } }
 
     func answersLocally(_ minion: Minion) -> Bool { minion.provider == "local" }
 }
