@@ -7,7 +7,7 @@ import { ErrorNote, Facts, Note } from './Basics.js'
 
 const purposes = { paraphrase: 'Paraphrases', embedding: 'Embedding', evaluation: 'Measuring', judge: 'Judging' }
 
-const spent = ({ costs, estimated_cost_usd: most }) => (costs.length === 0 ? 'none: all is done on this server' : most === undefined ? 'unknown' : `about ${cost(most)}`)
+const spent = ({ costs, estimated_cost_usd: sum }) => (costs.length === 0 ? 'none: all is done on this server' : sum === undefined ? 'unknown' : `about ${cost(sum)}`)
 
 /** What the job will take, by the server's own estimate; nothing where it makes none. */
 export const TrainingEstimate = {

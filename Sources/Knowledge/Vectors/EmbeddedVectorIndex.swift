@@ -88,7 +88,6 @@ public final class EmbeddedVectorIndex: VectorIndex {
             try db.execute(sql: "UPDATE shape SET rows = ?", arguments: [first + kept.count])
             return replaced
         }
-        live.withLock { $0 = (nil, $0.change + 1) }
         try writer.erase(replaced)
     }
 
@@ -121,7 +120,9 @@ public final class EmbeddedVectorIndex: VectorIndex {
     private func change<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         changes.add(1, ordering: .relaxed)
         defer { changes.subtract(1, ordering: .relaxed) }
-        return try await queue.write(body)
+        let result = try await queue.write(body)
+        live.withLock { $0 = (nil, $0.change + 1) }
+        return result
     }
 
     public func delete(ids: [String]) async throws {
@@ -153,7 +154,6 @@ public final class EmbeddedVectorIndex: VectorIndex {
     private func delete(_ condition: String, _ arguments: StatementArguments) async throws {
         try checkExists()
         let rows = try await change { try Self.delete($0, condition, arguments) }
-        live.withLock { $0 = (nil, $0.change + 1) }
         try writer.erase(rows)
     }
 

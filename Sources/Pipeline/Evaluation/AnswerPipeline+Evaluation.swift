@@ -5,17 +5,21 @@ extension AnswerPipeline: Answering {
     func cost(_ minion: Minion, _ questions: [Question]) async throws -> Double? {
         guard !answersLocally(minion) else { return 0 }
         guard let price = try await price(minion) else { return nil }
-        var cost = 0.0
-        for question in questions { cost += price.cost(try await usage(minion, question)) }
-        return cost
+        return price.cost(try await usage(minion, questions))
     }
 
-    /// What an answer may come to at the minion's model, as if the release that is to be measured was there.
-    func usage(_ minion: Minion, _ question: Question) async throws -> TokenUsage {
+    /// What the answers may come to at the minion's model, as if the release that is to be measured was there.
+    func usage(_ minion: Minion, _ questions: [Question]) async throws -> TokenUsage {
         let router = try await catalog.router(for: minion, from: router)
         var released = minion
         released.releaseID = minion.releaseID ?? "evaluated"
-        return SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
+        var sum = TokenUsage(input: 0, output: 0)
+        for question in questions {
+            let one = SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
+            sum.input += one.input
+            sum.output += one.output
+        }
+        return sum
     }
 
     func answersLocally(_ minion: Minion) -> Bool { router.registry[minion.provider]?.info.isManaged ?? false }

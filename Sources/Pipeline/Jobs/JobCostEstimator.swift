@@ -77,7 +77,8 @@ public struct JobCostEstimator: Sendable {
             for arm in asked.arms {
                 for (bytes, count) in [(asked.messageBytes, asked.messages), (EvaluationSize.questionBytes, asked.questions)] {
                     let message = ChatMessage(.user, String(repeating: "x", count: bytes))
-                    let one = try await answers.usage(minion, arm.question([message], .init(maxTokens: settings.maxTokens), answersLocally: false))
+                    let one = try await answers.usage(
+                        minion, [arm.question([message], .init(maxTokens: settings.maxTokens), answersLocally: false)])
                     usage.input += count * (one.input + (arm.hasPassages ? EvaluationSize.passageTokens(minion.pipeline, config) : 0))
                     usage.output += count * one.output
                 }

@@ -17,9 +17,10 @@ package enum RestylePairs {
         /// Krishna et al. (2020, section 2.1) leave out pairs by the same measure.
         package var copied: Double {
             let (plain, own) = (Self.runs(plain), Set(Self.runs(own)))
-            return plain.isEmpty ? 0 : Double(plain.count { own.contains($0) }) / Double(plain.count)
+            return Double(plain.count { own.contains($0) }) / Double(plain.count)
         }
 
+        /// One at least.
         private static func runs(_ text: String) -> [[Substring]] {
             let words = text.lowercased().filter { $0 != "'" && $0 != "’" }.split { !$0.isLetter && !$0.isNumber }
             return words.count < 3 ? [words] : (0..<words.count - 2).map { Array(words[$0..<$0 + 3]) }
