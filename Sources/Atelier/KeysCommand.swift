@@ -33,15 +33,14 @@ struct KeysCommand: AsyncParsableCommand {
             let settings = try await options.settings()
             let store = try await App.openStore(settings, logger: makeLogger(settings))
             let rotation: KeyRotation
-            do { rotation = try await store.rotateKeys(skipUnreadable: skipUnreadable, dryRun: dryRun) } catch let refusal as KeyRotation.Refusal {
+            do {
+                rotation = try await AuditActor.$current.withValue(.command) {
+                    try await store.rotateKeys(skipUnreadable: skipUnreadable, dryRun: dryRun)
+                }
+            } catch let refusal as KeyRotation.Refusal {
                 print("\(refusal)")
                 print("Put the key that encrypted them back in API_KEY_ENCRYPTION_KEY, or give them up with --skip-unreadable.")
                 throw ExitCode.failure
-            }
-            if !dryRun {
-                try await store.audit.record(
-                    actor: nil, action: "keys.rotate", target: nil,
-                    detail: ["rotated": "\(rotation.rotated)", "current": "\(rotation.current)", "unreadable": "\(rotation.unreadable.count)"])
             }
             try store.close()
             report(rotation)

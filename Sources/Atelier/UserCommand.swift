@@ -19,8 +19,10 @@ struct UserCommand: AsyncParsableCommand {
         func run() async throws {
             let (accounts, password) = try await self.password.open()
             do {
-                let user = try await accounts.create(
-                    email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
+                let user = try await AuditActor.$current.withValue(.command) {
+                    try await accounts.create(
+                        email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
+                }
                 print("id        \(user.id)\nemail     \(user.email)\nrole      \(user.role.rawValue)")
                 self.password.show(password)
             } catch StoreError.conflict(_, let message) { throw ValidationError("\(email): \(message)") }
@@ -49,7 +51,9 @@ struct UserCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (accounts, password) = try await self.password.open()
-            do { try await accounts.setPassword(password, email: email) } catch StoreError.notFound {
+            do { try await AuditActor.$current.withValue(.command) { try await accounts.setPassword(password, email: email) } } catch StoreError
+                .notFound
+            {
                 throw ValidationError("there is no account \(email)")
             }
             self.password.show(password)

@@ -127,7 +127,7 @@ public struct App: Sendable {
 
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
     public func router() throws -> Hummingbird.Router<AppContext> {
-        let accounts = store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost))
+        let accounts = accounts
         let router = Hummingbird.Router(context: AppContext.self)
         router.addMiddleware {
             ExecutorMiddleware()
@@ -141,20 +141,21 @@ public struct App: Sendable {
         PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)
 
         let api = router.group("api")
+        let throttle = LoginThrottle()
         AuthController(
-            accounts: accounts, audit: store.audit, throttle: LoginThrottle(),
+            accounts: accounts, throttle: throttle,
             registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), links: links, settings: settings
         ).routes(api.group("auth"))
-        api.group(context: PersonContext.self).get("me") { _, context in Response.json(context.caller) }
+        AccountController(accounts: accounts, throttle: throttle).routes(api.group("me").group(context: PersonContext.self))
         let estimator = JobEstimator(store: store, data: data, engine: engine)
         BaseModelsController(estimator: estimator).routes(api.group("models").group(context: PersonContext.self))
-        let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self)
+        let admin = api.group("admin").group(context: PersonContext.self).group(context: AdminContext.self).auditingReads(store.audit)
         AdminController(store: store, accounts: accounts).routes(admin)
         AdminJobsController(store: store).routes(admin)
         AdminLimitsController(store: store, meter: meter).routes(admin)
-        AskController(store: store, pipeline: answers, clients: clients).routes(api.group("users"))
+        AskController(store: store, accounts: accounts, pipeline: answers, clients: clients).routes(api.group("users"))
 
-        let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self)
+        let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self).auditingReads(store.audit)
         MinionsController(
             store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors
         ).routes(user.group("minions"))
@@ -173,7 +174,8 @@ public struct App: Sendable {
             store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
         ).routes(user.group("training-datasets"))
         JobsController(
-            store: store, data: data, library: library, worker: worker, meter: meter, catalog: catalog, answers: answers, estimator: estimator,
+            store: store, accounts: accounts, data: data, library: library, worker: worker, meter: meter, catalog: catalog, answers: answers,
+            estimator: estimator,
             trainingEnabled: settings.trainingEnabled
         ).routes(user.group("external-training/jobs"))
         AdaptersController(
@@ -194,7 +196,14 @@ public struct App: Sendable {
     }
 
     var housekeeping: Housekeeping {
-        Housekeeping(store: store, data: data, keepJobs: .seconds(settings.keepJobDays * 86_400), logger: logger)
+        Housekeeping(
+            store: store, data: data, keepJobs: .seconds(settings.keepJobDays * 86_400), keepAudit: .seconds(settings.keepAuditDays * 86_400),
+            logger: logger)
+    }
+
+    /// People, as this server's settings have it.
+    var accounts: Accounts {
+        store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost), idle: .seconds(settings.sessionIdleHours * 3600))
     }
 
     /// What `/metrics` asks the other parts.

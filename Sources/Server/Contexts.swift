@@ -67,6 +67,8 @@ struct PersonContext: ChildRequestContext {
 struct OwnerContext: ChildRequestContext {
     var coreContext: CoreRequestContextStorage
     let caller: User
+    /// The caller's session.
+    let token: String
     /// Whose rows the request is about.
     let owner: String
 
@@ -75,6 +77,7 @@ struct OwnerContext: ChildRequestContext {
         guard owner == context.caller.id || context.caller.role == .superuser else { throw APIError.notFound("user") }
         coreContext = context.coreContext
         caller = context.caller
+        token = context.token
         self.owner = owner
     }
 }

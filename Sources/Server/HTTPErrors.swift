@@ -57,6 +57,8 @@ struct APIError: Error {
         case StoreError.conflict(let field, let message):
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
         case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
+        case is SessionEnded:
+            self.init(status: .unauthorized, code: "session_ended", message: "your session has ended: sign in again")
         case let error as DuplicateJob:
             self.init(
                 status: .conflict, code: "duplicate_job",

@@ -12,7 +12,9 @@ struct SchedulerService: Service, CustomStringConvertible {
                 group.addTask {
                     while !Task.isCancelled {
                         try? await Task.sleep(for: .seconds(86_400))
-                        if !Task.isCancelled { try? await app.housekeeping.sweepJobs() }
+                        if Task.isCancelled { return }
+                        try? await app.housekeeping.sweepJobs()
+                        try? await app.housekeeping.sweepAudit()
                     }
                 }
             }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Store
 
 /// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 enum ServerSentEvents {
@@ -69,6 +70,18 @@ enum ServerSentEvents {
     ]
 
     private static let comment = ByteBuffer(string: ": still here\n\n")
+
+    /// A stream for a person. It ends when the session does by which it was asked for, with a last event `error` that says so.
+    static func response(
+        session token: String, of user: String, _ accounts: Accounts,
+        _ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void
+    ) -> Response {
+        response { send in
+            do { try await accounts.whileOpen(token, of: user) { try await produce(send) } } catch let error as SessionEnded {
+                send(frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
+            }
+        }
+    }
 
     /// Streams what `produce` sends. A comment goes out every 2 s: it keeps proxies from giving up on
     /// a quiet stream, and it is how a client that left is noticed while nothing else is sent. Then

@@ -17,7 +17,16 @@ public struct LimitTable: Sendable {
                 INSERT INTO limits (id, scope, settings, updated_at) VALUES ('default', 'default', $1, $2)
                 ON CONFLICT (id) DO UPDATE SET settings = excluded.settings, updated_at = excluded.updated_at
                 """, try SQLValue(json: limits), SQLValue(Date()))
+            try connection.audit(.limitsSet, target: "default", limits.auditDetail("default"))
         }
+    }
+}
+
+extension Limits {
+    /// The limits by name, for the audit log.
+    func auditDetail(_ scope: String) throws -> [String: String] {
+        let values = try JSONSerialization.jsonObject(with: JSONEncoder().encode(self)) as? [String: Any] ?? [:]
+        return values.mapValues { "\($0)" }.merging(["scope": scope]) { _, scope in scope }
     }
 }
 

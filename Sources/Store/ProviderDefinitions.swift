@@ -48,7 +48,9 @@ public struct ProviderDefinitions: Sendable {
                     INSERT INTO provider_definitions (id, user_id, provider, definition, created_at, updated_at)
                     VALUES ($1, $2, $3, $4, $5, $5) RETURNING *
                     """, .text(RowID.make("def")), SQLValue(owner), .text(provider), .text(definition), SQLValue(Date()))
-                return try ProviderDefinition(row: rows[0])
+                let stored = try ProviderDefinition(row: rows[0])
+                try connection.audit(.definitionCreate, target: stored.id, of: owner, ["provider": provider])
+                return stored
             }
         } catch DatabaseError.uniqueViolation {
             throw StoreError.conflict(field: "id", message: "a definition of \"\(provider)\" is already stored: replace it with PUT")
@@ -62,7 +64,9 @@ public struct ProviderDefinitions: Sendable {
             let rows = try connection.query(
                 "UPDATE provider_definitions SET definition = $2, updated_at = $3 WHERE id = $1 RETURNING *",
                 .text(id), .text(definition), SQLValue(Date()))
-            return try ProviderDefinition(row: rows[0])
+            let stored = try ProviderDefinition(row: rows[0])
+            try connection.audit(.definitionUpdate, target: id, of: owner, ["provider": stored.provider])
+            return stored
         }
     }
 
@@ -81,6 +85,7 @@ public struct ProviderDefinitions: Sendable {
                 }
             }
             try connection.query("DELETE FROM provider_definitions WHERE id = $1", .text(id))
+            try connection.audit(.definitionDelete, target: id, of: owner, ["provider": found.provider])
         }
     }
 

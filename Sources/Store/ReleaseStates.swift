@@ -37,6 +37,8 @@ struct ReleaseStates {
             "UPDATE external_api_models SET release_id = $2, canary = NULL, updated_at = $3 WHERE id = $1", .text(minionID), .text(release.id),
             SQLValue(now))
         try connection.query("UPDATE releases SET promoted_at = $2 WHERE id = $1", .text(release.id), SQLValue(now))
+        try connection.audit(
+            event == "rolled_back" ? .releaseRollback : .releasePromote, target: release.id, of: user, ["minion": minionID, "reason": reason])
         return try set(release, .active, reason, event: event)
     }
 
@@ -45,6 +47,7 @@ struct ReleaseStates {
     @discardableResult
     func endCanary(_ canary: Canary, _ state: Release.State, _ reason: String) throws -> Release? {
         try connection.query("UPDATE external_api_models SET canary = NULL, updated_at = $2 WHERE id = $1", .text(minionID), SQLValue(now))
+        try connection.audit(.releaseCanaryEnd, target: canary.releaseID, of: user, ["minion": minionID, "reason": reason])
         guard
             let row = try connection.query("SELECT * FROM releases WHERE id = $1 AND minion_id = $2", .text(canary.releaseID), .text(minionID)).first
         else { return nil }

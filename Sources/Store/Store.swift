@@ -7,6 +7,9 @@ public struct Store: Sendable {
     let vault: KeyVault
     /// What was written in this process, for whoever keeps copies of rows.
     public let changes = StoreChanges()
+    /// Who follows what by a session that may end.
+    public let sessions = SessionWatch()
+    let passwordCosts = PasswordCosts()
 
     /// Everybody's rows.
     var database: any Database { observed }
@@ -22,18 +25,20 @@ public struct Store: Sendable {
     public func user(_ id: String) -> UserStore { UserStore(userID: id, database: observed.scoped(to: id), vault: vault) }
 
     /// People, their passwords and their sessions.
-    public func accounts(hasher: PasswordHasher = .init()) -> Accounts { Accounts(database: database, hasher: hasher) }
+    /// - Parameter idle: a session that was not used for this long is over.
+    public func accounts(hasher: PasswordHasher = .init(), idle: Duration = .seconds(72 * 3600)) -> Accounts {
+        Accounts(database: database, hasher: hasher, idle: idle, watch: sessions, costs: passwordCosts, vault: vault)
+    }
 
     /// The worker's view of jobs: every user's, because a worker serves them all.
     public var queue: JobQueue { JobQueue(database: database) }
 
-    public var audit: AuditLog { AuditLog(database: database) }
-
     /// Hears what other processes write, so that copies of rows are not used longer than they are good, and what they tell
     /// of jobs. For processes that live for a while.
     public func listen(_ handler: @Sendable @escaping (DatabaseNotice) -> Void) {
-        observed.listen { [changes] notice in
+        observed.listen { [changes, sessions] notice in
             changes.heard(notice)
+            sessions.heard(notice)
             handler(notice)
         }
     }

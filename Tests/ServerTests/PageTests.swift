@@ -123,9 +123,25 @@ import Testing
                 head: .init(method: .post, scheme: "http", authority: "atelier.example", path: "/", headerFields: headers),
                 body: .init(buffer: .init()))
         }
-        #expect(!SessionCookie.set("session_1", lifetime: 60, for: request([:])).contains("Secure"))
-        #expect(SessionCookie.set("session_1", lifetime: 60, for: request([.origin: "https://atelier.example"])).hasSuffix("; Secure"))
-        #expect(SessionCookie.clear(for: request([:])).contains("Max-Age=0"))
+        let https: HTTPFields = [.origin: "https://atelier.example"]
+        // Over plain http a browser takes no `__Host-` cookie.
+        let plain = SessionCookie.set("session_1", lifetime: 60, for: request([:]))
+        #expect(plain.count == 1 && plain[0].hasPrefix("atelier_session=session_1;") && !plain[0].contains("Secure"))
+        let secure = SessionCookie.set("session_1", lifetime: 60, for: request(https))
+        #expect(secure.count == 1 && secure[0].hasPrefix("__Host-atelier_session=session_1; Path=/;") && secure[0].hasSuffix("; Secure"))
+        #expect(!secure[0].contains("Domain"))
+        // A session of before is renewed under the new name, and the old cookie ends.
+        let renewed = SessionCookie.set("session_1", lifetime: 60, for: request(https + [.cookie: "atelier_session=session_0"]))
+        #expect(renewed.count == 2 && renewed[1].hasPrefix("atelier_session=;") && renewed[1].contains("Max-Age=0"))
+        // Of two the one that nobody else can plant counts; one of before still counts alone.
+        #expect(SessionCookie.token(request([.cookie: "atelier_session=session_0; __Host-atelier_session=session_1"])) == "session_1")
+        #expect(SessionCookie.token(request([.cookie: "atelier_session=session_0"])) == "session_0")
+        #expect(SessionCookie.token(request([.cookie: "__Host-atelier_session=nonsense; atelier_session=session_0"])) == "session_0")
+        let cleared = SessionCookie.cleared(
+            Response(status: .ok), for: request([.cookie: "atelier_session=session_0; __Host-atelier_session=session_1"]))
+        #expect(cleared.headers[values: .setCookie].map { $0.prefix { $0 != ";" } } == ["__Host-atelier_session=", "atelier_session="])
+        #expect(cleared.headers[values: .setCookie].allSatisfy { $0.contains("Max-Age=0") })
+        #expect(SessionCookie.cleared(Response(status: .ok), for: request([:])).headers[.setCookie] == nil, "there was none")
         #expect(SessionCookie.isFromPage(request(Self.page + [.origin: "https://atelier.example"])))
         #expect(!SessionCookie.isFromPage(request([.origin: "https://atelier.example"])))
         #expect(!SessionCookie.isFromPage(request(Self.page + [.origin: "https://atelier.example.evil"])))

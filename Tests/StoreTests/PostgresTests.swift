@@ -163,6 +163,26 @@ struct PostgresTests {
         try there.close()
     }
 
+    /// What one server shows by a session ends when another one ends the session.
+    @Test(.timeLimit(.minutes(1))) func aSessionThatAnotherProcessEndsIsHeard() async throws {
+        let url = try await TestDatabase.newSchema()
+        let vault = try KeyVault(keys: Fernet.generateKey())
+        let (here, there) = (try await Store(database: open(url), vault: vault), try await Store(database: open(url), vault: vault))
+        let ann = try await here.accounts(hasher: PasswordHasher(costExponent: 4)).create(email: "a@b", name: "a", password: "long enough")
+        there.listen { _ in }
+        // Listening begins a moment later: until then nothing is heard.
+        let before = there.changes.version(of: ann.id)
+        while there.changes.version(of: ann.id) == before {
+            _ = try await here.user(ann.id).createMinion(.sample(UUID().uuidString))
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        let followed = try await Followed(there.accounts(hasher: PasswordHasher(costExponent: 4)), ann)
+        try await here.accounts(hasher: PasswordHasher(costExponent: 4)).closeSession(followed.token)
+        await #expect(throws: SessionEnded.self) { try await followed.task.value }
+        try here.close()
+        try there.close()
+    }
+
     @Test func transactionsWaitForAConnectionAndACancelledOneGivesUpItsPlace() async throws {
         try await withDatabase { _, url in
             let small = try open(url, connections: 1)

@@ -9,12 +9,18 @@ public struct Housekeeping: Sendable {
     let data: DataDirectory
     let logger: Logger
     private let keepJobs: Duration
+    private let keepAudit: Duration
 
-    /// - Parameter keepJobs: how long a failed or stopped job's working folder stays, so that the job can go on.
-    public init(store: Store, data: DataDirectory, keepJobs: Duration = .seconds(14 * 86_400), logger: Logger) {
+    /// - Parameters:
+    ///   - keepJobs: how long a failed or stopped job's working folder stays, so that the job can go on.
+    ///   - keepAudit: how long entries of the audit log stay.
+    public init(
+        store: Store, data: DataDirectory, keepJobs: Duration = .seconds(14 * 86_400), keepAudit: Duration = .seconds(365 * 86_400), logger: Logger
+    ) {
         self.store = store
         self.data = data
         self.keepJobs = keepJobs
+        self.keepAudit = keepAudit
         self.logger = logger
     }
 
@@ -23,6 +29,7 @@ public struct Housekeeping: Sendable {
     public func sweep() async throws {
         let busy = try await store.queue.usersWithRunningJobs()
         try await sweepJobs()
+        try await sweepAudit()
         for user in children("users") {
             remove("users/\(user)/uploads")
             if busy.contains(user) { continue }
@@ -65,6 +72,11 @@ public struct Housekeeping: Sendable {
                 remove(DataPaths.job(id, user: user))
             }
         }
+    }
+
+    /// Deletes entries of the audit log that are older than they are kept. May be called at any time.
+    public func sweepAudit(now: Date = Date()) async throws {
+        try await store.audit.sweep(before: now.addingTimeInterval(-keepAudit.seconds))
     }
 
     private func missing(_ look: () async throws -> Void) async throws -> Bool {

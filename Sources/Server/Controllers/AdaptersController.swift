@@ -71,6 +71,7 @@ struct AdaptersController: Sendable {
 
     private func file(_ adapter: Adapter, _ form: AdapterLibrary.Form, _ ending: String) async throws -> Response {
         let (file, bytes) = try await library.give(adapter, as: form)
+        try await store.audit.record(.adapterExport, target: adapter.id, of: adapter.userID, ["form": "\(form)"])
         let kind = form == .mergedFolder || form == .mergedGGUF ? "merged" : "adapter"
         return Response(
             status: .ok,

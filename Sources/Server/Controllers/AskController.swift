@@ -8,16 +8,18 @@ import Store
 /// ask its own minion; everything else is for people.
 struct AskController: Sendable {
     let store: Store
+    let accounts: Accounts
     let pipeline: AnswerPipeline
     let clients: ClientConnections
 
     func routes(_ group: RouterGroup<AppContext>) {
         group.post("{user_id}/minions/{minion_id}/ask", use: ask)
-        group.group(context: PersonContext.self).group(context: OwnerContext.self).get("{user_id}/answers/{answer_id}", use: show)
+        group.group(context: PersonContext.self).group(context: OwnerContext.self).auditingReads(store.audit).get(
+            "{user_id}/answers/{answer_id}", use: show)
     }
 
     @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
-        let minion = try await minion(context)
+        let minion = try await minion(request, context)
         var fields = try await RequestFields(request, context: context, limit: AppContext.maxConversationBytes)
         let text = fields.required("question", length: 1...100_000)
         let stream = fields.bool("stream") ?? false
@@ -92,7 +94,7 @@ struct AskController: Sendable {
         }
     }
 
-    private func minion(_ context: AppContext) async throws -> Minion {
+    private func minion(_ request: Request, _ context: AppContext) async throws -> Minion {
         let owner = try context.parameters.require("user_id")
         let id = try context.parameters.require("minion_id")
         switch context.identity {
@@ -101,6 +103,7 @@ struct AskController: Sendable {
             return snapshot.minion
         case .person(let user, _):
             guard owner == user.id || user.role == .superuser else { throw APIError.notFound("user") }
+            if owner != user.id { try await store.audit.recordRead(of: owner, path: request.uri.path) }
             return try await store.user(owner).minion(id)
         case nil: throw APIError.unauthenticated
         }
@@ -127,7 +130,7 @@ struct AskController: Sendable {
     }
 
     private func streamed(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext) -> Response {
-        ServerSentEvents.response { send in
+        let produce = { @Sendable (send: @escaping @Sendable (ByteBuffer) -> Void) in
             do {
                 try await clients.whileConnected(context.channel) {
                     for try await event in pipeline.ask(minion, question, admission) {
@@ -147,6 +150,8 @@ struct AskController: Sendable {
                 send(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
             }
         }
+        guard case .person(let user, let token) = context.identity else { return ServerSentEvents.response(produce) }
+        return ServerSentEvents.response(session: token, of: user.id, accounts, produce)
     }
 
     private static func frame(_ event: String, _ value: some Encodable) throws -> ByteBuffer {

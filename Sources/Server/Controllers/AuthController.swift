@@ -6,13 +6,12 @@ import Store
 /// Register, log in, log out.
 struct AuthController: Sendable {
     let accounts: Accounts
-    let audit: AuditLog
     let throttle: LoginThrottle
     /// Registrations are counted apart: they must not lock an address out of its accounts.
     let registrations: LoginThrottle
     let links: SignInLinks
     /// The largest body: these routes are open to everybody.
-    private static let maxBody = 16 << 10
+    static let maxBody = 16 << 10
     let settings: Settings
 
     private struct SignedIn: Encodable {
@@ -42,10 +41,10 @@ struct AuthController: Sendable {
         try fields.finish()
         try Self.check(wantsCookie, request)
         // Each registration costs a scrypt.
-        try begin(registrations, account: email, address: context.remoteAddress)
-        let user = try await accounts.create(email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password)
-        try await audit.record(actor: user.id, action: "user.register", target: user.id)
-        return try await signedIn(user, request, context, cookie: wantsCookie, status: .created)
+        try registrations.admit(account: email, address: context.remoteAddress)
+        let user = try await accounts.create(
+            email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, action: .userRegister)
+        return try await signedIn(user, by: "registration", request, context, cookie: wantsCookie, status: .created)
     }
 
     @Sendable func login(_ request: Request, context: AppContext) async throws -> Response {
@@ -55,13 +54,17 @@ struct AuthController: Sendable {
         let wantsCookie = fields.bool("cookie") ?? false
         try fields.finish()
         try Self.check(wantsCookie, request)
-        try begin(throttle, account: email, address: context.remoteAddress)
-        guard let user = try await accounts.authenticate(email: email, password: password) else {
+        try throttle.admit(account: email, address: context.remoteAddress)
+        guard
+            let (user, session) = try await accounts.logIn(
+                email: email, password: password, lifetime: .seconds(lifetime), ip: context.remoteAddress, agent: request.headers[.userAgent])
+        else {
+            try await throttle.noteLockOut(account: email, address: context.remoteAddress, accounts)
             // One answer for an unknown address, a wrong password and a closed account.
             throw APIError(status: .unauthorized, code: "login_failed", message: "the address or the password is wrong")
         }
         throttle.succeeded(account: email, address: context.remoteAddress)
-        return try await signedIn(user, request, context, cookie: wantsCookie)
+        return reply(user, session, request, cookie: wantsCookie)
     }
 
     /// Signs in whom a one-time link was made for.
@@ -75,14 +78,12 @@ struct AuthController: Sendable {
             throw APIError(
                 status: .unauthorized, code: "login_failed", message: "this sign-in link has been used or is too old: sign in with your password")
         }
-        return try await signedIn(user, request, context, cookie: wantsCookie)
+        return try await signedIn(user, by: "link", request, context, cookie: wantsCookie)
     }
 
     @Sendable func logout(_ request: Request, context: PersonContext) async throws -> Response {
         try await accounts.closeSession(context.token)
-        var response = Response.noContent
-        if SessionCookie.token(request) != nil { response.headers[.setCookie] = SessionCookie.clear(for: request) }
-        return response
+        return SessionCookie.cleared(.noContent, for: request)
     }
 
     /// A cookie is given to the page alone: else another site could sign its visitor in as somebody else.
@@ -91,28 +92,48 @@ struct AuthController: Sendable {
     }
 
     private func signedIn(
-        _ user: User, _ request: Request, _ context: AppContext, cookie: Bool, status: HTTPResponse.Status = .ok
+        _ user: User, by method: String, _ request: Request, _ context: AppContext, cookie: Bool, status: HTTPResponse.Status = .ok
     ) async throws -> Response {
-        let lifetime = settings.sessionHours * 3600
         let session = try await accounts.openSession(
-            user: user.id, lifetime: .seconds(lifetime), ip: context.remoteAddress, agent: request.headers[.userAgent])
+            user: user.id, method: method, lifetime: .seconds(lifetime), ip: context.remoteAddress, agent: request.headers[.userAgent])
+        return reply(user, session, request, cookie: cookie, status: status)
+    }
+
+    private func reply(_ user: User, _ session: OpenedSession, _ request: Request, cookie: Bool, status: HTTPResponse.Status = .ok) -> Response {
         var response = Response.json(SignedIn(token: cookie ? nil : session.token, expiresAt: session.expiresAt, user: user), status: status)
-        if cookie { response.headers[.setCookie] = SessionCookie.set(session.token, lifetime: lifetime, for: request) }
+        if cookie {
+            for value in SessionCookie.set(session.token, lifetime: lifetime, for: request) {
+                response.headers.append(.init(name: .setCookie, value: value))
+            }
+        }
         return response
     }
 
-    private func begin(_ throttle: LoginThrottle, account: String, address: String?) throws {
-        guard let wait = throttle.begin(account: account, address: address) else { return }
-        throw APIError(
-            status: .tooManyRequests, code: "too_many_attempts", message: "too many attempts: try again in \(wait) s", retryAfter: wait)
-    }
+    /// Of a session, in seconds.
+    private var lifetime: Int { settings.sessionHours * 3600 }
 
-    private static func password(_ fields: inout RequestFields) -> String {
-        fields.required("password", length: 10...1000, trim: false)
+    static func password(_ fields: inout RequestFields, _ name: String = "password") -> String {
+        fields.required(name, length: 10...1000, trim: false)
     }
 
     /// Something before and after one @, a dot after it; whether it exists only a mail would tell.
     static func isAddress(_ text: String) -> Bool {
         text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil
+    }
+}
+
+extension LoginThrottle {
+    /// Counts a try before it is made.
+    /// - Throws: ``APIError``, a 429, where it may not be made yet.
+    func admit(account: String, address: String?) throws {
+        guard let wait = begin(account: account, address: address) else { return }
+        throw APIError(
+            status: .tooManyRequests, code: "too_many_attempts", message: "too many attempts: try again in \(wait) s", retryAfter: wait)
+    }
+
+    /// Keeps for the audit log that a failure has locked the account or the address out. Tries that are refused meanwhile
+    /// leave no entry: they cost their sender nothing.
+    func noteLockOut(account: String, address: String?, _ accounts: Accounts) async throws {
+        if let wait = wait(account: account, address: address) { try await accounts.noteLockOut(email: account, seconds: wait) }
     }
 }

@@ -61,7 +61,6 @@ struct CollectionsController: Sendable {
         await library.close(under: data.url(folder))
         try data.remove(folder)
         await vectors?.remove(id, versions: 1...max(1, collection.version), user: context.owner)
-        try await store.audit.record(actor: context.caller.id, action: "collection.delete", target: id)
         try await store.scrub()
         return .noContent
     }

@@ -99,6 +99,7 @@ struct DatasetsController: Sendable {
         let dataset = try await dataset(context)
         let export = try DatasetQuery.export(request, of: dataset)
         let (file, report) = try await contents.export(dataset, as: export)
+        try await store.audit.record(.datasetExport, target: dataset.id, of: context.owner, ["encoding": export.encoding.rawValue])
         var headers: HTTPFields = [
             .contentType: export.encoding.mediaType,
             .contentDisposition: "attachment; filename=\"\(dataset.id).\(export.encoding.rawValue)\"",

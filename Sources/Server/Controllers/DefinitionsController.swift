@@ -29,18 +29,18 @@ struct DefinitionsController: Sendable {
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get { try await list($0, store.user($1.owner).definitions) }
-        group.post { try await create($0, $1, store.user($1.owner).definitions, actor: $1.caller) }
+        group.post { try await create($0, $1, store.user($1.owner).definitions) }
         group.get("{definition_id}") { try await show($1, store.user($1.owner).definitions) }
-        group.put("{definition_id}") { try await update($0, $1, store.user($1.owner).definitions, actor: $1.caller) }
-        group.delete("{definition_id}") { try await delete($1, store.user($1.owner).definitions, actor: $1.caller) }
+        group.put("{definition_id}") { try await update($0, $1, store.user($1.owner).definitions) }
+        group.delete("{definition_id}") { try await delete($1, store.user($1.owner).definitions) }
     }
 
     func routes(_ group: RouterGroup<AdminContext>) {
         group.get { request, _ in try await list(request, store.sharedDefinitions) }
-        group.post { try await create($0, $1, store.sharedDefinitions, actor: $1.caller) }
+        group.post { try await create($0, $1, store.sharedDefinitions) }
         group.get("{definition_id}") { try await show($1, store.sharedDefinitions) }
-        group.put("{definition_id}") { try await update($0, $1, store.sharedDefinitions, actor: $1.caller) }
-        group.delete("{definition_id}") { try await delete($1, store.sharedDefinitions, actor: $1.caller) }
+        group.put("{definition_id}") { try await update($0, $1, store.sharedDefinitions) }
+        group.delete("{definition_id}") { try await delete($1, store.sharedDefinitions) }
     }
 
     private func list(_ request: Request, _ rows: ProviderDefinitions) async throws -> Response {
@@ -53,14 +53,13 @@ struct DefinitionsController: Sendable {
     }
 
     /// The body is the definition itself, as a vendor's entry in the data file.
-    private func create(_ request: Request, _ context: some RequestContext, _ rows: ProviderDefinitions, actor: User) async throws -> Response {
+    private func create(_ request: Request, _ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
         let (info, json) = try await read(request)
         let row = try await rows.create(provider: info.id, definition: json)
-        try await store.audit.record(actor: actor.id, action: "provider_definition.create", target: row.id, detail: ["provider": info.id])
         return .json(try Entry(row), status: .created)
     }
 
-    private func update(_ request: Request, _ context: some RequestContext, _ rows: ProviderDefinitions, actor: User) async throws -> Response {
+    private func update(_ request: Request, _ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
         let current = try await rows.get(context.parameters.require("definition_id"))
         let (info, json) = try await read(request)
         guard info.id == current.provider else {
@@ -71,14 +70,12 @@ struct DefinitionsController: Sendable {
             ])
         }
         let row = try await rows.update(current.id, definition: json)
-        try await store.audit.record(actor: actor.id, action: "provider_definition.update", target: row.id, detail: ["provider": info.id])
         return .json(try Entry(row))
     }
 
-    private func delete(_ context: some RequestContext, _ rows: ProviderDefinitions, actor: User) async throws -> Response {
+    private func delete(_ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
         let row = try await rows.get(context.parameters.require("definition_id"))
         try await rows.delete(row.id)
-        try await store.audit.record(actor: actor.id, action: "provider_definition.delete", target: row.id, detail: ["provider": row.provider])
         return .noContent
     }
 

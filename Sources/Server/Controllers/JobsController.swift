@@ -8,6 +8,7 @@ import Store
 /// `/api/users/{user_id}/external-training/jobs`
 struct JobsController: Sendable {
     let store: Store
+    let accounts: Accounts
     let data: DataDirectory
     let library: CollectionLibrary
     let worker: JobWorker
@@ -161,7 +162,7 @@ struct JobsController: Sendable {
         let job = try await rows.job(context.parameters.require("job_id"))
         let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
         guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
-        return ServerSentEvents.response { send in
+        return ServerSentEvents.response(session: context.token, of: context.caller.id, accounts) { send in
             var seq = after
             while true {
                 // Status before events: what ended the job is then surely among the events read after it.

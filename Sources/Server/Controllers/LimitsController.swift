@@ -47,7 +47,6 @@ struct LimitsController: Sendable {
         try fields.finish()
         try await rows.setLimits(limits, for: target)
         meter.limitsChanged()
-        try await store.audit.record(actor: context.caller.id, action: "limits.set", target: LimitFields.name(target) ?? context.owner)
         return target == .own ? try await show(request, context: context) : try await show(context, target)
     }
 }
@@ -70,7 +69,6 @@ struct AdminLimitsController: Sendable {
         try fields.finish()
         try await store.limits.setDefaults(limits)
         meter.limitsChanged()
-        try await store.audit.record(actor: context.caller.id, action: "limits.set", target: "default")
         return .json(limits)
     }
 
@@ -89,7 +87,6 @@ struct AdminLimitsController: Sendable {
         try fields.finish()
         try await rows.setLimits(limits, for: .user)
         meter.limitsChanged()
-        try await store.audit.record(actor: context.caller.id, action: "limits.set", target: user)
         return .json(limits)
     }
 }

@@ -64,7 +64,6 @@ struct MinionsController: Sendable {
             await library.close(under: data.url(folder))
             try data.remove(folder)
         }
-        try await store.audit.record(actor: context.caller.id, action: "minion.delete", target: id)
         try await store.scrub()
         return .noContent
     }
@@ -73,7 +72,6 @@ struct MinionsController: Sendable {
     @Sendable func token(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("minion_id")
         let token = try await store.user(context.owner).regenerateMinionToken(id)
-        try await store.audit.record(actor: context.caller.id, action: "minion.token", target: id)
         return .json(["token": token, "minion_id": id], status: .created)
     }
 

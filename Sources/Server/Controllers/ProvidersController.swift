@@ -70,7 +70,6 @@ struct ProvidersController: Sendable {
         }
         let result = try await KeyTrial(tests: tests(selection, context)).run(info, key: key, id: nil, read.settings, read.options)
         let stored = try await rows.createProviderKey(provider, key: key, settings: read.settings, test: result.map(KeyTest.init))
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.create", target: provider, detail: ["key": stored.id])
         return .json(entry(info, stored, try await rows.providerKeys(provider), result), status: .created)
     }
 
@@ -91,14 +90,12 @@ struct ProvidersController: Sendable {
             result = try await KeyTrial(tests: tests(selection, context)).run(info, key: secret, id: current.id, read.settings, read.options)
         }
         let stored = try await rows.updateProviderKey(current.id, key: key, settings: read.settings, test: result.map(KeyTest.init))
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.update", target: info.id, detail: ["key": stored.id])
         return .json(entry(info, stored, try await rows.providerKeys(info.id), result))
     }
 
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
-        let (_, info, key) = try await oneKey(context)
+        let (_, _, key) = try await oneKey(context)
         try await store.user(context.owner).deleteProviderKey(key.id)
-        try await store.audit.record(actor: context.caller.id, action: "provider_key.delete", target: info.id, detail: ["key": key.id])
         return .noContent
     }
 
@@ -115,7 +112,11 @@ struct ProvidersController: Sendable {
         let (result, headers) = try await tests(selection, context).run(
             info, try ProviderEndpoint.endpoint(info, key: opened), model: request.uri.queryParameters["model"].map(String.init), key: key?.id,
             own: key?.prices ?? [])
-        if let key { try await rows.recordKeyTest(key.id, KeyTest(result)) }
+        if let key {
+            try await rows.recordKeyTest(key.id, KeyTest(result))
+        } else {
+            try await store.audit.record(.keyTest, target: info.id, of: context.owner, ["outcome": KeyTest(result).outcome])
+        }
         return .json(result).adding(headers)
     }
 

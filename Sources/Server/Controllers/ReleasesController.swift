@@ -67,7 +67,6 @@ struct ReleasesController: Sendable {
         try fields.finish()
         let promoted = try await store.user(context.owner).promote(
             release.id, minionID: release.minionID, appliesSettings: applies, reason: reason)
-        try await audit("release.promote", promoted, reason, context)
         preload(promoted, context.owner)
         return .json(promoted)
     }
@@ -78,7 +77,6 @@ struct ReleasesController: Sendable {
         let reason = fields.string("reason", length: 1...500) ?? "rolled back by hand"
         try fields.finish()
         let release = try await store.user(context.owner).rollback(minionID: minion.id, reason: reason)
-        try await audit("release.rollback", release, reason, context)
         preload(release, context.owner)
         return .json(release)
     }
@@ -97,7 +95,6 @@ struct ReleasesController: Sendable {
         }
         try fields.finish()
         let canary = try await store.user(context.owner).startCanary(release.id, minionID: release.minionID, settings)
-        try await audit("release.canary", release, "\(settings.percent) %", context)
         preload(release, context.owner)
         return .json(canary, status: .created)
     }
@@ -136,9 +133,7 @@ struct ReleasesController: Sendable {
 
     @Sendable func endCanary(_ request: Request, context: OwnerContext) async throws -> Response {
         let minion = try context.parameters.require("minion_id")
-        if let release = try await store.user(context.owner).endCanary(minionID: minion) {
-            try await audit("release.canary_end", release, "ended by hand", context)
-        }
+        _ = try await store.user(context.owner).endCanary(minionID: minion)
         return .noContent
     }
 
@@ -146,7 +141,7 @@ struct ReleasesController: Sendable {
     @Sendable func archive(_ request: Request, context: OwnerContext) async throws -> Response {
         let release = try await release(context)
         let archive = try await exporter.archive(release, user: context.owner)
-        try await audit("release.export", release, "", context)
+        try await store.audit.record(.releaseExport, target: release.id, of: context.owner, ["minion": release.minionID])
         return Response(
             status: .ok,
             headers: [
@@ -180,7 +175,6 @@ struct ReleasesController: Sendable {
         let room = try await meter.storage(user: context.owner)
         let release = try await importer.importRelease(
             request.body.map(\.readableBytesView), minion: minion, promotes: promotes, appliesSettings: applies, room: room)
-        try await audit("release.import", release, promotes ? "promoted" : "", context)
         if promotes { preload(release, context.owner) }
         return .json(release, status: .created)
     }
@@ -192,11 +186,6 @@ struct ReleasesController: Sendable {
     private func release(_ context: OwnerContext) async throws -> Release {
         try await store.user(context.owner).release(
             context.parameters.require("release_id"), minionID: context.parameters.require("minion_id"))
-    }
-
-    private func audit(_ action: String, _ release: Release, _ reason: String, _ context: OwnerContext) async throws {
-        try await store.audit.record(
-            actor: context.caller.id, action: action, target: release.id, detail: ["minion": release.minionID, "reason": reason])
     }
 
     /// Loads the adapter beside the running answers, so that the first question does not wait for it.

@@ -51,7 +51,6 @@ struct WebhooksController: Sendable {
         try fields.finish()
         try await check(url)
         let (webhook, secret) = try await store.user(context.owner).createWebhook(url: url, events: events)
-        try await store.audit.record(actor: context.caller.id, action: "webhook.create", target: webhook.id)
         return .json(Created(webhook: webhook, secret: secret), status: .created)
     }
 
@@ -70,7 +69,6 @@ struct WebhooksController: Sendable {
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("webhook_id")
         try await store.user(context.owner).deleteWebhook(id)
-        try await store.audit.record(actor: context.caller.id, action: "webhook.delete", target: id)
         try await store.scrub()
         return .noContent
     }
@@ -78,7 +76,6 @@ struct WebhooksController: Sendable {
     @Sendable func renew(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("webhook_id")
         let secret = try await store.user(context.owner).renewWebhookSecret(id)
-        try await store.audit.record(actor: context.caller.id, action: "webhook.secret", target: id)
         return .json(["secret": secret, "webhook_id": id], status: .created)
     }
 

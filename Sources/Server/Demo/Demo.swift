@@ -72,13 +72,15 @@ public struct Demo: Sendable {
     /// The demo's superuser: made with a random password the first time; later runs set a new one,
     /// because the old one is kept nowhere.
     private func account() async throws -> Account {
-        let accounts = app.store.accounts(hasher: PasswordHasher(costExponent: app.settings.scryptCost))
+        let accounts = app.accounts
         let password = Token.password()
         if try await accounts.user(email: Self.email) == nil {
-            _ = try await accounts.create(email: Self.email, name: "Demo", password: password, role: .superuser)
+            _ = try await AuditActor.$current.withValue(.command) {
+                try await accounts.create(email: Self.email, name: "Demo", password: password, role: .superuser)
+            }
             return Account(email: Self.email, password: password, isNew: true)
         }
-        try await accounts.setPassword(password, email: Self.email)
+        try await AuditActor.$current.withValue(.command) { try await accounts.setPassword(password, email: Self.email) }
         return Account(email: Self.email, password: password, isNew: false)
     }
 

@@ -23,7 +23,19 @@ struct AuthMiddleware: RouterMiddleware {
                 context.isCrossSite = true
             }
         }
-        return try await next(request, context)
+        return try await Self.acting(context) { try await next(request, $0) }
+    }
+
+    /// Runs `body` with the audit log knowing who acts and from where. A minion token writes nothing that is audited, and
+    /// its requests are the hot path.
+    private static func acting(_ context: AppContext, _ body: (AppContext) async throws -> Response) async throws -> Response {
+        let user: String?
+        switch context.identity {
+        case .minion: return try await body(context)
+        case .person(let person, _): user = person.id
+        case nil: user = nil
+        }
+        return try await AuditActor.$current.withValue(AuditActor(userID: user, address: context.remoteAddress)) { try await body(context) }
     }
 
     /// The bearer's token, or below `/v1` the `x-api-key` that Anthropic's clients send.

@@ -47,6 +47,14 @@ final class LoginThrottle: Sendable {
         }
     }
 
+    /// Seconds that this account or this address has to wait now; nil where a try may be made.
+    func wait(account: String, address: String?, now: Date = Date()) -> Int? {
+        entries.withLock { entries in
+            keys(account, address).compactMap { entries[$0.key]?.blockedUntil?.timeIntervalSince(now) }.filter { $0 > 0 }.max()
+                .map { max(1, Int($0.rounded(.up))) }
+        }
+    }
+
     /// A success clears the account and takes back what this try counted for the address; earlier
     /// failures of the address stay, or one account would excuse guessing at others.
     func succeeded(account: String, address: String?) {

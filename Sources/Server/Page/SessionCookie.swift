@@ -8,20 +8,37 @@ import Hummingbird
 /// a preflight (there is none here), and from this very origin where the browser says the origin.
 package enum SessionCookie {
     static let name = "atelier_session"
+    /// The name over https. A browser takes a cookie of this name from this very host alone, and only with `Secure`: neither
+    /// a neighbouring host nor somebody on the line can plant one. Over plain http it would not be taken at all.
+    static let secureName = "__Host-atelier_session"
     static let pageHeader = HTTPField.Name("x-atelier-request")!
 
     /// - Parameter lifetime: in seconds.
-    package static func set(_ token: String, lifetime: Int, for request: Request) -> String {
-        "\(name)=\(token); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(lifetime)" + (isSecure(request) ? "; Secure" : "")
+    /// - Returns: values of `Set-Cookie`: the new cookie, and over https the end of one that has the other name.
+    package static func set(_ token: String, lifetime: Int, for request: Request) -> [String] {
+        guard isSecure(request) else { return [cookie(name, token, lifetime, isSecure: false)] }
+        let new = cookie(secureName, token, lifetime, isSecure: true)
+        return request.cookies[name] == nil ? [new] : [new, cookie(name, "", 0, isSecure: true)]
     }
 
-    package static func clear(for request: Request) -> String {
-        "\(name)=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0" + (isSecure(request) ? "; Secure" : "")
+    /// The response, which also ends the cookies that the request came with.
+    package static func cleared(_ response: Response, for request: Request) -> Response {
+        var response = response
+        for known in [secureName, name] where request.cookies[known] != nil {
+            response.headers.append(.init(name: .setCookie, value: cookie(known, "", 0, isSecure: known == secureName || isSecure(request))))
+        }
+        return response
     }
 
-    static func token(_ request: Request) -> String? {
-        guard let value = request.cookies[name]?.value, value.hasPrefix("session_") else { return nil }
-        return value
+    package static func token(_ request: Request) -> String? {
+        for known in [secureName, name] {
+            if let value = request.cookies[known]?.value, value.hasPrefix("session_") { return value }
+        }
+        return nil
+    }
+
+    private static func cookie(_ name: String, _ value: String, _ lifetime: Int, isSecure: Bool) -> String {
+        "\(name)=\(value); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(lifetime)" + (isSecure ? "; Secure" : "")
     }
 
     /// Whether the page sent the request, and not somebody else's by way of its user's browser.

@@ -42,6 +42,10 @@ public struct Settings: Sendable {
     public var registration = "open"
     /// `ATELIER_SESSION_HOURS`: how long a log-in lasts.
     public var sessionHours = 168
+    /// `ATELIER_SESSION_IDLE_HOURS`: a log-in that was not used for so long is over.
+    public var sessionIdleHours = 72
+    /// `ATELIER_KEEP_AUDIT_DAYS`: how long entries of the audit log are kept, in days.
+    public var keepAuditDays = 365
     /// `ATELIER_MAX_UPLOAD_MB`: largest dataset, in MiB.
     public var maxUploadMegabytes = 512
     /// `ATELIER_ALLOW_PRIVATE_UPSTREAMS`: whether base URLs may lead to loopback and private
@@ -145,6 +149,8 @@ public struct Settings: Sendable {
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
         settings.registration = try choice("atelier.registration", ["open", "closed"], settings.registration)
         settings.sessionHours = try number("atelier.session.hours", 1...8760, settings.sessionHours)
+        settings.sessionIdleHours = try number("atelier.session.idle.hours", 1...8760, settings.sessionIdleHours)
+        settings.keepAuditDays = try number("atelier.keep.audit.days", 1...3650, settings.keepAuditDays)
         settings.maxUploadMegabytes = try number("atelier.max.upload.mb", 1...1_000_000, settings.maxUploadMegabytes)
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
         settings.allowedUpstreamRanges = try (text("atelier.allowed.upstream.ranges") ?? "").split(separator: ",").map {

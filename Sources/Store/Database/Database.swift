@@ -58,6 +58,8 @@ public enum DatabaseNotice: Sendable, Equatable {
 /// One transaction's connection; valid only inside the closure it was handed to.
 public protocol Connection {
     var dialect: SQLDialect { get }
+    /// On whose behalf the transaction writes, for the audit log; nil for the server itself.
+    var actor: AuditActor? { get }
     /// Runs one statement and returns its rows (none for a statement that yields none).
     @discardableResult
     func query(_ sql: String, _ parameters: [SQLValue]) throws -> [Row]
@@ -71,6 +73,8 @@ public protocol Connection {
 }
 
 extension Connection {
+    public var actor: AuditActor? { nil }
+
     @discardableResult
     public func query(_ sql: String, _ parameters: SQLValue...) throws -> [Row] {
         try query(sql, parameters)

@@ -1,6 +1,8 @@
 /// The schema, written once for both databases. A landed entry is never edited: append a new one.
 enum Migrations {
-    static let all: [String] = [initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle]
+    static let all: [String] = [
+        initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle, accountTrail,
+    ]
 
     private static let initial = """
         CREATE TABLE users (

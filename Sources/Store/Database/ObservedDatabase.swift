@@ -30,9 +30,11 @@ struct ObservedDatabase: Database {
     @discardableResult
     func write<T: Sendable>(_ isolation: WriteIsolation, _ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
         let message = "\(changes.process)|\(user ?? "")"
+        // Here, since the body runs on a thread that knows nothing of the task.
+        let actor = AuditActor.current
         do {
             let (value, counts) = try await base.write(isolation) { connection in
-                let observed = ObservedConnection(base: connection)
+                let observed = ObservedConnection(base: connection, actor: actor)
                 let value = try body(observed)
                 if observed.counts { try connection.notify(Self.topic, message) }
                 return (value, observed.counts)
@@ -72,11 +74,15 @@ struct ObservedDatabase: Database {
 /// Valid as long as the connection it watches: inside one transaction's closure, on one thread.
 private final class ObservedConnection: Connection {
     private let base: any Connection
+    let actor: AuditActor?
     private(set) var counts = false
 
     var dialect: SQLDialect { base.dialect }
 
-    init(base: any Connection) { self.base = base }
+    init(base: any Connection, actor: AuditActor?) {
+        self.base = base
+        self.actor = actor
+    }
 
     func notify(_ topic: String, _ payload: String) throws { try base.notify(topic, payload) }
 

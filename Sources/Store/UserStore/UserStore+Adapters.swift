@@ -32,6 +32,7 @@ extension UserStore {
                 version: current?.collectionVersion, content: content.canonical(), evaluation: .init(), reason: "its adapter was imported",
                 at: states.now)
             try ReleaseLog.note(connection, user: userID, release, "imported", reason: nil, at: states.now)
+            try connection.audit(.adapterImport, target: new.id, of: userID, ["minion": minionID, "release": release.id, "sha256": new.sha256])
             return promotes ? try states.activate(release, reason: "promoted at import") : release
         }
     }

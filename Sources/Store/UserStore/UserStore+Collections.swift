@@ -58,6 +58,7 @@ extension UserStore {
             try connection.query(
                 "DELETE FROM response_cache WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
+            try connection.audit(.collectionDelete, target: id, of: userID)
         }
     }
 

@@ -25,6 +25,7 @@ extension UserStore {
                     SQLValue(draft.bytes), now, now, SQLValue(draft.format), SQLValue(draft.report))
                 let dataset = try Dataset(row: rows[0])
                 try note(connection, dataset, change: "create")
+                try connection.audit(.datasetCreate, target: dataset.id, of: userID, ["type": draft.datasetType.rawValue, "sha256": draft.sha256])
                 return dataset
             }
         } catch DatabaseError.uniqueViolation {
@@ -42,6 +43,7 @@ extension UserStore {
                     UPDATE user_training_datasets SET dataset_name = $3, metadata = $4, is_active = $5, updated_at = $6
                     WHERE id = $1 AND user_id = $2 RETURNING *
                     """, .text(id), user, .text(name), try SQLValue(json: dataset.metadata), SQLValue(isActive), SQLValue(Date()))
+                try connection.audit(.datasetUpdate, target: id, of: userID, ["is_active": "\(isActive)"])
                 return try Dataset(row: rows[0])
             }
         } catch DatabaseError.uniqueViolation {
@@ -75,6 +77,7 @@ extension UserStore {
             let dataset = try Dataset(row: rows[0])
             try note(connection, dataset, change: change)
             try JobQueue.datasetChanged(connection, id)
+            try connection.audit(.datasetContent, target: id, of: userID, ["change": change, "sha256": draft.sha256])
             return (dataset, try unused(connection, [old.filePath, old.documentsPath]))
         }
     }
@@ -122,6 +125,7 @@ extension UserStore {
             let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
             try refuseUsed(connection, id)
             try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
+            try connection.audit(.datasetDelete, target: id, of: userID)
             return try unused(connection, [dataset.filePath, dataset.documentsPath])
         }
     }

@@ -43,6 +43,7 @@ extension UserStore {
             try attach(connection, draft.datasetIDs, to: id)
             try setPlan(connection, draft.plan, of: id)
             if draft.holdsRelease { try connection.query("UPDATE external_training_jobs SET hold_release = 1 WHERE id = $1", .text(id)) }
+            try connection.audit(.jobCreate, target: id, of: userID, ["minion": minion.id, "type": draft.trainingType.rawValue])
             return try job(connection, id)
         }
     }
@@ -63,6 +64,7 @@ extension UserStore {
             try setPlan(connection, draft.plan, of: id)
             try connection.query("DELETE FROM training_job_datasets WHERE job_id = $1", .text(id))
             try attach(connection, draft.datasetIDs, to: id)
+            try connection.audit(.jobUpdate, target: id, of: userID, ["minion": minion.id, "type": draft.trainingType.rawValue])
             return try job(connection, id)
         }
     }
@@ -73,6 +75,7 @@ extension UserStore {
             try refuseActive(connection, id, "deleted")
             let unfinished = try abandonBuild(connection, job: id)
             try connection.query("DELETE FROM external_training_jobs WHERE id = $1 AND user_id = $2", .text(id), user)
+            try connection.audit(.jobDelete, target: id, of: userID)
             return unfinished
         }
     }
@@ -83,6 +86,7 @@ extension UserStore {
         try await database.write { connection in
             try refuseActive(connection, id, "started")
             try queue(connection, id, runAt: runAt)
+            try connection.audit(.jobStart, target: id, of: userID)
             return try job(connection, id)
         }
     }
@@ -94,6 +98,7 @@ extension UserStore {
             try refuseActive(connection, id, "restarted")
             let unfinished = try abandonBuild(connection, job: id)
             try queue(connection, id, runAt: runAt)
+            try connection.audit(.jobRestart, target: id, of: userID)
             return (try job(connection, id), unfinished)
         }
     }
@@ -143,6 +148,7 @@ extension UserStore {
             try JobQueue.interruptStages(connection, id, now)
             try JobQueue.append(connection, job: id, type: "stopped", payload: ["stage": current.stage ?? "queue"], at: now)
             try connection.notify(JobQueue.topic, "stopped:\(id)")
+            try connection.audit(.jobStop, target: id, of: userID)
             return try job(connection, id)
         }
     }

@@ -49,6 +49,7 @@ extension UserStore {
             }
             try find(connection, target)
             let id = SQLValue.text("\(scope)/\(minion ?? key ?? userID)")
+            try connection.audit(.limitsSet, target: minion ?? key ?? userID, of: userID, limits.auditDetail(scope))
             guard !limits.isEmpty else {
                 try connection.query("DELETE FROM limits WHERE id = $1 AND user_id = $2", id, user)
                 return

@@ -20,7 +20,11 @@ extension UserStore {
                         updated_at)
                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING *
                     """, [.text(RowID.make("min")), user] + values(draft) + [now, now])
-                return try Minion(row: rows[0])
+                let minion = try Minion(row: rows[0])
+                try connection.audit(
+                    .minionCreate, target: minion.id, of: userID,
+                    ["provider": draft.provider, "model": draft.modelID, "base_url": AuditEntry.origin(draft.baseURL)].filter { !$0.value.isEmpty })
+                return minion
             }
         }
     }
@@ -28,14 +32,16 @@ extension UserStore {
     public func updateMinion(_ id: String, _ draft: MinionDraft) async throws -> Minion {
         try await uniqueName(draft.displayName) {
             try await database.write { connection in
+                let before = try Minion(row: row(connection, "external_api_models", id, what: "minion"))
                 let rows = try connection.query(
                     """
                     UPDATE external_api_models SET name = $3, display_name = $4, provider = $5, model_id = $6, base_url = $7,
                         system_prompt = $8, sampling = $9, fallbacks = $10, pipeline = $11, release_policy = $12, updated_at = $13
                     WHERE id = $1 AND user_id = $2 RETURNING *
                     """, [.text(id), user] + values(draft) + [SQLValue(Date())])
-                guard let row = rows.first else { throw StoreError.notFound("minion") }
-                return try Minion(row: row)
+                let minion = try Minion(row: rows[0])
+                try connection.audit(.minionUpdate, target: id, of: userID, Self.changes(from: before, to: minion))
+                return minion
             }
         }
     }
@@ -64,6 +70,7 @@ extension UserStore {
             try connection.query("DELETE FROM external_api_models WHERE id = $1 AND user_id = $2", .text(id), user)
             for adapter in adapters { try connection.query("DELETE FROM adapters WHERE id = $1", .text(adapter.text("id"))) }
             for collection in collections { try connection.query("DELETE FROM collections WHERE id = $1", .text(collection.text("id"))) }
+            try connection.audit(.minionDelete, target: id, of: userID)
             return try adapters.map { try $0.text("path") } + collections.map { DataPaths.collection(try $0.text("id"), user: userID) }
         }
     }
@@ -77,8 +84,25 @@ extension UserStore {
                 "UPDATE external_api_models SET token_hash = $3, token_hint = $4 WHERE id = $1 AND user_id = $2 RETURNING id",
                 .text(id), user, .text(Token.hash(token)), .text(String(token.suffix(4))))
             guard !rows.isEmpty else { throw StoreError.notFound("minion") }
+            try connection.audit(.minionToken, target: id, of: userID)
         }
         return token
+    }
+
+    /// What an update has changed: where the minion's requests and keys go with its values, the rest by name.
+    private static func changes(from old: Minion, to new: Minion) -> [String: String] {
+        var detail: [String: String] = [:]
+        if old.provider != new.provider { detail["provider"] = new.provider }
+        if old.modelID != new.modelID { detail["model"] = new.modelID }
+        if old.baseURL != new.baseURL { detail["base_url"] = new.baseURL == nil ? "none" : AuditEntry.origin(new.baseURL) }
+        let others = [
+            ("name", old.name != new.name), ("display_name", old.displayName != new.displayName),
+            ("system_prompt", old.systemPrompt != new.systemPrompt),
+            ("sampling", old.sampling != new.sampling), ("fallbacks", old.fallbacks != new.fallbacks), ("pipeline", old.pipeline != new.pipeline),
+            ("release_policy", old.releasePolicy != new.releasePolicy),
+        ].filter(\.1).map(\.0)
+        if !others.isEmpty { detail["changed"] = others.joined(separator: ", ") }
+        return detail
     }
 
     private func values(_ draft: MinionDraft) throws -> [SQLValue] {

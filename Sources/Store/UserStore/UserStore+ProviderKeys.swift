@@ -29,7 +29,9 @@ extension UserStore {
                     """,
                     [.text(RowID.make("key")), user, .text(provider), .text(sealed), .text(Self.hint(key))] + values(settings)
                         + [SQLValue(test?.outcome), SQLValue(test?.message), SQLValue(test?.at), now])
-                return try ProviderKey(row: rows[0])
+                let stored = try ProviderKey(row: rows[0])
+                try connection.audit(.keyCreate, target: stored.id, of: userID, Self.auditDetail(stored, key: "new"))
+                return stored
             }
         }
     }
@@ -60,7 +62,9 @@ extension UserStore {
                     """,
                     [user, .text(current.id), SQLValue(sealed), SQLValue(key.map(Self.hint))] + values(settings)
                         + [SQLValue(known?.outcome), SQLValue(known?.message), SQLValue(known?.at), SQLValue(Date())])
-                return try ProviderKey(row: rows[0])
+                let stored = try ProviderKey(row: rows[0])
+                try connection.audit(.keyUpdate, target: stored.id, of: userID, Self.auditDetail(stored, key: key == nil ? "kept" : "replaced"))
+                return stored
             }
         }
     }
@@ -71,6 +75,7 @@ extension UserStore {
             try connection.query(
                 "UPDATE user_api_keys SET test_outcome = $3, test_message = $4, tested_at = $5 WHERE user_id = $1 AND id = $2",
                 user, .text(id), .text(test.outcome), .text(test.message), SQLValue(test.at))
+            try connection.audit(.keyTest, target: id, of: userID, ["outcome": test.outcome])
         }
     }
 
@@ -80,6 +85,7 @@ extension UserStore {
         try await database.write { connection in
             let key = try ProviderKey(row: keyRow(connection, reference))
             try connection.query("DELETE FROM user_api_keys WHERE user_id = $1 AND id = $2", user, .text(key.id))
+            try connection.audit(.keyDelete, target: key.id, of: userID, ["provider": key.provider])
             return key
         }
     }
@@ -105,6 +111,14 @@ extension UserStore {
 
     /// The last four characters; of a key too short to hide the rest, none.
     static func hint(_ key: String) -> String { key.count >= 12 ? "…" + key.suffix(4) : "…" }
+
+    /// Where the key is sent, and whether it is another than before; nothing of the key itself.
+    private static func auditDetail(_ key: ProviderKey, key change: String) -> [String: String] {
+        [
+            "provider": key.provider, "base_url": key.baseURL == nil ? "the provider's" : AuditEntry.origin(key.baseURL),
+            "key": change, "is_active": "\(key.isActive)",
+        ]
+    }
 
     /// What is said where a label is taken.
     public static func labelTaken(_ label: String, _ provider: String?) -> StoreError {

@@ -33,6 +33,7 @@ extension UserStore {
                 collection: imported.collection?.id, version: imported.collection?.version, content: imported.content,
                 evaluation: imported.evaluation, reason: "imported", at: states.now)
             try ReleaseLog.note(connection, user: userID, release, "imported", reason: nil, at: states.now)
+            try connection.audit(.releaseImport, target: release.id, of: userID, ["minion": minionID])
             let result = promotes ? try states.activate(release, reason: "promoted at import") : release
             if appliesSettings { try apply(connection, release, minionID) }
             return result

@@ -64,6 +64,7 @@ extension UserStore {
                 "UPDATE external_api_models SET canary = $2, updated_at = $3 WHERE id = $1", .text(minionID), try SQLValue(json: canary),
                 SQLValue(states.now))
             try states.set(release, .canary, "answers \(settings.percent) % of the requests", event: "canary_started")
+            try connection.audit(.releaseCanary, target: id, of: userID, ["minion": minionID, "reason": "\(settings.percent) %"])
             return canary
         }
     }

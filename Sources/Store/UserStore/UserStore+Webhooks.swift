@@ -25,6 +25,7 @@ extension UserStore {
                 """
                 INSERT INTO webhooks (id, user_id, url, events, encrypted_secret, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING *
                 """, .text(id), user, .text(url), try SQLValue(json: events), .text(sealed), SQLValue(Date()))
+            try connection.audit(.webhookCreate, target: id, of: userID, ["url": AuditEntry.origin(url)])
             return try Webhook(row: rows[0])
         }
         return (webhook, secret)
@@ -38,6 +39,7 @@ extension UserStore {
                 WHERE id = $1 AND user_id = $2 RETURNING *
                 """, .text(id), user, .text(url), try SQLValue(json: events), SQLValue(isActive), SQLValue(Date()))
             guard let row = rows.first else { throw StoreError.notFound("webhook") }
+            try connection.audit(.webhookUpdate, target: id, of: userID, ["url": AuditEntry.origin(url), "is_active": "\(isActive)"])
             return try Webhook(row: row)
         }
     }
@@ -52,6 +54,7 @@ extension UserStore {
                 .text(sealed),
                 SQLValue(Date()))
             guard !rows.isEmpty else { throw StoreError.notFound("webhook") }
+            try connection.audit(.webhookSecret, target: id, of: userID)
         }
         return secret
     }
@@ -61,6 +64,7 @@ extension UserStore {
         try await database.write { connection in
             let rows = try connection.query("DELETE FROM webhooks WHERE id = $1 AND user_id = $2 RETURNING id", .text(id), user)
             guard !rows.isEmpty else { throw StoreError.notFound("webhook") }
+            try connection.audit(.webhookDelete, target: id, of: userID)
         }
     }
 
@@ -81,6 +85,7 @@ extension UserStore {
             guard webhook.isActive else { throw StoreError.invalidState("the webhook is switched off") }
             let made = try WebhookOutbox.enqueue(
                 connection, user: userID, type: "ping", data: WebhookOutbox.text(["webhook_id": id]), at: Date(), only: id)
+            try connection.audit(.webhookTest, target: id, of: userID)
             return try WebhookDelivery(row: row(connection, "webhook_deliveries", made[0], what: "delivery"))
         }
     }
@@ -98,6 +103,7 @@ extension UserStore {
                 """
                 UPDATE webhook_deliveries SET state = 'pending', attempts = 0, next_at = $2, ordinal = $3, finished_at = NULL WHERE id = $1 RETURNING *
                 """, .text(id), SQLValue(now), Ordinal.next(now))
+            try connection.audit(.webhookRedeliver, target: webhookID, of: userID, ["delivery": id])
             return try WebhookDelivery(row: rows[0])
         }
     }

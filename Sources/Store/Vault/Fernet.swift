@@ -37,6 +37,9 @@ public struct Fernet: Sendable {
         return token.base64URL
     }
 
+    /// Of a text, which no token's is: tokens begin with 0x80.
+    func authenticationCode(for text: String) -> Data { Data(HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: signing)) }
+
     public func decrypt(_ token: String) throws -> Data {
         guard let bytes = Data(base64URL: token), bytes.count >= 73, bytes.first == 0x80 else { throw Failure.invalidToken }
         let signed = bytes.dropLast(32)

@@ -54,6 +54,11 @@ extension Store {
                 }
             }
             if !rotation.unreadable.isEmpty, !skipUnreadable, !dryRun { throw KeyRotation.Refusal(rows: rotation.unreadable) }
+            if !dryRun {
+                try connection.audit(
+                    .keysRotate, target: nil,
+                    ["rotated": "\(rotation.rotated)", "current": "\(rotation.current)", "unreadable": "\(rotation.unreadable.count)"])
+            }
             return rotation
         }
     }

@@ -56,6 +56,11 @@ public struct KeyVault: Sendable {
         throw Failure.unreadable
     }
 
+    /// A number that is `text`'s own on this installation and that nobody computes who does not have the key.
+    func pseudonym(_ text: String) -> UInt64 {
+        keys[0].authenticationCode(for: text).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     /// How many keys are configured.
     var keyCount: Int { keys.count }
 
