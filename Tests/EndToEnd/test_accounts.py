@@ -1,5 +1,6 @@
 """People, their sessions, and whose things are whose."""
 
+import time
 import uuid
 
 import pytest
@@ -155,7 +156,43 @@ def test_a_closed_account_loses_its_sessions_and_tokens_at_once(house, warden):
     refused(me(house, person.token), 401, "unauthenticated")
     house.sign_in(person.email)
     actions = [entry["action"] for entry in warden.get("/api/admin/audit-log")["items"] if entry.get("target") == person.id]
-    assert actions == ["user.open", "user.close"]
+    assert [action for action in actions if action in ("user.open", "user.close")] == ["user.open", "user.close"]
+    failed = next(entry for entry in warden.get(f"/api/admin/audit-log?user={person.id}&action=user.login_failed")["items"])
+    assert failed["address"] == "127.0.0.1" and failed["times"] == 1 and "actor_id" not in failed
+
+
+@pytest.mark.parametrize("way", ["log-out", "sign out everywhere", "closing"])
+def test_events_end_within_two_seconds_of_the_session(house, warden, way):
+    person = house.account(f"watcher-{uuid.uuid4().hex[:6]}")
+    dataset = person.dataset(voice(4), "jsonl", "voice.jsonl")
+    job = person.post("external-training/jobs", {
+        "minion_id": person.minion("Watched")["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]], "run_at": "2100-01-01T00:00:00Z"})
+    url = f"{person.base}/external-training/jobs/{job['id']}/events"
+    with house.http.stream("GET", url, headers=person.headers, timeout=30) as response:
+        lines = response.iter_lines()
+        assert next(lines) == "id: 1"
+        if way == "closing":
+            warden.put(f"/api/admin/users/{person.id}", {"is_active": False})
+        elif way == "log-out":
+            ok(person.request("POST", "/api/auth/logout"))
+        else:
+            ok(person.request("DELETE", "/api/me/sessions"))
+        began = time.monotonic()
+        text = "\n".join(lines)
+        assert time.monotonic() - began < 2
+    assert "event: error" in text and "session_ended" in text
+
+
+def test_a_password_is_changed_and_the_other_sessions_end(house):
+    person = house.account("changing")
+    elsewhere = house.sign_in(person.email)
+    refused(person.request("PUT", "/api/me/password", json={"current_password": "wrong-" + PASSWORD, "new_password": PASSWORD + "2"}), 422, "invalid_request")
+    ok(person.request("PUT", "/api/me/password", json={"current_password": PASSWORD, "new_password": PASSWORD + "2"}))
+    refused(me(house, elsewhere.token), 401, "unauthenticated")
+    session, = person.get("/api/me/sessions")["items"]
+    assert session["is_current"] and session["address"] == "127.0.0.1" and session["agent"].startswith("python-httpx/")
+    house.sign_in(person.email, PASSWORD + "2")
+    refused(login(house, person.email, PASSWORD), 401, "login_failed")
 
 
 def test_no_password_and_no_token_is_ever_logged_or_kept(house):

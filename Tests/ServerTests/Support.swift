@@ -62,7 +62,13 @@ struct TestServer {
     func person(_ name: String, role: User.Role = .user) async throws -> Person {
         let accounts = app.store.accounts(hasher: PasswordHasher(costExponent: 4))
         let user = try await accounts.create(email: "\(name)@example.org", name: name, password: "long enough", role: role)
-        return Person(id: user.id, token: try await accounts.openSession(user: user.id, lifetime: .seconds(600), ip: nil, agent: nil).token)
+        return Person(id: user.id, token: try await session(of: user.id))
+    }
+
+    /// The token of another session of a user.
+    func session(of user: String) async throws -> String {
+        try await app.store.accounts(hasher: PasswordHasher(costExponent: 4)).openSession(user: user, lifetime: .seconds(600), ip: nil, agent: nil)
+            .token
     }
 
     static let minion = #"{"name":"Wick","provider":"local","model_id":"smollm2-135m-instruct"}"#

@@ -122,6 +122,42 @@ import Testing
         }
     }
 
+    /// What comes from elsewhere; the requests themselves need archives and an engine.
+    @Test func importsLeaveEntries() async throws {
+        try await withStore { store in
+            let rows = store.store.user(try await store.user("ann").id)
+            let minion = try await rows.createMinion(.sample()).id
+            let adapter = ReleaseDraft.NewAdapter(id: "ada_1", baseModel: "b", path: "p", sha256: "s", rank: 1, bytes: 1)
+            let first = try await AuditActor.$current.withValue(person) {
+                try await rows.importAdapter(adapter, base: nil, minionID: minion, promotes: true)
+            }
+            let content = try #require(first.content)
+            let second = try await AuditActor.$current.withValue(person) {
+                try await rows.importRelease(
+                    ImportedRelease(adapter: nil, collection: nil, content: content, evaluation: .init()), minionID: minion, promotes: false,
+                    appliesSettings: false)
+            }
+            let all = try await entries(store) { $0.actorID = person.userID }
+            #expect(all.map(\.action) == ["release.import", "release.promote", "adapter.import"])
+            #expect(all.map(\.target) == [second.id, first.id, "ada_1"] && all.allSatisfy { $0.userID == rows.userID })
+        }
+    }
+
+    /// An operator's rotation of keys says who ran it.
+    @Test func commandsLeaveEntries() async throws {
+        try await withStore { store in
+            try await AuditActor.$current.withValue(.command) {
+                _ = try await store.user("ann")
+                try await store.accounts.setPassword("another one", email: "ann@example.org")
+                _ = try await store.store.rotateKeys(dryRun: true)
+                _ = try await store.store.rotateKeys()
+            }
+            let all = try await entries(store)
+            #expect(all.map(\.action) == ["keys.rotate", "user.password", "user.create"])
+            #expect(all.allSatisfy { $0.address?.hasPrefix("command:") == true && $0.actorID == nil })
+        }
+    }
+
     /// What a detail holds is bounded, whoever writes it.
     @Test func aDetailIsCut() async throws {
         try await withStore { store in

@@ -29,7 +29,7 @@ public final class SessionWatch: Sendable {
     init(interval: Duration = .seconds(30)) { self.interval = interval }
 
     /// How many follow something.
-    var count: Int { state.withLock { $0.watchers.count } }
+    public var count: Int { state.withLock { $0.watchers.count } }
 
     /// Lets everybody who follows something by a session of this user look after it.
     /// - Parameter user: nil for all users.
