@@ -27,6 +27,7 @@ const screens = {
   providers: screen(async () => (await import('./views/Providers.js')).Providers),
   webhooks: screen(async () => (await import('./views/Webhooks.js')).Webhooks),
   usage: screen(async () => (await import('./views/Usage.js')).Usage),
+  account: screen(async () => (await import('./views/Account.js')).Account),
   admin: screen(async () => (await import('./views/Administration.js')).Administration),
 }
 const outside = screen(async () => (await import('./views/SignIn.js')).SignIn)

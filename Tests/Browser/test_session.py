@@ -50,7 +50,7 @@ def test_over_https_the_cookie_is_secure(server, person):
     host = server.url.removeprefix("http://")
     reply = server.http.post("/api/auth/login", json={"email": person.email, "password": PASSWORD, "cookie": True}, headers=PAGE | {"Origin": f"https://{host}"})
     server.http.cookies.clear()
-    assert "; Secure" in reply.headers["set-cookie"]
+    assert reply.headers["set-cookie"].startswith("__Host-atelier_session=session_") and "; Secure" in reply.headers["set-cookie"]
 
 
 def test_signing_out_ends_the_session_and_the_cookie(server, person):
@@ -144,3 +144,28 @@ def test_dates_are_of_the_viewers_zone(chromium, server, person):
         shown[zone] = page.locator("dl.facts div", has_text="Changed").locator("dd").inner_text()
         context.close()
     assert shown["Asia/Tokyo"] != shown["America/New_York"]
+
+
+def test_a_person_changes_the_password_and_ends_the_other_sessions(window, server):
+    """By keyboard alone."""
+    person = server.account(f"mover-{time.time_ns()}")
+    elsewhere = server.sign_in(person.email)
+    page = window.sign_in(person.email)
+    page.goto(f"{server.url}/#/account")
+    table = page.get_by_role("region", name="Sessions")
+    expect(table.get_by_role("row")).to_have_count(4)
+    expect(table.get_by_text("This one")).to_have_count(1)
+    table.get_by_role("button", name="End the session of python-httpx").first.press("Enter")
+    expect(table.get_by_role("row")).to_have_count(3)
+    page.get_by_label("Current password").fill("not the password")
+    page.get_by_label("New password").fill(PASSWORD + "-new")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("is not your password")
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(table.get_by_role("row")).to_have_count(2)
+    for one in (person, elsewhere):
+        refused(server.http.get("/api/me", headers=one.headers), 401, "unauthenticated")
+    page.get_by_role("button", name="Sign out everywhere").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Sign out everywhere").press("Enter")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -29,6 +29,7 @@ export const AppShell = {
         ${session.user.role === 'superuser' && link(['admin', 'Admin', 'admin'])}
         <div class="nav-foot">
           <button class="nav-link" onClick=${nextTheme} title="Change the theme"><${Icon} name=${themes[theme.value][0]} /> <span>${themes[theme.value][1]}</span></button>
+          ${link(['account', 'Account', 'account'])}
           <button class="nav-link" onClick=${leave}><${Icon} name="leave" /> Sign out</button>
           <p class="nav-who tiny muted" title=${session.user.email}>${session.user.email}</p>
         </div>
