@@ -11,6 +11,7 @@ prints one line, {"event":"done",…}, or with exit status 1 {"event":"error","c
 """
 
 import child  # first: it owns stdout
+import confine
 
 import argparse
 import json
@@ -269,6 +270,9 @@ def main() -> None:
             "import": lambda: take(arguments.file, arguments.base, arguments.out), "pack": lambda: archive(arguments.peft, arguments.out),
             "merge": lambda: merge(arguments.peft, arguments.base, arguments.out),
             "merge-gguf": lambda: merge_gguf(arguments.adapter, arguments.base, arguments.out)}[arguments.command]()
+    except MemoryError:
+        child.fail("too_much_memory", f"the {arguments.command} of the adapter takes more than {confine.memory_words()}",
+                   "Send an adapter of a lower rank, or ask the operator for a higher limit (ATELIER_WORKER_MEMORY_MB).")
     except Exception as error:
         import traceback
 

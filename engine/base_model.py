@@ -1,8 +1,18 @@
-"""The base model of a run: found, checked, loaded."""
+"""The base model of a run: found, checked, loaded.
 
+    python engine/base_model.py --model model.gguf --out DIR
+
+writes a GGUF model as the Hugging Face folder that training reads, once, and prints {"event":"done"}.
+"""
+
+import child  # first: it owns stdout
+
+import argparse
 import shutil
+import sys
 from pathlib import Path
 
+import failures
 import files
 from failures import TrainError
 from training_job import Job
@@ -91,3 +101,25 @@ def load(job: Job, device: str):
         raise TrainError("base_model_unsupported", f"the base model cannot be loaded: {error}",
                          "Choose a causal language model that transformers and llama.cpp know.")
     return (model if job.load_in_4bit else model.to(device)), tokenizer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="a GGUF file")
+    parser.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
+    arguments = parser.parse_args()
+    child.start()
+    try:
+        check(arguments.model)
+        convert(arguments.model, arguments.out)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc(file=sys.stderr)
+        record = failures.explain(error)
+        child.fail(record["code"], record["message"], record["hint"])
+    child.emit({"event": "done"})
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ The rules, for a child process:
   stdin is a pipe or a socket: with a terminal or /dev/null (nohup) nobody
   supervises us, and the script runs to its end.
 * SIGTERM and SIGINT end the process at once, whatever it is computing.
+* What the server allows it (confine.py) holds from the import of this module on.
 """
 
 import json
@@ -23,6 +24,12 @@ import sys
 import threading
 import warnings
 from typing import Any, Callable, NoReturn
+
+import confine
+
+# Before anything else is loaded: libraries start threads, and each must be confined.
+if unfiltered := confine.from_environment():
+    print(f"runs without a system call filter: {unfiltered}", file=sys.stderr)
 
 # OpenMP threads that always spin take the core a busy neighbour needs; threads that never
 # spin wake too late. Seen on two idle cores, never spinning against this bounded spin:
@@ -131,8 +138,25 @@ def start(watch_stdin: bool = True) -> None:
 
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGUSR1), 0, 0, 0)
     threading.Thread(target=_wait_for_signals, args=(parent,), daemon=True).start()
-    if supervised and watch_stdin:
+    if watch_stdin:
+        watch_end_of_stdin()
+
+
+def watch_end_of_stdin() -> None:
+    """End with the parent, from here on. `start` does it for a script that reads nothing from stdin."""
+    if _is_pipe(0):
         threading.Thread(target=_wait_for_end_of_stdin, daemon=True).start()
+
+
+def read_secret() -> str:
+    """The first line of stdin: what the parent tells nobody else. Read before the end of stdin is watched."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        # Byte by byte: what comes behind it is not ours.
+        if not (byte := os.read(0, 1)) or len(line) > 4096:
+            end("parent_gone", 1)
+        line += byte
+    return line.decode().strip()
 
 
 def _wait_for_signals(parent: int) -> None:

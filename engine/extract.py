@@ -14,6 +14,7 @@ one is to blame).
 """
 
 import child  # first: it owns stdout
+import confine
 
 import argparse
 import errno
@@ -164,20 +165,13 @@ def explain(error: Exception) -> ArchiveError:
         case OSError() if error.errno == errno.ENAMETOOLONG:
             return ArchiveError("unsafe_path", "an entry's name is too long", again)
         case MemoryError():
-            return ArchiveError("archive_invalid", "reading the archive's directory takes too much memory", again)
+            return ArchiveError("archive_invalid", f"reading the archive's directory takes more than {confine.memory_words()}", again)
         case zipfile.BadZipFile() | tarfile.TarError() | zlib.error() | EOFError() | NotImplementedError():
             return ArchiveError("archive_invalid", f"the archive is damaged or unusual: {error}", again)
         case OSError():
             return ArchiveError("io_error", str(error), "Check the file and the folder.")
         case _:  # archive libraries raise many things on hostile input
             return ArchiveError("archive_invalid", f"{type(error).__name__}: {error}", again)
-
-
-def limit_memory() -> None:
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
 def main() -> None:
@@ -188,7 +182,7 @@ def main() -> None:
     parser.add_argument("--max-bytes", type=int, required=True, help="of content, all files together")
     arguments = Arguments(**vars(parser.parse_args()))
     child.start()
-    limit_memory()
+    confine.limit_memory(MEMORY_LIMIT)
     arguments.out.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if any(arguments.out.iterdir()):

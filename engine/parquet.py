@@ -11,6 +11,7 @@ Prints {"event":"done","rows","bytes","columns"}; or, with exit status 1 and not
 """
 
 import child  # first: it owns stdout
+import confine
 
 import argparse
 import datetime
@@ -22,7 +23,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-MEMORY_LIMIT = 4 << 30  # bytes of address space; the library reserves far more than it uses
+MEMORY_LIMIT = 2 << 30  # bytes of address space; the library reserves far more than it uses
 BATCH = 256  # rows
 MAX_COLUMNS = 1000
 
@@ -88,20 +89,13 @@ def explain(error: Exception) -> ParquetError:
         case ParquetError():
             return error
         case MemoryError():
-            return ParquetError("memory_limit", "reading the file takes too much memory", "Write it with smaller row groups, or as JSONL.")
+            return ParquetError("memory_limit", f"reading the file takes more than {confine.memory_words()}", "Write it with smaller row groups, or as JSONL.")
         case FileExistsError():
             return ParquetError("not_empty", "there is a file at the target already", "Give a new name.")
         case OSError() if error.errno is not None:
             return ParquetError("io_error", str(error), "Check the file and the free space.")
         case _:  # the library raises many things on hostile input
             return ParquetError("parquet_invalid", f"the file is damaged, or no Parquet file: {str(error)[:300]}", "Write the file again, or as JSONL.")
-
-
-def limit_memory() -> None:
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
 def main() -> None:
@@ -111,7 +105,7 @@ def main() -> None:
     parser.add_argument("--max-bytes", type=int, required=True, help="of the rows as JSONL")
     arguments = Arguments(**vars(parser.parse_args()))
     child.start()
-    limit_memory()
+    confine.limit_memory(MEMORY_LIMIT)
     existed = arguments.out.exists()
     try:
         rows, size, columns = convert(arguments)

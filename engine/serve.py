@@ -1,6 +1,6 @@
 """Serve a GGUF model and its LoRA adapters with llama.cpp.
 
-    python engine/serve.py --model model.gguf --port 0 --lora a.gguf --lora b.gguf
+    python engine/serve.py --model model.gguf --port 0 --lora a.gguf --lora b.gguf [--key-from-stdin]
 
 Prints one line on stdout once the model answers, and then serves until its stdin
 is closed or it is terminated:
@@ -12,6 +12,10 @@ or, with exit status 1, {"event":"error","code":…,"message":…,"hint":…}.
 An adapter's id is its place among the --lora options, from 0. Adapters are loaded
 but not applied: a request chooses with "lora":[{"id":0,"scale":1.0}], and without
 it gets the base model. The set is fixed for the life of the process.
+
+With --key-from-stdin the first line of stdin is a key that every request must bring as
+`Authorization: Bearer …`, but for /health and the model's name: loopback is open to all users of a machine,
+and so are the arguments of a process.
 
 llama.cpp comes from the xllamacpp wheel; --llama-server takes any llama-server
 binary instead, run as a supervised child.
@@ -45,6 +49,8 @@ class Arguments:
     lora: list[Path]
     llama_server: Path | None
     alias: str
+    key_from_stdin: bool = False
+    key: str | None = None
 
 
 class ServeError(Exception):
@@ -54,7 +60,7 @@ class ServeError(Exception):
 
 
 def serve_in_process(arguments: Arguments) -> tuple[str, Callable[[], int | None]]:
-    """Start llama.cpp in this process. Returns its URL and a poll for its exit status."""
+    """Start llama.cpp in this process; its model is loaded then. Returns its URL and a poll for its exit status."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -78,6 +84,8 @@ def serve_in_process(arguments: Arguments) -> tuple[str, Callable[[], int | None
     params.ui = False
     params.cors_origins, params.cors_origins_explicit = "", True  # no browser page may talk to it
     params.model_alias = {arguments.alias}  # instead of this machine's path in every reply
+    if arguments.key:
+        params.api_keys = [arguments.key]
     try:
         server = xllamacpp.Server(params)
     except Exception as error:
@@ -124,12 +132,15 @@ def serve_binary(arguments: Arguments) -> tuple[str, Callable[[], int | None]]:
             ctypes.CDLL(None).prctl(child.PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
     try:
-        process = subprocess.Popen(command(arguments, port), stdin=subprocess.DEVNULL, preexec_fn=become_child)
+        process = subprocess.Popen(command(arguments, port), stdin=subprocess.DEVNULL, preexec_fn=become_child,
+                                   env=os.environ | ({"LLAMA_API_KEY": arguments.key} if arguments.key else {}))
     except OSError as error:
         raise ServeError("load_failed", f"{arguments.llama_server} could not be started: {error}",
                          "Check --llama-server.") from error
     child.on_end(lambda reason: process.kill())
-    return f"http://{arguments.host}:{port}", process.poll
+    url = f"http://{arguments.host}:{port}"
+    wait_until_ready(url, process.poll)
+    return url, process.poll
 
 
 def free_port(host: str) -> int:
@@ -170,7 +181,7 @@ def check_files(arguments: Arguments) -> None:
 def parse() -> Arguments:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="base model, GGUF")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; it has no authentication")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
     parser.add_argument("--context", type=int, default=4096, help="tokens of context for each slot")
     parser.add_argument("--parallel", type=int, default=2, help="slots: requests answered at the same time")
@@ -178,6 +189,7 @@ def parse() -> Arguments:
     parser.add_argument("--lora", type=Path, action="append", default=[], help="adapter, GGUF; may be repeated")
     parser.add_argument("--llama-server", type=Path, help="a llama-server binary to use instead of the wheel")
     parser.add_argument("--alias", help="the model's name in replies; its folder's where absent")
+    parser.add_argument("--key-from-stdin", action="store_true", help="the first line of stdin is the key of every request")
     arguments = parser.parse_args()
     arguments.alias = arguments.alias or arguments.model.parent.name
     return Arguments(**vars(arguments))
@@ -185,11 +197,13 @@ def parse() -> Arguments:
 
 def main() -> None:
     arguments = parse()
-    child.start()
+    child.start(watch_stdin=False)
+    if arguments.key_from_stdin:
+        arguments.key = child.read_secret()
+    child.watch_end_of_stdin()
     try:
         check_files(arguments)
         url, poll = serve_binary(arguments) if arguments.llama_server else serve_in_process(arguments)
-        wait_until_ready(url, poll)
         child.emit({"event": "ready", "url": url})
         while (status := poll()) is None:
             time.sleep(0.5)

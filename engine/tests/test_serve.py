@@ -103,6 +103,35 @@ def test_nothing_is_shown_to_others(served):
     assert not urllib.request.urlopen(request).headers["Access-Control-Allow-Origin"]
 
 
+def test_a_stranger_on_loopback_is_refused(base):
+    """The key comes by stdin; neither the arguments nor the environment tell it."""
+    with running("serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1, "--key-from-stdin") as process:
+        process.stdin.write(b"the-key\n")
+        process.stdin.flush()
+        url = read_event(process)["url"]
+        for key in (None, "another", ""):
+            for path in ("/v1/chat/completions", "/completion", "/tokenize", "/lora-adapters", "/props"):
+                request = urllib.request.Request(url + path, b"{}" if path != "/props" else None, {"Content-Type": "application/json"})
+                if key is not None:
+                    request.add_header("Authorization", f"Bearer {key}")
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    urllib.request.urlopen(request)
+                assert refused.value.code == 401, path
+        reply = openai.OpenAI(base_url=url + "/v1", api_key="the-key").chat.completions.create(model="any", messages=ASK, max_tokens=4)
+        assert reply.usage.completion_tokens
+        assert urllib.request.urlopen(url + "/health").status == 200
+        process.stdin.close()
+        process.wait(timeout=60)
+        process.stdin = None
+
+
+def test_without_its_key_a_server_does_not_start(base):
+    with running("serve.py", "--model", base / "model.gguf", "--key-from-stdin") as process:
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1 and process.stdout.read() == b""
+        process.stdin = None
+
+
 @pytest.mark.parametrize("broken, code", [("--model", "file_missing"), ("--lora", "file_missing")])
 def test_a_missing_file_is_named(base, tmp_path, broken, code):
     with running("serve.py", "--model", base / "model.gguf", broken, tmp_path / "gone.gguf") as process:
