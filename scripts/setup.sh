@@ -16,7 +16,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly STEPS=6
 readonly LOGS=.setup
 readonly DATA_DIR=${ATELIER_DATA_DIR:-./data}
-DEBIAN_PACKAGES=(git curl build-essential pkg-config libsqlite3-dev libpq-dev python3-venv zlib1g-dev)
+# bubblewrap confines the engine's processes; macOS has none.
+DEBIAN_PACKAGES=(git curl build-essential pkg-config libsqlite3-dev libpq-dev python3-venv zlib1g-dev bubblewrap)
 BREW_PACKAGES=(git curl pkg-config sqlite libpq python@3.11)
 if [[ ${SETUP_TESTS:-} == 1 ]]; then
   DEBIAN_PACKAGES+=(postgresql chromium fonts-liberation)

@@ -16,6 +16,8 @@ public actor AdapterServer {
         public var model: String
         /// llama.cpp's number of the adapter; nil for the bare base.
         public var adapterIndex: Int?
+        /// What every request to it has to bring; nil of a remote server.
+        public var key: LocalKey?
         /// Whether it is llama.cpp, which takes scales and other fields of its own.
         public var isLlama = true
         var base: String

@@ -56,6 +56,26 @@ public struct BaseModels: Sendable {
         return model
     }
 
+    /// The Hugging Face folder that training reads: `training` itself, or that of a GGUF file, written once beside it
+    /// (half a minute) and kept.
+    /// - Throws: ``LocalModelError``.
+    func folder(of training: URL) async throws -> URL {
+        var isFolder: ObjCBool = false
+        if !FileManager.default.fileExists(atPath: training.path, isDirectory: &isFolder) || isFolder.boolValue { return training }
+        let name = training.lastPathComponent == "model.gguf" ? "hf" : "\(training.deletingPathExtension().lastPathComponent).hf"
+        let beside = training.deletingLastPathComponent().appending(path: name)
+        if FileManager.default.fileExists(atPath: beside.appending(path: "config.json").path) { return beside }
+        try? FileManager.default.removeItem(at: beside)
+        try await WrittenFiles.making(beside) { out, folder in
+            _ = try await EngineScript(
+                command: paths.command(
+                    "base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]), lowPriority: true),
+                failure: ("base_model_unsupported", "the base model cannot be read for training")
+            ).run()
+        }
+        return beside
+    }
+
     private func read(_ entry: String) -> BaseModel? {
         let url = paths.models.appending(path: entry)
         if url.pathExtension == "gguf" {

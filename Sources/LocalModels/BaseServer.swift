@@ -68,8 +68,8 @@ actor BaseServer {
             if let generation = current, adapter.map(generation.adapters.contains) ?? true {
                 current?.leases += 1
                 return AdapterServer.Lease(
-                    url: generation.process.url, model: name, adapterIndex: adapter.flatMap { generation.adapters.firstIndex(of: $0) }, base: name,
-                    generation: generation.number)
+                    url: generation.process.url, model: name, adapterIndex: adapter.flatMap { generation.adapters.firstIndex(of: $0) },
+                    key: generation.process.key, base: name, generation: generation.number)
             }
             try Task.checkCancellation()
             try await start()

@@ -2,13 +2,16 @@ import Foundation
 import Subprocess
 import Synchronization
 
-/// What to run. The child's environment is ours plus `environment`, minus everything secret.
+/// What to run, and what of the machine it gets.
 struct ChildCommand: Sendable {
     var executable: String
     var arguments: [String]
+    /// Beside what the sandbox lets through of ours.
     var environment: [String: String] = [:]
     /// `nice` 10: answers stay quick while a job trains.
     var lowPriority = false
+    var confinement: Confinement
+    var sandbox: Sandbox
 }
 
 /// How a child ended.
@@ -17,32 +20,32 @@ struct ChildExit: Sendable {
     var status: Int?
     /// The last 8 KiB of what it wrote to its standard error.
     var errorTail: String
+    /// The limit it ran into, in words.
+    var exceeded: String?
 
-    /// The last line that says something, for a message.
+    /// The limit it ran into, or the last line that says something, for a message.
     var lastErrorLine: String {
-        errorTail.split(separator: "\n").last { !$0.trimmingCharacters(in: .whitespaces).isEmpty }.map(String.init) ?? "no output"
+        exceeded ?? errorTail.split(separator: "\n").last { !$0.trimmingCharacters(in: .whitespaces).isEmpty }.map(String.init) ?? "no output"
     }
 }
 
 /// One supervised child process. Its standard input stays open as long as we live: the engine's
 /// scripts end themselves when it closes, so even a `kill -9` of the server leaves no orphan.
 final class Child: Sendable {
-    /// Chunks of standard output; ends when the child closes it.
-    let output: AsyncStream<Data>
+    /// Its standard output; ends when the child closes it.
+    let output = ChildOutput()
     private let input: AsyncStream<Data>.Continuation
     private let task: Task<ChildExit, Never>
     private let state: ChildState
 
     init(_ command: ChildCommand) {
-        let (output, outputContinuation) = AsyncStream<Data>.makeStream()
         let (inputs, input) = AsyncStream<Data>.makeStream()
         let state = ChildState()
-        self.output = output
         self.input = input
         self.state = state
         var command = command
         if let job = ChildJob.current { command.environment[ChildJob.variable] = job }
-        task = Task { [command] in await Self.run(command, inputs: inputs, output: outputContinuation, state: state) }
+        task = Task { [command, output] in await Self.run(command, inputs: inputs, output: output, state: state) }
     }
 
     /// The process id, once it runs.
@@ -61,18 +64,20 @@ final class Child: Sendable {
     }
 
     private static func run(
-        _ command: ChildCommand, inputs: AsyncStream<Data>, output: AsyncStream<Data>.Continuation, state: ChildState
+        _ command: ChildCommand, inputs: AsyncStream<Data>, output: ChildOutput, state: ChildState
     ) async -> ChildExit {
         defer { output.finish() }
         var options = PlatformOptions()
         // A group of its own: Ctrl-C in the terminal reaches the server, which then ends its children in order.
         options.processGroupID = 0
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(700))]
-        let arguments = command.lowPriority ? ["-n", "10", command.executable] + command.arguments : command.arguments
+        let launch = command.sandbox.launch(command)
+        let limits = command.confinement.limits
         do {
             let result = try await Subprocess.run(
-                .path(.init(command.lowPriority ? "/usr/bin/nice" : command.executable)), arguments: Arguments(arguments),
-                environment: environment(command.environment), platformOptions: options, input: .inputWriter, output: .sequence, error: .sequence
+                .path(.init(launch.executable)), arguments: Arguments(launch.arguments),
+                environment: .custom(Dictionary(uniqueKeysWithValues: launch.environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+                platformOptions: options, input: .inputWriter, output: .sequence, error: .sequence
             ) { execution in
                 state.processID.withLock { $0 = execution.processIdentifier.value }
                 await withTaskGroup(of: Void.self) { group in
@@ -88,7 +93,17 @@ final class Child: Sendable {
                         } catch {}
                     }
                     do {
-                        for try await buffer in execution.standardOutput { output.yield(buffer.withUnsafeBytes { Data($0) }) }
+                        var bytes = 0
+                        for try await buffer in execution.standardOutput {
+                            let data = buffer.withUnsafeBytes { Data($0) }
+                            bytes += data.count
+                            let isTooMuch = limits.outputBytes.map { bytes > $0 } ?? false
+                            if isTooMuch { output.refuse() }
+                            if await !output.write(data) {
+                                state.exceeded.withLock { $0 = "it writes more than is allowed, or lines without an end" }
+                                try? execution.send(signal: .kill)
+                            }
+                        }
                     } catch {}
                     output.finish()
                     group.cancelAll()
@@ -96,31 +111,22 @@ final class Child: Sendable {
             }
             let status: Int =
                 switch result.terminationStatus {
-                case .exited(let code): Int(code)
+                // bubblewrap and shells say a signal as 128 and its number.
+                case .exited(let code): code > 128 ? 128 - Int(code) : Int(code)
                 case .signaled(let signal): -Int(signal)
                 }
-            return ChildExit(status: status, errorTail: state.errorTail)
+            let exceeded = state.exceeded.withLock { $0 } ?? (status == 0 ? nil : limits.exceeded(status))
+            return ChildExit(status: status, errorTail: state.errorTail, exceeded: exceeded)
         } catch {
             return ChildExit(status: nil, errorTail: state.errorTail.isEmpty ? "\(error)" : state.errorTail)
         }
-    }
-
-    /// Keys and database addresses are no business of a child.
-    private static func environment(_ additions: [String: String]) -> Environment {
-        var inherited = ProcessInfo.processInfo.environment
-        for name in inherited.keys
-        where name.contains("KEY") || name.contains("SECRET") || name.contains("TOKEN") || name.contains("PASSWORD") || name == "ATELIER_DATABASE_URL"
-        {
-            inherited[name] = nil
-        }
-        inherited["TOKENIZERS_PARALLELISM"] = nil
-        inherited.merge(additions) { _, new in new }
-        return .custom(Dictionary(uniqueKeysWithValues: inherited.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     }
 }
 
 final class ChildState: Sendable {
     let processID = Mutex<Int32?>(nil)
+    /// The limit it was killed for, in words.
+    let exceeded = Mutex<String?>(nil)
     private let error = Mutex(Data())
 
     func appendError(_ data: Data) {

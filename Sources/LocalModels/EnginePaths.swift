@@ -6,11 +6,14 @@ public struct EnginePaths: Sendable {
     /// The folder with `train.py`, `serve.py`, `embed.py`, `extract.py`.
     public var scripts: URL
     public var models: URL
+    /// What the engine's processes run in.
+    public var sandbox: Sandbox
 
-    public init(python: URL, scripts: URL, models: URL) {
+    public init(python: URL, scripts: URL, models: URL, sandbox: Sandbox = .withoutNamespaces) {
         self.python = python
         self.scripts = scripts
         self.models = models
+        self.sandbox = sandbox
     }
 
     /// Name of the default base model, as adapters and answers record it.
@@ -27,6 +30,10 @@ public struct EnginePaths: Sendable {
         if !files.isExecutableFile(atPath: python.path) {
             return LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
         }
+        if !sandbox.isPrepared {
+            return LocalModelError(
+                code: "engine_missing", message: "the engine was set up after the server had started", hint: "start the server again")
+        }
         if !files.fileExists(atPath: scripts.appending(path: "train.py").path) {
             return LocalModelError(
                 code: "engine_missing", message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
@@ -42,7 +49,10 @@ public struct EnginePaths: Sendable {
         return nil
     }
 
-    func command(_ script: String, _ arguments: [String], lowPriority: Bool = false) -> ChildCommand {
+    /// A script of the engine as a command.
+    /// - Parameter confinement: the files it may read, the folders it may write in, and its limits. It sees no other
+    ///   file of the data directory, those among its arguments included.
+    func command(_ script: String, _ arguments: [String], _ confinement: Confinement, lowPriority: Bool = false) -> ChildCommand {
         ChildCommand(
             executable: python.path, arguments: [scripts.appending(path: script).path] + arguments,
             // Threads that never spin made generation seven times slower (10 against 69 tokens/s with an adapter) and
@@ -50,9 +60,26 @@ public struct EnginePaths: Sendable {
             environment: [
                 "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
                 "TOKENIZERS_PARALLELISM": "false",
-            ],
-            lowPriority: lowPriority)
+            ].merging(confinement.limits.memory == nil ? [:] : Self.smallMemory) { $1 },
+            lowPriority: lowPriority, confinement: confinement, sandbox: sandbox)
     }
+}
+
+extension EnginePaths {
+    /// A worker that reads the files among its arguments and writes into the folder after `--out`.
+    func command(_ script: String, _ arguments: [String], lowPriority: Bool = false) -> ChildCommand {
+        let out = arguments.firstIndex(of: "--out").map { arguments.index(after: $0) }.flatMap {
+            arguments.indices.contains($0) ? arguments[$0] : nil
+        }
+        let reads = arguments.filter { $0.hasPrefix("/") && $0 != out }.map { URL(filePath: $0) }
+        let confinement = Confinement.worker(sandbox, reads: reads, writes: out.map { [URL(filePath: $0)] } ?? [], fileBytes: 64 << 30)
+        return command(script, arguments, confinement, lowPriority: lowPriority)
+    }
+
+    /// Threads and pools reserve address space that they hardly use.
+    private static let smallMemory = [
+        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
+    ]
 }
 
 /// A failure of the engine: what went wrong and what to do.

@@ -23,9 +23,14 @@ actor EngineService {
         }
         var id: Int?
         var event: String?
+        /// Of an `error` in place of `ready`.
+        var message: String?
         var bytes: Int?
         var error: Failure?
     }
+
+    /// Bytes behind one reply: half a million vectors of the default embedder.
+    private static let mostPayload = 1 << 30
 
     private let name: Name
     private let sendsPayload: Bool
@@ -55,9 +60,14 @@ actor EngineService {
     }
 
     /// Sends one request and waits for its reply.
-    /// - Parameter encode: the request's line, for the id it gets.
+    /// - Parameters:
+    ///   - limit: a child that has not answered by then is ended; nil waits for ever.
+    ///   - encode: the request's line, for the id it gets.
+    ///   - after: called when the child is done with the request, with its reply, or nil where there is none.
     /// - Throws: ``LocalModelError`` with the script's own code, or `…_died` where the child ended instead of answering.
-    func ask(_ encode: @Sendable (Int) throws -> Data) async throws -> (line: Data, payload: Data?) {
+    func ask(
+        within limit: Duration? = nil, _ encode: @Sendable (Int) throws -> Data, after: @Sendable (Int, Data?) throws -> Void = { _, _ in }
+    ) async throws -> (line: Data, payload: Data?) {
         await acquire()
         defer { release() }
         try Task.checkCancellation()
@@ -67,9 +77,18 @@ actor EngineService {
         }
         let id = nextID
         nextID += 1
-        let request = try encode(id)
-        // In a task of its own: a caller that is cancelled must not leave half a reply in the pipe.
-        return try await Task { try await exchange(id, request) }.value
+        var line: Data?
+        do {
+            let request = try encode(id)
+            // In a task of its own: a caller that is cancelled must not leave half a reply in the pipe.
+            let reply = try await Task { try await exchange(id, request, within: limit) }.value
+            line = reply.line
+            try after(id, line)
+            return reply
+        } catch {
+            if line == nil { try after(id, nil) }
+            throw error
+        }
     }
 
     func stop() async {
@@ -80,14 +99,22 @@ actor EngineService {
     /// For tests that kill it.
     var processID: Int32? { channel?.child.processID }
 
-    private func exchange(_ id: Int, _ request: Data) async throws -> (line: Data, payload: Data?) {
+    private func exchange(_ id: Int, _ request: Data, within limit: Duration?) async throws -> (line: Data, payload: Data?) {
         guard var current = channel else { throw LocalModelError(code: "engine_stopped", message: "\(name.words) was stopped") }
         current.child.write(request + [0x0A])
+        let deadline = limit.map { limit in
+            Task { [child = current.child] in
+                try await Task.sleep(for: limit)
+                await child.stop()
+            }
+        }
+        defer { deadline?.cancel() }
         guard let line = await current.reader.line(), let reply = try? JSONDecoder().decode(Envelope.self, from: line), reply.id == id else {
             throw await died(current.child)
         }
         var payload: Data?
         if sendsPayload, let count = reply.bytes {
+            guard (0...Self.mostPayload).contains(count) else { throw await died(current.child) }
             payload = await current.reader.bytes(count)
             if payload == nil { throw await died(current.child) }
         }
@@ -120,9 +147,12 @@ actor EngineService {
     private static func open(_ name: Name, _ launch: @Sendable () throws -> ChildCommand) async throws -> (Channel, Data) {
         let child = Child(try launch())
         var reader = ByteReader(child.output)
-        guard let line = await reader.line(), (try? JSONDecoder().decode(Envelope.self, from: line))?.event == "ready" else {
+        let line = await reader.line()
+        let said = line.flatMap { try? JSONDecoder().decode(Envelope.self, from: $0) }
+        guard let line, said?.event == "ready" else {
             let exit = await child.stop()
-            throw LocalModelError(code: "\(name.code)_failed", message: "\(name.words) did not start: \(exit.lastErrorLine)", hint: "run: make setup")
+            throw LocalModelError(
+                code: "\(name.code)_failed", message: "\(name.words) did not start: \(said?.message ?? exit.lastErrorLine)", hint: "run: make setup")
         }
         return (Channel(child: child, reader: reader), line)
     }

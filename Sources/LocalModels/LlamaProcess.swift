@@ -6,6 +6,8 @@ import NIOCore
 struct LlamaProcess: Sendable {
     let child: Child
     let url: String
+    /// Every request must bring it: loopback is open to all users of the machine.
+    let key: LocalKey
 
     /// A server that is not ready by then is given up.
     private static let startLimit: Duration = .seconds(120)
@@ -18,13 +20,19 @@ struct LlamaProcess: Sendable {
             var url: String?
             var message: String?
         }
+        let key = LocalKey()
         let child = Child(
             paths.command(
                 "serve.py",
                 [
                     "--model", model.path, "--alias", alias, "--host", "127.0.0.1", "--port", "0", "--context", String(limits.contextTokens),
-                    "--parallel", String(limits.slots), "--threads", String(limits.threads),
-                ] + adapters.flatMap { ["--lora", $0] }))
+                    "--parallel", String(limits.slots), "--threads", String(limits.threads), "--key-from-stdin",
+                ] + adapters.flatMap { ["--lora", $0] },
+                Confinement(
+                    reads: [model] + adapters.map { URL(filePath: $0) }, network: .listen, usesAccelerator: true,
+                    limits: ChildLimits(fileBytes: 1 << 20, openFiles: 4096, processes: 0))))
+        // Not among the arguments, which all users of the machine can read.
+        child.write(Data("\(key.reveal())\n".utf8))
         var reader = ByteReader(child.output)
         let deadline = Task {
             try await Task.sleep(for: startLimit)
@@ -38,7 +46,8 @@ struct LlamaProcess: Sendable {
             let cause = [line?.message, adapters.first(where: exit.errorTail.contains), exit.lastErrorLine].compactMap { $0 }.joined(separator: ": ")
             throw LocalModelError(code: "server_failed", message: "the local model server did not start: \(cause)", hint: "run: make setup")
         }
-        return LlamaProcess(child: child, url: url)
+        child.output.discard()
+        return LlamaProcess(child: child, url: url, key: key)
     }
 
     /// The adapter that a failed start names, where it names one.
@@ -49,4 +58,20 @@ struct LlamaProcess: Sendable {
         request.method = .GET
         return (try? await client.execute(request, timeout: .seconds(5)))?.status == .ok
     }
+}
+
+/// The key of one local model server: random, known to that server and to us, and gone with it.
+public struct LocalKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    private let value: String
+
+    init() {
+        var generator = SystemRandomNumberGenerator()
+        value = (0..<4).map { _ in String(format: "%016llx", generator.next() as UInt64) }.joined()
+    }
+
+    /// The only way to the plaintext.
+    public func reveal() -> String { value }
+    public var description: String { "‹key›" }
+    public var debugDescription: String { "‹key›" }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

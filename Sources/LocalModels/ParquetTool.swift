@@ -9,10 +9,13 @@ public struct ParquetTool: Sendable {
     /// - Parameter maxBytes: of the JSON lines.
     /// - Throws: ``LocalModelError`` with the script's code, message and hint; nothing is at `target` then.
     public func convert(_ file: URL, to target: URL, maxBytes: Int) async throws {
-        try await EngineScript(
-            command: paths.command(
-                "parquet.py", ["--file", file.path, "--out", target.path, "--max-bytes", String(maxBytes)], lowPriority: true),
-            failure: ("parquet_failed", "the Parquet file could not be read")
-        ).run()
+        try await WrittenFiles.making(target) { out, folder in
+            _ = try await EngineScript(
+                command: paths.command(
+                    "parquet.py", ["--file", file.path, "--out", out.path, "--max-bytes", String(maxBytes)],
+                    .worker(paths.sandbox, reads: [file], writes: [folder], fileBytes: maxBytes), lowPriority: true),
+                failure: ("parquet_failed", "the Parquet file could not be read")
+            ).run()
+        }
     }
 }

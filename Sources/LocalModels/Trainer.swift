@@ -28,8 +28,17 @@ public struct Trainer: Sendable {
             try FileManager.default.moveItem(at: record, to: earlier)
         }
 
-        let remember = calibration.map { ["--calibration", $0.path] } ?? []
-        let child = Child(paths.command("train.py", ["--config", configuration.path, "--out", output.path] + remember, lowPriority: true))
+        let base = URL(filePath: config.baseModel)
+        // No bound on time or memory: both are the model's and the data's. Its processes meet on a loopback of their own.
+        let confinement = Confinement(
+            reads: [base, try await BaseModels(paths: paths).folder(of: base), URL(filePath: config.train), URL(filePath: config.validation)],
+            writes: [output], network: .loopback, usesAccelerator: true, limits: ChildLimits(openFiles: 4096, processes: 4096, scratchBytes: 4 << 30))
+        let speed = output.appending(path: "training-speed.json")
+        if let calibration { Self.copy(calibration, to: speed) }
+        let child = Child(
+            paths.command(
+                "train.py", ["--config", configuration.path, "--out", output.path] + (calibration == nil ? [] : ["--calibration", speed.path]),
+                confinement, lowPriority: true))
         try await withTaskCancellationHandler {
             do {
                 var reader = ByteReader(child.output)
@@ -48,7 +57,18 @@ public struct Trainer: Sendable {
             await child.stop()
             throw CancellationError()
         }
-        return try result(record, await child.exit)
+        let exit = await child.exit
+        try WrittenFiles.requirePlain(output)
+        if let calibration { Self.copy(speed, to: calibration) }
+        return try result(record, exit)
+    }
+
+    /// The trainer writes in its own folder alone; what it measured is kept for the others if it looks like that.
+    private static func copy(_ source: URL, to target: URL) {
+        guard let data = try? Data(contentsOf: source), data.count < 1 << 20, (try? JSONSerialization.jsonObject(with: data)) is [String: Any] else {
+            return
+        }
+        try? data.write(to: target, options: .atomic)
     }
 
     private func result(_ record: URL, _ exit: ChildExit) throws -> TrainerResult {

@@ -44,10 +44,16 @@ public struct TrainingEstimator: Sendable {
     /// - Throws: ``LocalModelError``.
     public func estimate(_ config: TrainerConfig, folder: URL, calibration: URL) async throws -> TrainingEstimate {
         if let missing = paths.missing() { throw missing }
+        let base = URL(filePath: config.baseModel)
+        let converted = try await BaseModels(paths: paths).folder(of: base)
         let configuration = folder.appending(path: "job.json")
         try JSONEncoder().encode(config).write(to: configuration)
         let done = try await EngineScript(
-            command: paths.command("estimate.py", ["--config", configuration.path, "--calibration", calibration.path]),
+            command: paths.command(
+                "estimate.py", ["--config", configuration.path, "--calibration", calibration.path],
+                .tool(
+                    reads: [folder, URL(filePath: config.train), URL(filePath: config.validation), base, converted, calibration],
+                    usesAccelerator: true)),
             failure: ("estimate_failed", "the training cannot be estimated")
         ).run()
         return try JSONDecoder().decode(TrainingEstimate.self, from: done)

@@ -36,7 +36,9 @@ public struct TrainingPreview: Sendable {
         struct Done: Decodable { var items: [Example] }
         if let missing = paths.missing() { throw missing }
         let done = try await EngineScript(
-            command: paths.command("preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)]),
+            command: paths.command(
+                "preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)],
+                .tool(reads: [paths.baseModelFolder])),
             failure: ("preview_failed", "the examples cannot be shown")
         ).run(input: Data(lines.joined(separator: [0x0A])) + [0x0A, 0x0A])
         return try JSONDecoder().decode(Done.self, from: done).items

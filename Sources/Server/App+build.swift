@@ -51,9 +51,9 @@ public struct App: Sendable {
         let data = try dataDirectory(settings)
         let lock = role == .server ? try DataDirectoryLock(data) : nil
         let store = try await openStore(settings, data, logger: logger)
-        let engine = enginePaths(settings, data)
+        let engine = try await enginePaths(settings, data, logger: logger)
         let extractor = ArchiveTool(paths: engine)
-        let parser = EngineDocumentParser(paths: engine, logger: logger)
+        let parser = EngineDocumentParser(paths: engine, exchange: data.url("parsing"), logger: logger)
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
         }

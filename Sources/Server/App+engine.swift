@@ -10,7 +10,7 @@ extension App {
     /// The embedder and reranker alone, for commands that need nothing else of the server.
     /// - Throws: `LocalModelError` where the engine or its models are missing.
     public static func engineEmbedder(_ settings: Settings, logger: Logger) async throws -> EngineEmbedder {
-        EngineEmbedder(try await EmbeddingEngine.start(paths: enginePaths(settings, try dataDirectory(settings)), logger: logger))
+        EngineEmbedder(try await EmbeddingEngine.start(paths: enginePaths(settings, try dataDirectory(settings), logger: logger), logger: logger))
     }
 
     /// The local model as it expands queries, for as long as `body` runs.
@@ -19,7 +19,8 @@ extension App {
         _ settings: Settings, logger: Logger, _ body: (any QueryExpander) async throws -> T
     ) async throws -> T {
         let server = AdapterServer(
-            paths: enginePaths(settings, try dataDirectory(settings)), limits: .init(threads: settings.localThreads), logger: logger)
+            paths: try await enginePaths(settings, try dataDirectory(settings), logger: logger), limits: .init(threads: settings.localThreads),
+            logger: logger)
         let router = Router(registry: .standard(transport: HTTPTransport(policy: .publicAndPrivate)))
         do {
             let value = try await body(LocalExpander(router: router, server: server))
@@ -31,8 +32,18 @@ extension App {
         }
     }
 
-    static func enginePaths(_ settings: Settings, _ data: DataDirectory) -> EnginePaths {
-        EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+    /// The engine, with what its processes are confined by; what is missing of that is logged.
+    /// - Throws: ``SettingsError`` where `ATELIER_SANDBOX` requires what this machine has not.
+    static func enginePaths(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> EnginePaths {
+        var paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
+        let options = Sandbox.Options(
+            mode: settings.sandbox, hidden: [data.root, absolute(".env")], passedNames: Set(settings.childEnvironment),
+            workerMemory: settings.workerMemoryMegabytes << 20)
+        do { paths.sandbox = try await Sandbox.prepare(options, python: paths.python, scripts: paths.scripts) } catch let error as LocalModelError {
+            throw SettingsError(key: "atelier.sandbox", message: "\(error.message); \(error.hint ?? "")")
+        }
+        if let shortcoming = paths.sandbox.shortcoming { logger.warning("children run without a sandbox: \(shortcoming)") }
+        return paths
     }
 
     static func dataDirectory(_ settings: Settings) throws -> DataDirectory { try DataDirectory(URL(filePath: settings.dataDirectory)) }
@@ -51,7 +62,7 @@ extension App {
     public static func search(
         _ index: CollectionIndex, _ query: String, options: SearchOptions, _ settings: Settings, logger: Logger
     ) async throws -> SearchReply {
-        let embedder = QueryEmbedder(paths: enginePaths(settings, try dataDirectory(settings)), logger: logger)
+        let embedder = QueryEmbedder(paths: try await enginePaths(settings, try dataDirectory(settings), logger: logger), logger: logger)
         do {
             let reply = try await embedder.search(index, query, options: options)
             await embedder.stop()

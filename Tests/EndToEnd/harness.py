@@ -104,7 +104,7 @@ class Server:
             if not name.startswith("ATELIER_") and name not in ("API_KEY_ENCRYPTION_KEY", "DEFAULT_PROVIDERS", "EXTERNAL_TRAINING_ENABLED")
         }
         self.environment = inherited | {
-            MARK: str(self.data), "ATELIER_ENGINE_DIR": str(ENGINE), "ATELIER_WEB_DIR": str(ROOT / "web"), "ATELIER_PYTHON": sys.executable,
+            MARK: str(self.data), "ATELIER_CHILD_ENVIRONMENT": MARK, "ATELIER_ENGINE_DIR": str(ENGINE), "ATELIER_WEB_DIR": str(ROOT / "web"), "ATELIER_PYTHON": sys.executable,
             "ATELIER_SCRYPT_COST": "10",
         } | environment
         self.cluster = cluster

@@ -18,7 +18,7 @@ def start(account: Account, examples: int = EXAMPLES, name: str = "Apprentice") 
 
 
 def trainers(server: Server) -> list:
-    return [process for process in processes(server.data) if "train.py" in process[1]]
+    return [process for process in processes(server.data) if "train.py" in process[1] and "bwrap" not in process[1]]
 
 
 def again(account: Account, job: dict, after: int, how: str = "start") -> None:

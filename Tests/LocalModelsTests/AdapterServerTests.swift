@@ -48,6 +48,7 @@ struct AdapterServerTests {
         }
         var request = HTTPClientRequest(url: lease.url + "/v1/chat/completions")
         request.method = .POST
+        if let key = lease.key { request.headers.add(name: "authorization", value: "Bearer \(key.reveal())") }
         let lora = lease.adapterIndex.map { #"[{"id":\#($0),"scale":0.6}]"# } ?? "[]"
         let body =
             #"{"messages":[{"role":"user","content":"Tell me a story."}],"temperature":0,"max_tokens":\#(tokens),"cache_prompt":false,"lora":\#(lora)}"#

@@ -15,7 +15,8 @@ enum Engine {
         return URL(filePath: data, relativeTo: root).appending(path: "models")
     }()
     static let paths = EnginePaths(
-        python: root.appending(path: ".venv/bin/python"), scripts: root.appending(path: "engine"), models: models)
+        python: URL(filePath: ProcessInfo.processInfo.environment["ATELIER_PYTHON"] ?? ".venv/bin/python", relativeTo: root).absoluteURL,
+        scripts: root.appending(path: "engine"), models: models)
     static let isThere = paths.missing() == nil
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 }

@@ -115,16 +115,21 @@ struct RemoteAdaptersTests {
     }
 
     @Test func aServerWithoutThatRouteIsAskedByNameAlone() async throws {
-        let llama = AdapterServer(paths: Engine.paths, limits: .init(contextTokens: 256), logger: Engine.logger)
-        let own = try await llama.lease()
-        let lease = try await server(own.url, template: "{adapter}").lease(adapter: adapter("ada_4"))
+        // Any llama.cpp of the operator's: one of ours, started without a key.
+        struct Ready: Decodable { var url: String }
+        let (llama, input, output) = (Process(), Pipe(), Pipe())
+        llama.executableURL = Engine.paths.python
+        llama.arguments = [Engine.paths.scripts.appending(path: "serve.py").path, "--model", Engine.paths.baseModelGGUF.path, "--context", "256"]
+        (llama.standardInput, llama.standardOutput, llama.standardError) = (input, output, FileHandle.nullDevice)
+        try llama.run()
+        defer { llama.terminate() }
+        let ready = try JSONDecoder().decode(Ready.self, from: output.fileHandleForReading.availableData)
+        let lease = try await server(ready.url, template: "{adapter}").lease(adapter: adapter("ada_4"))
         #expect(lease.model == "ada_4")
         var request = URLRequest(url: try #require(URL(string: lease.url + "/v1/chat/completions")))
         request.httpMethod = "POST"
         request.httpBody = Data(#"{"model":"\#(lease.model)","messages":[{"role":"user","content":"Hi"}],"max_tokens":2}"#.utf8)
         let (_, response) = try await URLSession.shared.data(for: request)
         #expect((response as? HTTPURLResponse)?.statusCode == 200)
-        await llama.release(own)
-        await llama.stop()
     }
 }

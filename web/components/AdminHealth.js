@@ -33,7 +33,7 @@ export const AdminHealth = {
     })
     every(5000, health.reload)
     return () => html`<${Loaded} of=${health}>${health.data && html`<div class="stack"><${ErrorNote} error=${health.error} />
-      <div class="tiles">${[['Server', `version ${health.data.version.version}`, true], ['Database', health.data.ready.database, health.data.ready.database === 'ok'], ['Engine', health.data.ready.engine, health.data.ready.engine === 'ok']].map(([name, words, isOk]) =>
+      <div class="tiles">${[['Server', `version ${health.data.version.version}`, true], ['Database', health.data.ready.database, health.data.ready.database === 'ok'], ['Engine', health.data.ready.engine, health.data.ready.engine === 'ok'], ['Sandbox', health.data.ready.sandbox ?? 'unknown', health.data.ready.sandbox === 'ok']].map(([name, words, isOk]) =>
         html`<div class="tile" key=${name}><p class="small muted">${name}</p><p class=${['strong', 'wrap', isOk ? 'ok' : 'bad']}>${words}</p></div>`)}
         ${health.data.figures.map(([name, value, format]) => html`<div class="tile" key=${name}><p class="small muted">${name}</p><p class="strong number">${format(value)}</p></div>`)}</div>
       <details class="fold"><summary>All counters</summary><p class="small muted"><a href="/metrics">As Prometheus reads them</a></p><div class="card flush scroll-x"><table><tbody>${health.data.sums.map(([name, value]) => html`<tr key=${name}><th scope="row"><code>${name}</code></th><td class="number">${value.toLocaleString(undefined, { maximumFractionDigits: 3 })}</td></tr>`)}</tbody></table></div></details></div>`}</>`

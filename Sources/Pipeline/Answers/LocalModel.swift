@@ -36,7 +36,8 @@ enum LocalRoute {
     }
 
     static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration, decoding: Decoding = .answering) -> Route {
-        let endpoint = Endpoint(baseURL: lease.url + "/v1", firstTokenTimeout: timeLimit, totalTimeout: timeLimit)
+        let endpoint = Endpoint(
+            baseURL: lease.url + "/v1", key: lease.key.map { Secret($0.reveal()) }, firstTokenTimeout: timeLimit, totalTimeout: timeLimit)
         guard lease.isLlama else { return Route(provider: "local", model: lease.model, endpoint: endpoint) }
         // llama.cpp would reuse the prompt cache of another adapter (ggml-org/llama.cpp#26207).
         var extra: [String: JSONValue] = ["cache_prompt": false]

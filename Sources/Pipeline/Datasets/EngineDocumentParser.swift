@@ -6,12 +6,15 @@ import Logging
 /// The engine's document parser as Knowledge sees it: started with the first document that needs it.
 public actor EngineDocumentParser: DocumentParser {
     private let paths: EnginePaths
+    private let exchange: URL
     private let limits: DocumentLimits
     private let logger: Logger
     private var starting: Task<DocumentParsingEngine, any Error>?
 
-    public init(paths: EnginePaths, limits: DocumentLimits = .init(), logger: Logger) {
+    /// - Parameter exchange: the folder in which documents are shown to the parser.
+    public init(paths: EnginePaths, exchange: URL, limits: DocumentLimits = .init(), logger: Logger) {
         self.paths = paths
+        self.exchange = exchange
         self.limits = limits
         self.logger = logger
     }
@@ -38,8 +41,8 @@ public actor EngineDocumentParser: DocumentParser {
 
     private func engine() async throws -> DocumentParsingEngine {
         if let starting { return try await starting.value }
-        let task = Task { [paths, limits, logger] in
-            try await DocumentParsingEngine.start(paths: paths, maxTextBytes: limits.maxDocumentBytes, logger: logger)
+        let task = Task { [paths, exchange, limits, logger] in
+            try await DocumentParsingEngine.start(paths: paths, exchange: exchange, maxTextBytes: limits.maxDocumentBytes, logger: logger)
         }
         starting = task
         do { return try await task.value } catch {

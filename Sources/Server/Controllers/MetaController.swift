@@ -16,6 +16,7 @@ struct MetaController: Sendable {
         var status: String
         var database: String
         var engine: String
+        var sandbox: String
     }
 
     func routes(_ router: Router<AppContext>) {
@@ -32,7 +33,8 @@ struct MetaController: Sendable {
 
     /// 200 when questions can be answered, 503 with what is missing otherwise.
     @Sendable func ready(_ request: Request, context: AppContext) async throws -> Response {
-        var readiness = Readiness(status: "ok", database: "ok", engine: engine.missing()?.message ?? "ok")
+        var readiness = Readiness(
+            status: "ok", database: "ok", engine: engine.missing()?.message ?? "ok", sandbox: engine.sandbox.shortcoming ?? "ok")
         do { try await store.ping() } catch { readiness.database = "not reachable" }
         if readiness.database != "ok" || readiness.engine != "ok" { readiness.status = "not ready" }
         return .json(readiness, status: readiness.status == "ok" ? .ok : .serviceUnavailable)

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import LocalModels
 import Pipeline
 import Providers
 import Store
@@ -36,6 +37,13 @@ public struct Settings: Sendable {
     public var webDirectory = "web"
     /// `ATELIER_PYTHON`: the engine's Python.
     public var python = ".venv/bin/python"
+    /// `ATELIER_SANDBOX`: `auto` confines children as well as this machine can, `required` refuses to start where it cannot, `off` leaves
+    /// it at a clean environment and limits.
+    public var sandbox = Sandbox.Mode.auto
+    /// `ATELIER_WORKER_MEMORY_MB`: MiB of address space of a child that reads foreign files.
+    public var workerMemoryMegabytes = 2048
+    /// `ATELIER_CHILD_ENVIRONMENT`: names of environment variables that children get beside the usual ones, with commas.
+    public var childEnvironment: [String] = []
     /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
     public var logLevel = "info"
     /// `ATELIER_REGISTRATION`: `open` lets anybody register, `closed` only superusers' commands.
@@ -145,6 +153,10 @@ public struct Settings: Sendable {
         settings.engineDirectory = text("atelier.engine.dir") ?? settings.engineDirectory
         settings.webDirectory = text("atelier.web.dir") ?? settings.webDirectory
         settings.python = text("atelier.python") ?? settings.python
+        settings.sandbox = Sandbox.Mode(rawValue: try choice("atelier.sandbox", Sandbox.Mode.allCases.map(\.rawValue), settings.sandbox.rawValue))!
+        settings.workerMemoryMegabytes = try number("atelier.worker.memory.mb", 512...1_000_000, settings.workerMemoryMegabytes)
+        settings.childEnvironment =
+            text("atelier.child.environment")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
         settings.registration = try choice("atelier.registration", ["open", "closed"], settings.registration)
