@@ -78,7 +78,7 @@ let package = Package(
 
         .target(name: "TestDatabases", dependencies: ["Store"], path: "Tests/TestDatabases", swiftSettings: strict),
         tests("Store", ["TestDatabases"]),
-        tests("Knowledge", ["CVectorScan"]),
+        tests("Knowledge", ["CVectorScan", grdb]),
         tests("Providers", []),
         tests("LocalModels", [httpClient]),
         tests("Datasets", []),

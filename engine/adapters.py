@@ -6,7 +6,8 @@
     python engine/adapters.py merge-gguf --adapter adapter.gguf --base model.gguf --out merged.gguf
 
 `import` checks what it is given against the base model, matrix by matrix, and writes DIR/peft and
-DIR/adapter.gguf. Nothing in the file is run: weights are read from safetensors and GGUF alone. Each
+DIR/adapter.gguf anew. Nothing in the file is run: weights are read from safetensors and GGUF alone, as bytes
+whose place and size were checked (tensors.py). Each
 prints one line, {"event":"done",…}, or with exit status 1 {"event":"error","code","message","hint"}.
 """
 
@@ -18,6 +19,9 @@ import json
 import shutil
 import sys
 import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +30,19 @@ if __name__ == "__main__":
 
 import gguf
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import safe_open
 
 import base_model
 import export_gguf
+import extract
 import files
+import tensors
 from failures import TrainError, explain
+from tensors import Tensor, TensorError
 
 MAX_CONFIG_BYTES = 1 << 20
-MAX_WEIGHTS_BYTES = 4 << 30
+MAX_RANK = 1024
+MAX_MEMBERS = 1000  # of a zip; PEFT's folder has two or three
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -46,45 +53,84 @@ def refused(message: str, hint: str = "Send a LoRA adapter of this base model: a
 # in
 
 
+@dataclass
 class Adapter:
-    """Matrices by module of the Hugging Face model, A [r, in] and B [out, r], and what scales them."""
+    """Where the matrices lie, by module of the Hugging Face model, A [r, in] and B [out, r], and what scales them."""
 
-    def __init__(self, rank: int, alpha: float, matrices: dict[str, dict[str, np.ndarray]], use_rslora: bool = False):
-        self.rank, self.alpha, self.matrices, self.use_rslora = rank, alpha, matrices, use_rslora
+    rank: int
+    alpha: float
+    matrices: dict[str, dict[str, Tensor]]
+    use_rslora: bool = False
+    # Puts the rows of a module's B in the order of Hugging Face.
+    restore: Callable[[np.ndarray, str], np.ndarray] = lambda matrix, _: matrix
+
+    def matrix(self, module: str, which: str) -> np.ndarray:
+        """Read when its turn comes, so that one at a time is in memory."""
+        matrix = self.matrices[module][which].read()
+        if not np.isfinite(matrix).all():
+            raise refused(f"{module} holds values that are no numbers")
+        return self.restore(matrix, module) if which == "B" else matrix
 
 
-def read_peft(path: Path, folder: Path) -> Adapter:
+def most_bytes(rank: int, shapes: dict[str, list[int]]) -> int:
+    """Of an adapter's weights in float32, where it adapts every matrix of the base, with its header."""
+    return 4 * rank * sum(out + into for out, into in shapes.values()) + 8 + tensors.MAX_HEADER
+
+
+def unpack(archive: zipfile.ZipFile, name: str, target: Path, limit: int, packed: int) -> None:
+    """The one member with this name, whatever its folder. It is counted while it is written, whatever it claims.
+
+    `packed` is the size of the whole archive.
+    """
+    found = [member for member in archive.infolist() if member.filename.rpartition("/")[2] == name and not member.is_dir()]
+    if len(found) != 1:
+        raise refused(f"the archive holds {len(found)} files named {name}; one is needed")
+    limit = min(limit, max(extract.RATIO_FROM, extract.MAX_RATIO * min(packed, found[0].compress_size)))
+    written = 0
+    with archive.open(found[0]) as source, target.open("wb") as file:
+        while block := source.read(1 << 18):
+            written += len(block)
+            if written > limit:
+                raise refused(f"{name} unpacks to more than the {limit} bytes that it can have, as packed and for this base model: is it of another?")
+            file.write(block)
+
+
+def whole_number(config: dict[str, Any], name: str) -> int:
+    if not isinstance(config.get(name), int) or isinstance(config[name], bool):
+        raise refused(f"{CONFIG} cannot be read: {name} is {config.get(name)!r:.40}")
+    return config[name]
+
+
+def read_peft(path: Path, folder: Path, shapes: dict[str, list[int]]) -> Adapter:
     """From a zip with adapter_config.json and adapter_model.safetensors, at its top or in one folder."""
     try:
+        extract.check_zip_directory(path, MAX_MEMBERS)
+        packed = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
-            members = {}
-            for name, limit in ((CONFIG, MAX_CONFIG_BYTES), (WEIGHTS, MAX_WEIGHTS_BYTES)):
-                found = [member for member in archive.infolist() if member.filename.rpartition("/")[2] == name and not member.is_dir()]
-                if len(found) != 1:
-                    raise refused(f"the archive holds {len(found)} files named {name}; one is needed")
-                if found[0].file_size > limit:
-                    raise refused(f"{name} has {found[0].file_size} bytes; at most {limit} are read")
-                members[name] = folder / name
-                with archive.open(found[0]) as source, members[name].open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            unpack(archive, CONFIG, folder / CONFIG, MAX_CONFIG_BYTES, packed)
+            config = json.loads((folder / CONFIG).read_text("utf-8"))
+            if not isinstance(config, dict):
+                raise refused(f"{CONFIG} cannot be read: it is no object")
+            export_gguf.check_config(config)
+            rank = whole_number(config, "r")
+            if not 1 <= rank <= MAX_RANK:
+                raise refused(f"the adapter has rank {rank}; 1 to {MAX_RANK} are taken")
+            if not isinstance(config.get("lora_alpha"), (int, float)) or isinstance(config["lora_alpha"], bool):
+                raise refused(f"{CONFIG} cannot be read: lora_alpha is {config.get('lora_alpha')!r:.40}")
+            unpack(archive, WEIGHTS, folder / WEIGHTS, most_bytes(rank, shapes), packed)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, extract.ArchiveError) as error:
         raise refused(f"the archive cannot be read: {error}")
-    try:
-        config = json.loads(members[CONFIG].read_text())
-        export_gguf.check_config(config)
-        rank, alpha = int(config["r"]), float(config["lora_alpha"])
-        matrices: dict[str, dict[str, np.ndarray]] = {}
-        with safe_open(members[WEIGHTS], "np") as tensors:
-            for key in tensors.keys():
-                module, _, which = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".lora_")
-                if which not in ("A", "B"):
-                    raise refused(f"{key} is no matrix of a LoRA adapter")
-                matrices.setdefault(module, {})[which] = tensors.get_tensor(key).astype(np.float32)
     except export_gguf.ExportError as error:
         raise refused(str(error), "Adapters of other kinds cannot be served by llama.cpp.")
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError, SafetensorError) as error:
-        raise refused(f"the adapter cannot be read: {type(error).__name__}: {error}")
-    return Adapter(rank, alpha, matrices, bool(config.get("use_rslora")))
+    except ValueError as error:  # JSON and UTF-8
+        raise refused(f"{CONFIG} cannot be read: {error!s:.200}")
+    matrices: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.read_safetensors(folder / WEIGHTS).items():
+        module, _, which = key.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".lora_")
+        if which not in ("A", "B"):
+            raise refused(f"{key} is no matrix of a LoRA adapter")
+        matrices.setdefault(module, {})[which] = tensor
+    return Adapter(rank, float(config["lora_alpha"]), matrices, config.get("use_rslora") is True)
 
 
 def read_gguf(path: Path, base: Path, shapes: dict[str, list[int]]) -> Adapter:
@@ -92,45 +138,44 @@ def read_gguf(path: Path, base: Path, shapes: dict[str, list[int]]) -> Adapter:
     shape = export_gguf.shape_of(base)
     names = gguf.get_tensor_name_map(shape.architecture, shape.layers)
     modules = {names.get_name(module): module for module in shapes}
-    try:
-        reader = gguf.GGUFReader(path)
-        fields = {name: field.contents() if (field := reader.get_field(name)) else None for name in (
-            "general.type", "general.architecture", "adapter.type", "adapter.lora.alpha")}
-        if fields["general.type"] != "adapter" or fields["adapter.type"] != "lora":
-            raise refused("the GGUF file is not a LoRA adapter")
-        if fields["general.architecture"] != gguf.MODEL_ARCH_NAMES[shape.architecture]:
-            raise refused(f"the adapter is for a {fields['general.architecture']}, the base model is a {gguf.MODEL_ARCH_NAMES[shape.architecture]}")
-        matrices: dict[str, dict[str, np.ndarray]] = {}
-        for tensor in reader.tensors:
-            name, _, which = tensor.name.removesuffix(".weight").rpartition(".weight.lora_")
-            if which not in ("a", "b") or name not in modules:
-                raise refused(f"{tensor.name} has no counterpart in the base model")
-            matrix = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-            if which == "b":
-                matrix = export_gguf.reorder(matrix, modules[name], shape, back=True)
-            matrices.setdefault(modules[name], {})[which.upper()] = np.ascontiguousarray(matrix)
-    except (ValueError, KeyError, IndexError, OverflowError, UnicodeDecodeError) as error:
-        raise refused(f"the GGUF file cannot be read: {type(error).__name__}: {error}")
-    if not matrices:
-        raise refused("the adapter holds no matrices")
-    rank = next(iter(matrices.values())).get("A", np.empty((0, 0))).shape[0]
-    return Adapter(rank, float(fields["adapter.lora.alpha"] or rank), matrices)
+    metadata, found = tensors.read_gguf(path)
+    if metadata.get("general.type") != "adapter" or metadata.get("adapter.type") != "lora":
+        raise refused("the GGUF file is not a LoRA adapter")
+    wanted = gguf.MODEL_ARCH_NAMES[shape.architecture]
+    if metadata.get("general.architecture") != wanted:
+        raise refused(f"the adapter is for a {metadata.get('general.architecture')!r:.60}, the base model is a {wanted}")
+    matrices: dict[str, dict[str, Tensor]] = {}
+    for tensor in found.values():
+        name, _, which = tensor.name.removesuffix(".weight").rpartition(".weight.lora_")
+        if which not in ("a", "b") or name not in modules:
+            raise refused(f"{tensor.name} has no counterpart in the base model")
+        matrices.setdefault(modules[name], {})[which.upper()] = tensor
+    first = next(iter(matrices.values()), {}).get("A")
+    rank = first.shape[0] if first else 0
+    alpha = metadata.get("adapter.lora.alpha", rank)
+    if not isinstance(alpha, (int, float)) or isinstance(alpha, bool):
+        raise refused(f"the GGUF file cannot be read: its alpha is {alpha!r:.40}")
+    return Adapter(rank, float(alpha) or float(rank), matrices, restore=lambda matrix, module: np.ascontiguousarray(
+        export_gguf.reorder(matrix, module, shape, back=True)))
 
 
 def shapes_of(folder: Path) -> dict[str, list[int]]:
     """[out, in] of every matrix of a Hugging Face folder, by module."""
     shapes = {}
     for path in folder.glob("*.safetensors"):
-        with safe_open(path, "np") as tensors:
-            for key in tensors.keys():
-                size = tensors.get_slice(key).get_shape()
+        with safe_open(path, "np") as contents:
+            for key in contents.keys():
+                size = contents.get_slice(key).get_shape()
                 if key.endswith(".weight") and len(size) == 2:
                     shapes[key.removesuffix(".weight")] = size
     return shapes
 
 
 def check(adapter: Adapter, shapes: dict[str, list[int]]) -> None:
-    if adapter.rank < 1 or not np.isfinite(adapter.alpha):
+    """Names and shapes against the base, before a single value is read."""
+    if not adapter.matrices:
+        raise refused("the adapter holds no matrices")
+    if not 1 <= adapter.rank <= MAX_RANK or not np.isfinite(adapter.alpha) or abs(adapter.alpha) > 1e6:
         raise refused(f"rank {adapter.rank} and alpha {adapter.alpha} make no adapter")
     for module, pair in adapter.matrices.items():
         if module not in shapes:
@@ -141,8 +186,6 @@ def check(adapter: Adapter, shapes: dict[str, list[int]]) -> None:
         if pair["A"].shape != (adapter.rank, into) or pair["B"].shape != (out, adapter.rank):
             raise refused(f"{module}: A is {list(pair['A'].shape)} and B {list(pair['B'].shape)}; for this base at rank {adapter.rank} they must be "
                           f"{[adapter.rank, into]} and {[out, adapter.rank]}")
-        if not all(np.isfinite(matrix).all() for matrix in pair.values()):
-            raise refused(f"{module} holds values that are no numbers")
 
 
 def take(path: Path, base: Path, out: Path) -> dict[str, Any]:
@@ -153,23 +196,27 @@ def take(path: Path, base: Path, out: Path) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as file:
         magic = file.read(4)
-    if magic == b"GGUF":
-        adapter = read_gguf(path, folder, shapes)
-    elif magic[:2] == b"PK":
-        incoming = out / "incoming"
-        incoming.mkdir(exist_ok=True)
-        adapter = read_peft(path, incoming)
-        shutil.rmtree(incoming)
-    else:
-        raise refused("the file is neither a zip archive nor GGUF")
-    check(adapter, shapes)
-
+    incoming, temporary = out / "incoming", out / "peft.tmp"
     name = (folder.parent if folder.name == "hf" else folder).name
-    temporary = out / "peft.tmp"
-    temporary.mkdir(exist_ok=True)
-    # Written anew, so that only what was checked is kept.
-    save_file({f"base_model.model.{module}.lora_{which}.weight": matrix for module, pair in adapter.matrices.items() for which, matrix in pair.items()},
-              temporary / WEIGHTS, metadata={"format": "pt"})
+    try:
+        incoming.mkdir(exist_ok=True)
+        if magic == b"GGUF":
+            adapter = read_gguf(path, folder, shapes)
+        elif magic[:2] == b"PK":
+            adapter = read_peft(path, incoming, shapes)
+        else:
+            raise refused("the file is neither a zip archive nor GGUF")
+        check(adapter, shapes)
+        # Written anew, so that only what was checked is kept.
+        temporary.mkdir(exist_ok=True)
+        places = {f"base_model.model.{module}.lora_{which}.weight": (module, which) for module in adapter.matrices for which in "AB"}
+        tensors.write_safetensors(
+            temporary / WEIGHTS, {key: adapter.matrices[module][which].shape for key, (module, which) in places.items()},
+            lambda key: adapter.matrix(*places[key]))
+    except (TensorError, NotImplementedError) as error:
+        raise refused(f"the adapter cannot be read: {error}")
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
     alpha = int(adapter.alpha) if adapter.alpha == int(adapter.alpha) else adapter.alpha
     files.write_json(temporary / CONFIG, {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": name, "r": adapter.rank, "lora_alpha": alpha, "lora_dropout": 0.0,

@@ -4,8 +4,9 @@
 
 Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Only regular files
 come out. Links, devices, encrypted entries and names that climb out of DIR are
-refused, and so is more than --max-entries files or --max-bytes of content, counted
-while it is written: a header may say what it likes.
+refused, and so is more than --max-entries files or --max-bytes of content, or content
+of more than 200 times the archive's size, counted while it is written: a header may
+say what it likes.
 
 Prints {"event":"entry","path","bytes"} for each file and last
 {"event":"done","entries","bytes"}; or, with exit status 1 and DIR left empty,
@@ -32,6 +33,9 @@ from typing import IO
 
 MEMORY_LIMIT = 1 << 30  # bytes of address space; archives can carry "headers" of any size
 BLOCK = 1 << 18
+MAX_RATIO = 200  # unpacked : packed; text stays below 50
+RATIO_FROM = 10 << 20  # bytes unpacked below which the ratio is nobody's harm
+MAX_TAR_HEADER = 1 << 20  # bytes of what a tar says about an entry: names, dates, attributes
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
@@ -76,7 +80,31 @@ def unsafe_entry(name: str, what: str) -> ArchiveError:
                         "Make the archive again with the file itself in its place.", name)
 
 
-def zip_entries(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def check_zip_directory(archive: Path, max_entries: int) -> None:
+    """A zip's directory is read whole, entry after entry, whatever count it claims: its size must fit the entries allowed."""
+    limit = max(1 << 20, 256 * max_entries)
+    with archive.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 65_557))  # the end record, 22 bytes, and the longest comment behind it
+        tail = file.read()
+        place = tail.rfind(b"PK\x05\x06")
+        if place < 0 or len(tail) < place + 22:
+            raise zipfile.BadZipFile("File is not a zip file")
+        directory = int.from_bytes(tail[place + 12:place + 16], "little")
+        locator = tail[place - 20:place] if place >= 20 else b""
+        if locator[:4] == b"PK\x06\x07":  # of large archives: the real numbers are 64 bits wide, elsewhere
+            file.seek(min(size, int.from_bytes(locator[8:16], "little")))
+            # Readers also look right before the locator, where there is no other data.
+            records = [file.read(56), tail[place - 76:place - 20] if place >= 76 else b""]
+            directory = max([directory if directory < 0xFFFF_FFFF else 0] + [
+                int.from_bytes(record[40:48], "little") for record in records if record[:4] == b"PK\x06\x06"])
+    if directory > limit:
+        raise ArchiveError("too_many_entries", f"the archive's directory has {directory} bytes, more than {max_entries} files need",
+                           "Split it, or ask the operator for a higher limit.")
+
+
+def zip_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
+    check_zip_directory(archive, max_entries)
     with zipfile.ZipFile(archive) as contents:
         for entry in contents.infolist():
             name = readable(entry.filename)
@@ -93,11 +121,26 @@ def zip_entries(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield name, source
 
 
-def tar_entries(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+class BoundedHeader(tarfile.TarInfo):
+    """A header whose own data (long names, attributes) is read into memory, and so may not be of any size."""
+
+    @classmethod
+    def frombuf(cls, buffer: bytes, encoding: str, errors: str) -> "BoundedHeader":
+        header = super().frombuf(buffer, encoding, errors)
+        if not header.isreg() and header.size > MAX_TAR_HEADER:
+            raise ArchiveError("archive_invalid", f"a header of the archive claims {header.size} bytes",
+                               "Pack the files again and upload the new archive.")
+        return header
+
+
+def tar_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
     # "r|*": one pass, front to back, so nothing is held but the current block.
-    with tarfile.open(archive, "r|*", errorlevel=2) as contents:
-        for entry in contents:
-            contents.members = []  # it would remember every header
+    with tarfile.open(archive, "r|*", errorlevel=2, tarinfo=BoundedHeader) as contents:
+        for number, entry in enumerate(contents):
+            contents.members, contents.pax_headers = [], {}  # it would remember every header
+            # Folders and litter count too: a few bytes can stand for millions of them.
+            if number > 4 * max_entries + 1000:
+                raise ArchiveError("too_many_entries", f"the archive holds more than {number} entries", "Pack the files alone.")
             name = readable(entry.name)
             if entry.isdir():
                 continue
@@ -108,13 +151,13 @@ def tar_entries(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
             yield name, source
 
 
-def entries(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
     with archive.open("rb") as file:
         head = file.read(512)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return zip_entries(archive)
+        return zip_entries(archive, max_entries)
     if head[:2] == b"\x1f\x8b" or head[257:262] == b"ustar" or tarfile.is_tarfile(archive):
-        return tar_entries(archive)
+        return tar_entries(archive, max_entries)
     raise ArchiveError("archive_unsupported", "this is no .zip, .tar or .tar.gz archive",
                        "Pack the files as .zip or .tar.gz.")
 
@@ -129,7 +172,7 @@ def copy(source: IO[bytes], target: Path, name: str, allowed: int) -> int:
         while block := source.read(BLOCK):
             written += len(block)
             if written > allowed:
-                raise ArchiveError("too_large", "the archive unpacks to more than is allowed",
+                raise ArchiveError("too_large", "the archive unpacks to more than is allowed, or than an archive of its size can honestly hold",
                                    "Split it, or ask the operator for a higher limit.", name)
             file.write(block)
     return written
@@ -137,7 +180,8 @@ def copy(source: IO[bytes], target: Path, name: str, allowed: int) -> int:
 
 def extract(arguments: Arguments) -> tuple[int, int]:
     count = total = 0
-    for name, source in entries(arguments.archive):
+    most = min(arguments.max_bytes, max(RATIO_FROM, MAX_RATIO * arguments.archive.stat().st_size))
+    for name, source in entries(arguments.archive, arguments.max_entries):
         path = safe_path(name)
         if is_litter(name):
             continue
@@ -145,7 +189,7 @@ def extract(arguments: Arguments) -> tuple[int, int]:
             raise ArchiveError("too_many_entries", f"the archive holds more than {arguments.max_entries} files",
                                "Split it, or ask the operator for a higher limit.", name)
         try:
-            written = copy(source, arguments.out / path, name, arguments.max_bytes - total)
+            written = copy(source, arguments.out / path, name, most - total)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise ArchiveError("duplicate_entry", f"two entries claim the place of {name!r}",
                                "Make the archive again with each file once.", name) from error

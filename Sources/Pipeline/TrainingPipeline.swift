@@ -31,7 +31,7 @@ public struct TrainingPipeline: Sendable {
         collection = CollectionStage(
             store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers, embedder: embedder)
         evaluate = EvaluateStage(store: store, data: data, answers: answers, library: library, search: search, embedder: queries)
-        publish = PublishStage(data: data, engine: engine)
+        publish = PublishStage(store: store, data: data, engine: engine)
     }
 
     func run(_ context: JobContext) async throws -> Release? {

@@ -1,6 +1,7 @@
 import ServiceLifecycle
 
-/// Starts jobs whose time has come, and clears up once a day what is kept for jobs that may go on.
+/// Starts jobs whose time has come, and clears up once an hour what killed processes left and what is kept for jobs that
+/// may go on.
 struct SchedulerService: Service, CustomStringConvertible {
     let app: App
     let description = "scheduler"
@@ -11,10 +12,13 @@ struct SchedulerService: Service, CustomStringConvertible {
                 group.addTask { await app.scheduler.run() }
                 group.addTask {
                     while !Task.isCancelled {
-                        try? await Task.sleep(for: .seconds(86_400))
-                        if Task.isCancelled { return }
-                        try? await app.housekeeping.sweepJobs()
-                        try? await app.housekeeping.sweepAudit()
+                        try? await Task.sleep(for: .seconds(3600))
+                        if Task.isCancelled { break }
+                        do {
+                            try await app.housekeeping.sweepJobs()
+                            try await app.housekeeping.sweepAudit()
+                            try await app.housekeeping.sweepUploads()
+                        } catch { app.logger.warning("cannot clear up: \(error)") }
                     }
                 }
             }

@@ -28,7 +28,8 @@ extension JobQueue {
         if let id = collectionID {
             if let new = draft.collection {
                 content.collection = .init(
-                    sha256: new.sha256, embedder: new.embedder, dimension: new.dimension, documents: new.documentCount, chunks: new.chunkCount)
+                    sha256: new.sha256, form: new.sha256 == nil ? nil : .plain, embedder: new.embedder, dimension: new.dimension,
+                    documents: new.documentCount, chunks: new.chunkCount)
                 content.embedder = draft.embedder
             } else if let earlier = kept?.collection {
                 (content.collection, content.embedder) = (earlier, kept?.embedder)

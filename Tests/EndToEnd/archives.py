@@ -46,3 +46,36 @@ def without_adapter(archive: bytes) -> bytes:
     content = json.loads(files["content.json"])
     del content["adapter"], content["base"]
     return sealed({name: data for name, data in files.items() if not name.startswith("adapter/")}, content)
+
+
+def joint(files: dict[str, bytes]) -> str:
+    """One hash over names and hashes, as releases have it of a collection's files."""
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def consistent(files: dict[str, bytes], **changes: bytes) -> bytes:
+    """An archive all of whose hashes fit, whatever its files are."""
+    files = files | changes
+    content = json.loads(files["content.json"])
+    if "adapter" in content:
+        content["adapter"]["sha256"] = hashlib.sha256(files.get("adapter/adapter.gguf", b"")).hexdigest()
+        beside = {name: data for name, data in files.items()
+                  if name.startswith("adapter/") and name != "adapter/adapter.gguf" and not name.startswith("adapter/peft/")}
+        content["adapter"].pop("companions", None)
+        if beside:
+            content["adapter"]["companions"] = joint(beside)
+    if "collection" in content:
+        content["collection"]["sha256"] = joint({name.removeprefix("collection/"): data for name, data in files.items() if name.startswith("collection/")})
+    return sealed(files, content)
+
+
+def earlier(archive: bytes, collection: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of an archive as servers wrote them before collections had a plain form: with the files that lay on the disk."""
+    files = {name: data for name, data in unpack(archive).items() if not name.startswith("collection/")}
+    files |= {f"collection/{name}": data for name, data in collection.items()}
+    files["manifest.json"] = json.dumps(json.loads(files["manifest.json"]) | {"version": 1}).encode()
+    content = json.loads(files["content.json"])
+    del content["collection"]["form"]
+    files["content.json"] = json.dumps(content).encode()
+    return files

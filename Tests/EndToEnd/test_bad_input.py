@@ -213,5 +213,5 @@ def test_a_client_that_leaves_in_the_middle_of_an_upload_leaves_no_file(owner):
         connection.sendall(
             f"POST {owner.base}/training-datasets?dataset_type=jsonl&file_name=cut.jsonl HTTP/1.1\r\nHost: localhost\r\n"
             f"Authorization: Bearer {owner.token}\r\nContent-Length: {4 * MIB}\r\n\r\n".encode() + b"x" * MIB)
-        eventually(lambda: owner.server.files(f"users/{owner.id}/uploads/*"), 60, "the upload has begun")
-    eventually(lambda: not owner.server.files(f"users/{owner.id}/uploads/*"), 60, "the cut upload is gone")
+        eventually(lambda: owner.server.files(f"users/{owner.id}/uploads/*/incoming"), 60, "the upload has begun")
+    eventually(lambda: not owner.server.files(f"users/{owner.id}/uploads/**/*"), 60, "the cut upload is gone")

@@ -4,12 +4,15 @@ import hashlib
 import io
 import json
 import signal
+import socket
+import sqlite3
+import struct
 import tarfile
 import zlib
 
 import pytest
-from archives import pack, sealed, unpack, without_adapter, without_collection
-from harness import BASE_MODEL, PASSWORD, Account, figure, ok, questions, refused, running
+from archives import consistent, earlier, pack, sealed, unpack, without_adapter, without_collection
+from harness import BASE_MODEL, PASSWORD, Account, eventually, figure, ok, questions, refused, running
 from upstream import message, minion_at, upstream, whole
 
 
@@ -73,7 +76,8 @@ def test_the_manifest_has_the_hash_of_every_file(archive):
     manifest = json.loads(files.pop("manifest.json"))
     assert {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]} == {
         name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
-    assert {"adapter/adapter.gguf", "adapter/peft/adapter_model.safetensors", "collection/chunks.sqlite", "collection/vectors.f32"} <= files.keys()
+    assert {"adapter/adapter.gguf", "adapter/peft/adapter_model.safetensors", "collection/documents.jsonl", "collection/texts.utf8",
+            "collection/vectors.f32"} <= files.keys()
 
 
 def test_no_secret_and_nobody_is_in_an_archive(trained, archive):
@@ -122,7 +126,7 @@ def test_an_archive_that_was_touched_is_refused(stranger, archive):
     refuse(stranger, minion, pack({"readme.txt": b"hello"}), "archive_invalid")
     refuse(stranger, minion, b"", "archive_invalid")
     refuse(stranger, minion, b"this is no archive", "archive_unsupported")
-    manifest = json.loads(files["manifest.json"]) | {"version": 2}
+    manifest = json.loads(files["manifest.json"]) | {"version": 3}
     refuse(stranger, minion, pack(files | {"manifest.json": json.dumps(manifest).encode()}), "archive_version")
 
 
@@ -159,6 +163,159 @@ def test_another_model_is_refused_by_its_name(stranger, archive):
     assert "llama-of-elsewhere" in refuse(stranger, minion, sealed(files, content), "model_missing")["message"]
     content["adapter"]["base_model"] = "../../secrets"
     refuse(stranger, minion, sealed(files, content), "model_missing")
+
+
+# --- what is in an archive is trusted in nothing ---------------------------------
+
+
+@pytest.fixture(scope="module")
+def before(trained, archive) -> dict[str, bytes]:
+    """The release's archive as an earlier version of the server wrote it."""
+    release = trained.release
+    folder = trained.account.server.data / "users" / trained.account.id / "collections" / release["collection_id"] / f"v{release['collection_version']}"
+    return earlier(archive, {path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def kept(account: Account, release: dict) -> dict[str, bytes]:
+    """The files of an imported release's collection and adapter."""
+    user = account.server.data / "users" / account.id
+    return {str(path.relative_to(user)): path.read_bytes() for folder in (f"collections/{release['collection_id']}/v1", f"adapters/{release['adapter_id']}")
+            for path in (user / folder).rglob("*") if path.is_file()}
+
+
+def test_an_archive_of_an_earlier_version_is_made_anew(trained, before, stranger):
+    minion = stranger.minion("From before")
+    release = bring(stranger, minion, consistent(before), promote=True, apply_settings=True)
+    question = questions()[0]["question"]
+    here, there = trained.account.ask(trained.minion, question), stranger.ask(minion, question)
+    assert [p["text"] for p in there["trace"]["passages"]] == [p["text"] for p in here["trace"]["passages"]] != []
+    files = kept(stranger, release)
+    foreign = {data for name, data in before.items() if name.startswith("collection/") and not name.endswith(("f32", "i8"))}
+    assert not foreign & set(files.values()), "no file of the archive is a file of the server"
+    # From now on it has the address of what it is, here and wherever it goes.
+    again = stranger.request("GET", f"minions/{minion['id']}/releases/{release['id']}/archive").content
+    assert unpack(again)["content.json"] != before["content.json"]
+    other = stranger.minion("From here")
+    assert bring(stranger, other, again)["content_sha256"] == release["content_sha256"] == trained.release["content_sha256"]
+
+
+def changed(data: bytes, folder, *statements: str) -> bytes:
+    """A database after statements that no constraint keeps from it."""
+    file = folder / "chunks.sqlite"
+    file.write_bytes(data)
+    for step in (["UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'"], statements):
+        connection = sqlite3.connect(file, isolation_level=None)
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in step:
+            connection.execute(statement)
+        connection.close()
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("statements, word", [
+    (["UPDATE documents SET title = NULL"], "title is NULL"),
+    (["UPDATE documents SET tags = NULL"], "not JSON"),
+    (["UPDATE documents SET chunks = 9223372036854775807 WHERE id = 1"], "chunks"),
+    (["UPDATE chunks SET number = 9223372036854775807 WHERE number = 2"], "number of a chunk"),
+    (["UPDATE chunks SET end_byte = 9223372036854775807 WHERE number = 1"], "place of a chunk"),
+    (["CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"], "the view 'v'"),
+    (["DROP TABLE meta", "CREATE VIEW meta AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS key, i AS value FROM n"],
+     "the view 'meta'"),
+    (["CREATE TRIGGER t AFTER INSERT ON chunks BEGIN SELECT 1; END"], "the trigger 't'"),
+], ids=["title", "tags", "count", "number", "offset", "view", "view for a table", "trigger"])
+def test_a_database_that_no_server_wrote_is_refused(before, stranger, tmp_path, statements, word):
+    minion = stranger.minion(f"Hostile {zlib.crc32(word.encode())}")
+    data = changed(before["collection/chunks.sqlite"], tmp_path, *statements)
+    assert word in refuse(stranger, minion, consistent(before, **{"collection/chunks.sqlite": data}), "archive_invalid")["message"]
+
+
+def test_files_of_an_index_that_do_not_fit_are_refused_or_left(before, stranger):
+    minion = stranger.minion("Hostile files")
+    vectors, chunks = before["collection/vectors.f32"], before["collection/chunks.sqlite"]
+    nan = struct.pack("<f", float("nan"))
+    for name, data in [
+        ("vectors.f32", vectors[:-4]), ("vectors.f32", vectors[:-1536]), ("vectors.f32", vectors[:64] + nan + vectors[68:]),
+        ("vectors.f32", vectors[:16] + struct.pack("<Q", 1 << 62) + vectors[24:]), ("vectors.f32", b""),
+        ("chunks.sqlite", b""), ("chunks.sqlite", chunks[:100]), ("chunks.sqlite", chunks[:16] + b"\x02\x00" + chunks[18:]),
+        ("chunks.sqlite", chunks[:4096] + bytes(len(chunks) - 4096)),
+    ]:
+        refuse(stranger, minion, consistent(before, **{f"collection/{name}": data}), "archive_invalid")
+    # Sketches, bytes and a write-ahead log of the archive's own are not read: the server makes its own.
+    strange = consistent(before, **{"collection/vectors.b1": b"ATLSKT11" + b"\xff" * 4000, "collection/vectors.i8": b"", "collection/chunks.sqlite-wal": b"\xff" * 5000})
+    release = bring(stranger, minion, strange, promote=True)
+    assert stranger.ask(minion, questions()[0]["question"])["trace"]["passages"]
+    files = kept(stranger, release)
+    assert not any(name.endswith("-wal") for name in files)
+    assert next(data for name, data in files.items() if name.endswith("vectors.i8")) == before["collection/vectors.i8"]
+    assert stranger.get(f"collections/{release['collection_id']}/documents")["items"]
+
+
+def test_plain_data_that_no_server_wrote_is_refused(archive, stranger):
+    minion = stranger.minion("Hostile data")
+    files = unpack(archive)
+    first, rest = files["collection/documents.jsonl"].split(b"\n", 1)
+
+    def line(**values) -> bytes:
+        return json.dumps(json.loads(first) | values).encode() + b"\n" + rest
+
+    for name, data, word in [
+        ("documents.jsonl", line(title=None), "title is NULL"), ("documents.jsonl", line(chunks=[]), "chunks"),
+        ("documents.jsonl", line(chunks=[{"start": 0, "end": 1 << 63, "tokens": 1, "headings": []}]), "place of a chunk"),
+        ("documents.jsonl", b"[" * 200_000, "not JSON"), ("texts.utf8", files["collection/texts.utf8"][:-1], "text"),
+        ("collection.json", b"{}", "embedder"), ("vectors.f32", files["collection/vectors.f32"][:-4], "size"),
+    ]:
+        assert word in refuse(stranger, minion, consistent(files, **{f"collection/{name}": data}), "archive_invalid")["message"]
+
+
+def test_an_adapter_that_no_trainer_wrote_is_refused(archive, stranger):
+    minion = stranger.minion("Hostile voice")
+    files = unpack(without_collection(archive))
+    served = files["adapter/adapter.gguf"]
+    for data, word in [
+        (b"", "neither"), (served[:4], "header"), (served[:8] + struct.pack("<Q", 1 << 63) + served[16:], "claims 9223372036854775808 tensors"),
+        (served[:16] + struct.pack("<Q", 1 << 63) + served[24:], "fields"), (served[:-4], "beyond the end"),
+        (served[:-4] + struct.pack("<f", float("nan")), "no numbers"), (served[:2000] + bytes(len(served) - 2000), ""),
+    ]:
+        assert word in refuse(stranger, minion, consistent(files, **{"adapter/adapter.gguf": data}), "archive_invalid")["message"]
+    for name, data in [("voice.json", b'{"dimension":4611686018427387904,"embedder":"e"}'), ("voice.json", b"[" * 100_000),
+                       ("restyle.json", b'{"floor":1e300}'), ("restyle.json", b" " * (2 << 20)), ("held_out_losses.json", b"[]")]:
+        refuse(stranger, minion, consistent(files, **{f"adapter/{name}": data}), "archive_invalid")
+    # PEFT's files are made from the served one, and what answers do not read stays behind.
+    release = bring(stranger, minion, consistent(files, **{"adapter/peft/adapter_model.safetensors": b"\x80\x04pickle", "adapter/evil.py": b"x"}))
+    user = stranger.server.data / "users" / stranger.id / "adapters" / release["adapter_id"]
+    assert (user / "adapter.gguf").read_bytes() == served
+    assert not (user / "evil.py").exists() and b"pickle" not in (user / "peft" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_small_archive_does_not_make_a_large_server(archive, stranger, elsewhere):
+    minion = stranger.minion("Small and large")
+    files = unpack(archive)
+    memory = elsewhere.peak_memory()
+    manifest = json.loads(files["manifest.json"])
+    many = json.dumps(manifest | {"files": [{"path": "x", "bytes": 0, "sha256": ""}] * 400_000}).encode()
+    notes = json.dumps(manifest | {"evaluation": manifest["evaluation"] | {"notes": [""] * 500_000}}).encode()
+    for changed_manifest, word in [(many, "more than 4 MiB"), (notes, "cannot be read"), (b"[" * 3_000_000, "cannot be read")]:
+        packed = pack(files | {"manifest.json": changed_manifest}, mode="w:gz")
+        assert word in refuse(stranger, minion, packed, "archive_invalid")["message"]
+    refuse(stranger, minion, consistent(files | {"content.json": json.dumps(json.loads(files["content.json"]) | {"more": "x" * (2 << 20)}).encode()}),
+           "archive_invalid")
+    grown = elsewhere.peak_memory() - memory
+    figure(f"the server grew by {grown / 1e6:.0f} MB while it refused manifests of many entries")
+    assert grown < 400 << 20
+
+
+def test_an_import_that_is_killed_leaves_nothing(stranger, elsewhere, archive):
+    minion = stranger.minion("Killed")
+    files = elsewhere.files(f"users/{stranger.id}/**/*")
+    with socket.create_connection(("127.0.0.1", elsewhere.port)) as connection:
+        head = (f"POST /api/users/{stranger.id}/minions/{minion['id']}/releases/import HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: Bearer {stranger.token}\r\nContent-Length: {len(archive)}\r\n\r\n")
+        connection.sendall(head.encode() + archive[: len(archive) // 2])
+        eventually(lambda: any(name.endswith("archive") for name in elsewhere.files(f"users/{stranger.id}/uploads/*/*")), 30, "the import has begun")
+        elsewhere.end(signal.SIGKILL, within=10)
+    elsewhere.start()
+    assert elsewhere.files(f"users/{stranger.id}/**/*") == files
 
 
 # --- promotion and rollback ----------------------------------------------------

@@ -27,4 +27,27 @@ import Testing
         try Data([1, 2, 3, 4]).write(to: folder.appending(path: "voice.f32"))
         #expect(throws: LocatedError.self) { try VoiceExamples.read(folder) }
     }
+
+    @Test(arguments: [
+        #"{"dimension":4611686018427387904,"embedder":"e"}"#, #"{"dimension":-1,"embedder":"e"}"#, #"{"dimension":1e300,"embedder":"e"}"#,
+        #"{"dimension":3,"embedder":"e"}"#, "[[[[",
+    ]) func aHeaderThatDoesNotFitIsAnError(header: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-voice-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try examples.write(to: folder)
+        #expect(throws: Never.self) { try VoiceExamples.read(folder) }
+        try Data(header.utf8).write(to: folder.appending(path: "voice.json"))
+        #expect(throws: (any Error).self) { try VoiceExamples.read(folder) }
+    }
+
+    @Test func vectorsThatAreNoNumbersAreAnError() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "atelier-voice-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var broken = examples
+        broken.vectors[0] = .nan
+        try broken.write(to: folder)
+        #expect(throws: LocatedError.self) { try VoiceExamples.read(folder) }
+    }
 }

@@ -122,9 +122,82 @@ def test_files_that_are_no_adapter_of_the_base(base, small, trained, packed, tmp
     assert "neither" in message(noise, base / "hf")
     (tmp_path / "cut.gguf").write_bytes((trained[0] / "adapter.gguf").read_bytes()[:2000])
     assert "cannot be read" in message(tmp_path / "cut.gguf", base / "hf")
-    assert "not a LoRA adapter" in message(base / "model.gguf", base / "hf")
+    assert "which no adapter does" in message(base / "model.gguf", base / "hf")
     # 30 layers do not fit into a model of 2.
-    assert "no model.layers" in message(packed, small / "hf") and "no counterpart" in message(trained[0] / "adapter.gguf", small / "hf")
+    assert "is it of another?" in message(packed, small / "hf") and "no counterpart" in message(trained[0] / "adapter.gguf", small / "hf")
+
+
+def weights(**matrices):
+    """PEFT's archive with other weights; a name's dots are written as `__`."""
+    def change(contents):
+        from safetensors.numpy import load, save
+
+        return contents | {"adapter_model.safetensors": save(load(contents["adapter_model.safetensors"]) | {
+            f"base_model.model.model.layers.{name.replace('__', '.')}.weight": matrix for name, matrix in matrices.items()})}
+    return change
+
+
+@pytest.mark.parametrize("change, word", [
+    (weights(**{"0__self_attn__q_proj__lora_A": np.full((8, 576), np.nan, np.float32)}), "no numbers"),
+    (weights(**{"0__self_attn__q_proj__lora_B": np.full((576, 8), np.inf, np.float32)}), "no numbers"),
+    (weights(**{"0__self_attn__q_proj__lora_A": np.zeros((8, 575), np.float32)}), "they must be"),
+    (weights(**{"0__self_attn__q_proj__lora_C": np.zeros((8, 576), np.float32)}), "no matrix of a LoRA adapter"),
+    (weights(**{"0__input_layernorm__lora_A": np.zeros((8, 576), np.float32)}), "the base model has no"),
+    (weights(**{"99__self_attn__q_proj__lora_A": np.zeros((8, 576), np.float32)}), "the base model has no"),
+    (configured(r=True), "r is True"), (configured(r=1 << 40), "rank 1099511627776"), (configured(r=-8), "rank -8"), (configured(r=8.0), "r is 8.0"),
+    (configured(lora_alpha=1e300), "make no adapter"), (configured(lora_alpha="16"), "lora_alpha is '16'"),
+    (lambda contents: contents | {"adapter_config.json": contents["adapter_config.json"].replace(b'"lora_alpha": 16', b'"lora_alpha": 1e999')},
+     "make no adapter"),
+    (lambda contents: contents | {"adapter_config.json": b"[" * 100_000}, "cannot be read"),
+    (lambda contents: contents | {"adapter_config.json": b"[]"}, "no object"),
+    (lambda contents: contents | {"adapter_config.json": b" " * (2 << 20)}, "unpacks to more"),
+    (lambda contents: contents | {"adapter_model.safetensors": (1 << 40).to_bytes(8, "little") + b"{}"}, "claims"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_hostile_weights_and_settings_are_refused_with_the_reason(base, packed, tmp_path, change, word):
+    import adapters
+    from failures import TrainError
+
+    rezip(packed, tmp_path / "bad.zip", change)
+    with pytest.raises(TrainError) as error:
+        adapters.take(tmp_path / "bad.zip", base / "hf", tmp_path / "out")
+    assert error.value.record["code"] == "adapter_invalid" and word in error.value.record["message"], error.value.record
+    assert not (tmp_path / "out" / "peft").exists() and not (tmp_path / "out" / "adapter.gguf").exists()
+
+
+def test_a_few_bytes_do_not_become_gigabytes(base, packed, tmp_path):
+    """Half a megabyte that unpacks to half a gigabyte of zeros is refused while it is unpacked."""
+    from failures import TrainError
+
+    import adapters
+
+    size = 500 << 20
+    with zipfile.ZipFile(packed) as archive:
+        config = archive.read("adapter_config.json")
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("adapter_config.json", json.dumps(json.loads(config) | {"r": 1024}))
+        with archive.open("adapter_model.safetensors", "w") as file:
+            for _ in range(size >> 20):
+                file.write(bytes(1 << 20))
+    assert (tmp_path / "bomb.zip").stat().st_size < 1 << 20
+    with pytest.raises(TrainError) as error:
+        adapters.take(tmp_path / "bomb.zip", base / "hf", tmp_path / "out")
+    assert "unpacks to more" in error.value.record["message"]
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 2 << 20
+
+
+def test_a_foreign_gguf_is_written_anew(base, trained, tmp_path):
+    """Half precision and a field of its own come in; what comes out is ours: float32 and our fields alone."""
+    import random_adapters
+
+    random_adapters.write(tmp_path / "foreign.gguf", base / "model.gguf", seed=3)
+    said = run("import", "--file", tmp_path / "foreign.gguf", "--base", base / "hf", "--out", tmp_path / "out")
+    assert said["event"] == "done" and said["rank"] == 16, said
+    ours, theirs = (gguf.GGUFReader(path) for path in (tmp_path / "out" / "adapter.gguf", tmp_path / "foreign.gguf"))
+    assert set(ours.fields) == set(gguf.GGUFReader(trained[0] / "adapter.gguf").fields)
+    halves = {tensor.name: tensor.data for tensor in theirs.tensors}
+    assert {tensor.name for tensor in ours.tensors} == set(halves)
+    for tensor in ours.tensors:
+        assert tensor.data.dtype == np.float32 and np.allclose(tensor.data, halves[tensor.name].astype(np.float32)), tensor.name
 
 
 def test_rows_are_put_back_in_order():

@@ -138,6 +138,47 @@ def test_a_header_of_a_gigabyte_is_not_read_into_memory(tmp_path):
     refused(tmp_path / "upload", tmp_path / "out", "archive_invalid")
 
 
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_what_grows_beyond_measure_is_refused_before_the_limit(make, tmp_path):
+    """Far less than is allowed, but three hundred times what was sent."""
+    archive = make(tmp_path / "upload", ("zeros", bytes(40_000_000)))
+    assert refused(archive, tmp_path / "out", "too_large", max_bytes=10_000_000_000)["entry"] == "zeros"
+
+
+def test_folders_are_counted_too(tmp_path):
+    """A header is half a kilobyte, and thousands of them a few bytes where they are packed."""
+    folders = []
+    for number in range(2_000):
+        folders.append(tarfile.TarInfo(f"{number}"))
+        folders[-1].type = tarfile.DIRTYPE
+    refused(make_tar(tmp_path / "upload", *folders), tmp_path / "out", "too_many_entries", max_entries=100)
+
+
+def test_a_directory_of_a_zip_is_bounded(tmp_path):
+    """It is read whole, whatever number of files the archive claims."""
+    archive = make_zip(tmp_path / "upload", *[("x" * 300 + str(number), b"") for number in range(3_500)])
+    data = bytearray(archive.read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    data[end + 8:end + 12] = b"\x01\x00\x01\x00"
+    archive.write_bytes(data)
+    refused(archive, tmp_path / "out", "too_many_entries")
+    # The same numbers in the form of large archives.
+    size, offset = int.from_bytes(data[end + 12:end + 16], "little"), int.from_bytes(data[end + 16:end + 20], "little")
+    large = b"PK\x06\x06" + (44).to_bytes(8, "little") + b"\x2d\x00\x2d\x00" + bytes(8) + (1).to_bytes(8, "little") * 2
+    large += size.to_bytes(8, "little") + offset.to_bytes(8, "little")
+    locator = b"PK\x06\x07" + bytes(4) + end.to_bytes(8, "little") + (1).to_bytes(4, "little")
+    archive.write_bytes(data[:end] + large + locator + b"PK\x05\x06" + bytes(4) + b"\xff" * 12 + bytes(2))
+    refused(archive, tmp_path / "other", "too_many_entries")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_what_a_tar_says_of_an_entry_is_bounded(kind, tmp_path):
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, 8 << 20
+    (tmp_path / "upload").write_bytes(info.tobuf(tarfile.USTAR_FORMAT) + bytes(8 << 20))
+    assert "claims 8388608 bytes" in refused(tmp_path / "upload", tmp_path / "out", "archive_invalid")["message"]
+
+
 @pytest.mark.parametrize("content", [b"", b"just some text", b"PK\x03\x04 broken", b"\x1f\x8b broken"])
 def test_what_is_no_archive(content, tmp_path):
     (tmp_path / "upload").write_bytes(content)

@@ -5,7 +5,7 @@ import GRDB
 extension ChunkDatabase {
     /// Whether the document was cut by this build already.
     func hasDocument(_ name: String) throws -> Bool {
-        try queue.read { db in
+        try read { db in
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM documents WHERE name = ?)", arguments: [name]) ?? false
         }
     }
@@ -63,12 +63,14 @@ extension ChunkDatabase {
 
     /// Id, title, embedding text and token count of up to `limit` chunks after the first `offset`.
     func embeddingTexts(after offset: Int, limit: Int) throws -> [(id: String, title: String, text: String, tokens: Int)] {
-        try queue.read { db in
+        try read { db in
             try Row.fetchAll(
                 db, sql: "SELECT id, title, headings, text, tokens FROM chunks WHERE number > ? ORDER BY number LIMIT ?",
                 arguments: [offset, limit]
             ).map { row in
-                (row[0], row[1], EmbeddingText.make(title: row[1], headings: Self.split(row[2]), text: row[3]), row[4])
+                let title: String = try row.decode(atIndex: 1)
+                let text = EmbeddingText.make(title: title, headings: Self.split(try row.decode(atIndex: 2)), text: try row.decode(atIndex: 3))
+                return (try row.decode(atIndex: 0), title, text, try row.decode(atIndex: 4))
             }
         }
     }
@@ -83,7 +85,7 @@ extension ChunkDatabase {
 
     /// Tokens of the first `count` chunks.
     func tokens(ofFirst count: Int) throws -> Int {
-        try queue.read { db in
+        try read { db in
             try Int.fetchOne(db, sql: "SELECT coalesce(sum(tokens), 0) FROM chunks WHERE number <= ?", arguments: [count]) ?? 0
         }
     }

@@ -5,7 +5,7 @@ import GRDB
 extension ChunkDatabase {
     /// Documents in the order they were read.
     func documents(limit: Int, offset: Int, filter: DocumentFilter = .init()) throws -> [IndexedDocument] {
-        try queue.read { db in
+        try read { db in
             let condition = try FilterSQL(filter)
             return try Row.fetchAll(
                 db,
@@ -15,15 +15,17 @@ extension ChunkDatabase {
                     """, arguments: condition.arguments + [limit, offset]
             ).map {
                 IndexedDocument(
-                    name: $0[0], title: $0[1], sha256: $0[2], bytes: $0[3], chunks: $0[4], tokens: $0[5], tags: try Self.decode($0[6]),
-                    date: ($0[7] as String?).flatMap(CalendarDate.init), kind: $0[8], pages: $0[9])
+                    name: try $0.decode(atIndex: 0), title: try $0.decode(atIndex: 1), sha256: try $0.decode(atIndex: 2),
+                    bytes: try $0.decode(atIndex: 3), chunks: try $0.decode(atIndex: 4), tokens: try $0.decode(atIndex: 5),
+                    tags: try Self.decode($0.decode(atIndex: 6)), date: try $0.decode(String?.self, atIndex: 7).flatMap(CalendarDate.init),
+                    kind: try $0.decode(atIndex: 8), pages: try $0.decode(atIndex: 9))
             }
         }
     }
 
     /// The content hash of the document with this name that the filter does not match; nil if none.
     func sha256(of name: String, outside filter: DocumentFilter?) throws -> String? {
-        try queue.read { db in
+        try read { db in
             let condition = try filter.map(FilterSQL.init)
             return try String.fetchOne(
                 db, sql: "SELECT sha256 FROM documents d WHERE name = ? AND NOT \(condition?.sql ?? "0")",
@@ -33,7 +35,7 @@ extension ChunkDatabase {
 
     /// Whether any document has this content.
     func hasContent(_ sha256: String) throws -> Bool {
-        try queue.read { db in
+        try read { db in
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM documents WHERE sha256 = ?)", arguments: [sha256]) ?? false
         }
     }
@@ -47,7 +49,7 @@ extension ChunkDatabase {
 
     /// Up to `limit` documents after row `id`, texts included, at most about 1 MB of them.
     func stored(after id: Int, limit: Int, filter: DocumentFilter?) throws -> [Stored] {
-        try queue.read { db in
+        try read { db in
             let condition = try filter.map(FilterSQL.init)
             let rows = try Row.fetchCursor(
                 db,
@@ -59,11 +61,12 @@ extension ChunkDatabase {
             var bytes = 0
             while bytes < 1 << 20, let row = try rows.next() {
                 let document = Document(
-                    name: row[1], title: row[2], text: row[3], sha256: row[4],
-                    format: DocumentFormat(rawValue: row[5]) ?? .plain, tags: try Self.decode(row[6]),
-                    date: (row[7] as String?).flatMap(CalendarDate.init), kind: row[8], pages: try Self.decode(row[9]))
+                    name: try row.decode(atIndex: 1), title: try row.decode(atIndex: 2), text: try row.decode(atIndex: 3),
+                    sha256: try row.decode(atIndex: 4), format: DocumentFormat(rawValue: try row.decode(atIndex: 5)) ?? .plain,
+                    tags: try Self.decode(row.decode(atIndex: 6)), date: try row.decode(String?.self, atIndex: 7).flatMap(CalendarDate.init),
+                    kind: try row.decode(atIndex: 8), pages: try Self.decode(row.decode(atIndex: 9)))
                 bytes += document.text.utf8.count
-                stored.append(Stored(id: row[0], document: document, matches: row[10]))
+                stored.append(Stored(id: try row.decode(atIndex: 0), document: document, matches: try row.decode(atIndex: 10)))
             }
             return stored
         }
@@ -71,15 +74,15 @@ extension ChunkDatabase {
 
     /// The chunks of a document, in order.
     func chunks(ofDocument id: Int) throws -> [Chunk] {
-        try queue.read { db in
-            try Row.fetchAll(db, sql: Self.selectChunks + "WHERE c.document_id = ? ORDER BY c.number", arguments: [id]).map(Self.chunk)
+        try read { db in
+            try Row.fetchAll(db, sql: Self.selectChunks + "WHERE c.document_id = ? ORDER BY c.number", arguments: [id]).map(chunk)
         }
     }
 
     /// Numbers of chunks whose embedding text is the same, by id: the id covers headings and text, the
     /// title is compared.
     func numbers(of chunks: [(id: String, title: String)]) throws -> [String: Int] {
-        try queue.read { db in
+        try read { db in
             let statement = try db.cachedStatement(sql: "SELECT number FROM chunks WHERE id = ? AND title = ?")
             var numbers: [String: Int] = [:]
             for chunk in chunks { numbers[chunk.id] = try Int.fetchOne(statement, arguments: [chunk.id, chunk.title]) }
@@ -93,9 +96,19 @@ extension ChunkDatabase {
 
         """
 
-    static func chunk(_ row: Row) -> Chunk {
-        Chunk(
-            id: row[1], document: row[2], title: row[3], headings: split(row[4]), text: row[5], startByte: row[6], endByte: row[7],
-            tokens: row[8], page: row[9])
+    /// A row of `selectChunks`.
+    ///
+    /// - Throws: `KnowledgeError.indexDamaged`.
+    func chunk(_ row: Row) throws -> Chunk {
+        let chunk = Chunk(
+            id: try row.decode(atIndex: 1), document: try row.decode(atIndex: 2), title: try row.decode(atIndex: 3),
+            headings: Self.split(try row.decode(atIndex: 4)), text: try row.decode(atIndex: 5), startByte: try row.decode(atIndex: 6),
+            endByte: try row.decode(atIndex: 7), tokens: try row.decode(atIndex: 8), page: try row.decode(atIndex: 9))
+        // Sums of what passages have are bounded because these are.
+        let bounds = 0...Int(Int32.max)
+        guard bounds.contains(chunk.startByte), bounds.contains(chunk.endByte), chunk.startByte <= chunk.endByte, bounds.contains(chunk.tokens) else {
+            throw damaged("chunk \(chunk.id) claims the bytes \(chunk.startByte) to \(chunk.endByte) and \(chunk.tokens) tokens")
+        }
+        return chunk
     }
 }

@@ -28,7 +28,7 @@ extension ChunkDatabase {
     }
 
     func get(_ key: Key) throws -> String? {
-        try queue.read { try Self.get(key, $0) }
+        try read { try Self.get(key, $0) }
     }
 
     func set(_ key: Key, _ value: String) throws {
@@ -36,11 +36,12 @@ extension ChunkDatabase {
     }
 
     func summary() throws -> CollectionSummary? {
-        try queue.read { db in
+        try read { db in
             guard var summary = try Self.get(.summary, db).map({ try Self.decode($0, as: CollectionSummary.self) }) else { return nil }
-            let reused = Int(try Self.get(.reused, db) ?? "0") ?? 0
+            let embedded = max(0, Int(try Self.get(.embedded, db) ?? "0") ?? 0)
+            let reused = min(embedded, max(0, Int(try Self.get(.reused, db) ?? "0") ?? 0))
             summary.changes?.chunksReused = reused
-            summary.changes?.chunksEmbedded = (Int(try Self.get(.embedded, db) ?? "0") ?? 0) - reused
+            summary.changes?.chunksEmbedded = embedded - reused
             return summary
         }
     }

@@ -8,6 +8,39 @@ struct ChunkDatabase: Sendable {
     static let formatVersion = "2"
 
     let queue: any DatabaseWriter
+    /// The folder's name, for what goes wrong.
+    let collection: String
+
+    private init(_ queue: any DatabaseWriter, _ file: URL) {
+        self.queue = queue
+        collection = file.deletingLastPathComponent().lastPathComponent
+    }
+
+    /// Reads. Rows that no builder wrote (absent values, values of another type, pages that are none) are a damaged
+    /// index, and only that.
+    ///
+    /// - Throws: `KnowledgeError.indexDamaged`; SQLite's other errors.
+    func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        do { return try queue.read(body) } catch { throw explained(error) }
+    }
+
+    /// The same beside the caller's thread.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do { return try await queue.read(body) } catch { throw explained(error) }
+    }
+
+    private func explained(_ error: any Error) -> any Error {
+        switch error {
+        case let error as RowDecodingError: KnowledgeError.indexDamaged(collection: collection, reason: "a row holds what no build writes (\(error))")
+        case is DecodingError: KnowledgeError.indexDamaged(collection: collection, reason: "a row holds what no build writes (\(error))")
+        case let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode):
+            KnowledgeError.indexDamaged(collection: collection, reason: "\(CollectionFolder.chunks): \(error.message ?? "it is no database")")
+        default: error
+        }
+    }
+
+    /// What a row says that no build writes.
+    func damaged(_ reason: String) -> KnowledgeError { .indexDamaged(collection: collection, reason: reason) }
 
     /// Opens or creates the database of an unfinished build. Its holder has the `BuildLock`; searches may
     /// read beside it.
@@ -22,14 +55,14 @@ struct ChunkDatabase: Sendable {
         }
         let queue = try DatabaseQueue(path: url.path, configuration: configuration)
         try queue.write { db in try createSchema(db) }
-        return ChunkDatabase(queue: queue)
+        return ChunkDatabase(queue, url)
     }
 
     /// Opens a finished database for several readers at once; writes nothing beside it.
     static func openForReading(_ url: URL) throws -> ChunkDatabase {
         var configuration = Configuration()
         configuration.readonly = true
-        return ChunkDatabase(queue: try DatabasePool(path: url.path, configuration: configuration))
+        return ChunkDatabase(try DatabasePool(path: url.path, configuration: configuration), url)
     }
 
     /// Opens the database of a build that may be running. May write only what SQLite itself has to: to
@@ -38,7 +71,7 @@ struct ChunkDatabase: Sendable {
         var configuration = Configuration()
         configuration.busyMode = .timeout(60)
         configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA query_only = ON") }
-        return ChunkDatabase(queue: try DatabaseQueue(path: url.path, configuration: configuration))
+        return ChunkDatabase(try DatabaseQueue(path: url.path, configuration: configuration), url)
     }
 
     private static func createSchema(_ db: Database) throws {

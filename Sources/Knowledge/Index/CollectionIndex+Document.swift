@@ -13,14 +13,18 @@ extension CollectionIndex {
     ///
     /// - Throws: SQLite's error.
     public func document(named name: String) throws -> DocumentText? {
-        try database.queue.read { db in
+        try database.read { db in
             try Row.fetchOne(
                 db,
                 sql: """
                     SELECT d.name, d.title, t.text, d.chunks FROM documents d JOIN document_texts t ON t.document_id = d.id
                     WHERE d.name = ? ORDER BY d.id LIMIT 1
                     """, arguments: [name]
-            ).map { DocumentText(name: $0[0], title: $0[1], text: $0[2], chunks: $0[3]) }
+            ).map {
+                DocumentText(
+                    name: try $0.decode(atIndex: 0), title: try $0.decode(atIndex: 1), text: try $0.decode(atIndex: 2),
+                    chunks: try $0.decode(atIndex: 3))
+            }
         }
     }
 }

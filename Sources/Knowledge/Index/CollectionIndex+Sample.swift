@@ -13,9 +13,9 @@ extension CollectionIndex {
         let wanted = min(count, total)
         guard wanted > 0 else { return [] }
         let numbers = Set((0..<wanted).map { 1 + min(total - 1, Int((Double($0) + start) * Double(total) / Double(wanted))) })
-        return try database.queue.read { db in
+        return try database.read { db in
             try numbers.sorted().flatMap { number in
-                try Row.fetchAll(db, sql: ChunkDatabase.selectChunks + "WHERE c.number = ?", arguments: [number]).map(ChunkDatabase.chunk)
+                try Row.fetchAll(db, sql: ChunkDatabase.selectChunks + "WHERE c.number = ?", arguments: [number]).map(database.chunk)
             }
         }
     }
@@ -24,7 +24,7 @@ extension CollectionIndex {
     ///
     /// - Throws: SQLite's error.
     public func occurrences(of text: String, limit: Int = 2) throws -> Int {
-        try database.queue.read { db in
+        try database.read { db in
             try Int.fetchOne(
                 db, sql: "SELECT count(*) FROM (SELECT 1 FROM chunks WHERE instr(lower(text), lower(?)) > 0 LIMIT ?)", arguments: [text, limit])
                 ?? 0

@@ -47,8 +47,14 @@ public final class CollectionIndex: Sendable {
             }
             let vectors = try VectorFiles(directory, collection: directory.lastPathComponent)
             let chunks = try database.chunkCount()
-            guard chunks.count == summary.chunks, chunks.last == chunks.count, vectors.count == chunks.count else {
-                throw damaged("\(summary.chunks) chunks were built, but there are \(chunks.count) texts and \(vectors.count) vectors")
+            guard chunks.count == summary.chunks, chunks.first == 1, chunks.last == chunks.count, vectors.count == chunks.count else {
+                throw damaged(
+                    "\(summary.chunks) chunks were built, but there are \(chunks.count) texts, numbered \(chunks.first) to \(chunks.last), "
+                        + "and \(vectors.count) vectors")
+            }
+            // Rows up to here are read where they lie.
+            guard try database.get(.embedded).flatMap(Int.init) == chunks.count else {
+                throw damaged("not all of its chunks were counted as embedded")
             }
             guard vectors.dimension == summary.embedder.dimension else {
                 throw damaged(
@@ -69,7 +75,7 @@ public final class CollectionIndex: Sendable {
         guard FileManager.default.fileExists(atPath: folder.appendingPathComponent(CollectionFolder.chunks).path) else { return nil }
         return try opening(folder) { file, damaged -> CollectionIndex? in
             let database = try ChunkDatabase.openUnfinished(file)
-            return try database.queue.read { db -> CollectionIndex? in
+            return try database.read { db -> CollectionIndex? in
                 // A build that has only just begun has no tables yet.
                 guard try db.tableExists("meta"), let fingerprint = try ChunkDatabase.get(.fingerprint, db),
                     let embedder = try ChunkDatabase.get(.embedder, db)
@@ -79,7 +85,11 @@ public final class CollectionIndex: Sendable {
                 }
                 let row = try Row.fetchOne(db, sql: "SELECT count(*), coalesce(sum(chunks), 0), coalesce(sum(tokens), 0) FROM documents")!
                 let summary = CollectionSummary(
-                    documents: row[0], chunks: row[1], tokens: row[2], bytes: 0, embedder: try ChunkDatabase.decode(embedder), problems: [])
+                    documents: try row.decode(atIndex: 0), chunks: try row.decode(atIndex: 1), tokens: try row.decode(atIndex: 2), bytes: 0,
+                    embedder: try ChunkDatabase.decode(embedder), problems: [])
+                guard VectorLayout.dimensions.contains(summary.embedder.dimension) else {
+                    throw damaged("its vectors have \(summary.embedder.dimension) dimensions")
+                }
                 guard let vectors = GrowingVectors(folder, dimension: summary.embedder.dimension) else { return nil }
                 return CollectionIndex(
                     summary: summary, fingerprint: fingerprint, isComplete: false, database: database, source: .growing(vectors))

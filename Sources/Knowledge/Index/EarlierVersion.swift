@@ -70,7 +70,8 @@ struct EarlierVersion: Sendable {
     /// The vectors of chunks with the same id and title, by id.
     func vectors(of chunks: [(id: String, title: String)]) throws -> [String: [Float]] {
         guard let vectors else { return [:] }
-        return try index.database.numbers(of: chunks).mapValues { vectors.floats.floats($0 - 1..<$0) }
+        let known = try index.database.numbers(of: chunks).filter { (1..<vectors.count + 1).contains($0.value) }
+        return known.mapValues { vectors.floats.floats($0 - 1..<$0) }
     }
 
     /// Compares names and contents of the two versions.
@@ -89,7 +90,7 @@ struct EarlierVersion: Sendable {
                 }
             }
         }
-        let total = try target.queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM documents")! }
+        let total = try target.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM documents")! }
         changes.documentsAdded = total - changes.documentsKept - changes.documentsReplaced
         return changes
     }

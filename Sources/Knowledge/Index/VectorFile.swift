@@ -24,7 +24,7 @@ final class VectorFile: @unchecked Sendable {
         guard size >= VectorHeader.bytes, pread(descriptor, &start, start.count, 0) == start.count else {
             throw damaged("\(file) is shorter than its header")
         }
-        guard let header = start.withUnsafeBytes({ VectorHeader($0, magic: layout(0).magic) }),
+        guard let header = start.withUnsafeBytes({ VectorHeader($0, magic: layout(0).magic) }), VectorLayout.dimensions.contains(header.dimension),
             layout(header.dimension).fileBytes(rows: header.count) == size
         else { throw damaged("the header of \(file) does not fit its \(size) bytes") }
         try self.init(descriptor, layout: layout(header.dimension), count: header.count)

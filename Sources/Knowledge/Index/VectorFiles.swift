@@ -24,6 +24,10 @@ struct VectorFiles: Sendable {
         quantised = try VectorFile(folder, collection: collection, layout: VectorLayout.quantised)
         let exists = FileManager.default.fileExists(atPath: folder.appendingPathComponent(CollectionFolder.sketches).path)
         sketches = exists ? VectorSketches(try VectorFile(folder, collection: collection, layout: VectorLayout.sketches)) : nil
+        if let centre = sketches?.space.centre, !centre.allSatisfy(\.isFinite) {
+            throw KnowledgeError.indexDamaged(
+                collection: collection, reason: "the centre of \(CollectionFolder.sketches) holds values that are no numbers")
+        }
         for other in [quantised, sketches?.file].compactMap(\.self) {
             guard floats.count == other.count, floats.layout.dimension == other.layout.dimension else {
                 throw KnowledgeError.indexDamaged(

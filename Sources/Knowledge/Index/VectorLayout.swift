@@ -28,6 +28,9 @@ struct VectorLayout: Equatable, Sendable {
             preamble: SketchSpace.bytes(dimension))
     }
 
+    /// Values a row may have; whatever says something else is damaged.
+    static let dimensions = 1...65_536
+
     /// Where a row begins in the file.
     func offset(_ row: Int) -> Int { VectorHeader.bytes + preamble + row * stride }
 

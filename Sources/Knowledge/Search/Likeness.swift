@@ -6,9 +6,10 @@ struct Likeness: Sendable {
 
     /// The greatest cosine similarity of one chunk to others; below any where it or all of them have no vector.
     func greatest(_ number: Int, _ others: [Int]) -> Double {
-        guard number <= count else { return -.infinity }
+        let known = 1..<min(count, vectors.count) + 1
+        guard known.contains(number) else { return -.infinity }
         let scores = VectorScan(vectors: vectors).scores(
-            vectors.floats.floats(number - 1..<number), rows: others.filter { $0 <= count }.map { $0 - 1 })
+            vectors.floats.floats(number - 1..<number), rows: others.filter(known.contains).map { $0 - 1 })
         return scores.max().map(Double.init) ?? -.infinity
     }
 }

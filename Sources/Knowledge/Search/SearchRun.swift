@@ -130,10 +130,10 @@ struct SearchRun {
         if let lowest = options.minCosine {
             if let vector {
                 let scan = VectorScan(vectors: try index.vectors(count: extent.embedded))
-                let known = left.map { $0.chunk.number - 1 }
                 // A chunk that has no vector yet cannot be said to be below.
-                let scores = scan.scores(vector, rows: known.filter { $0 < extent.embedded })
-                let byRow = Dictionary(zip(known.filter { $0 < extent.embedded }, scores)) { first, _ in first }
+                let rows = 0..<min(extent.embedded, scan.vectors.count)
+                let known = left.map { $0.chunk.number - 1 }.filter(rows.contains)
+                let byRow = Dictionary(zip(known, scan.scores(vector, rows: known))) { first, _ in first }
                 left = left.filter { byRow[$0.chunk.number - 1].map { Double($0) >= lowest } ?? true }
             } else {
                 degraded.append("min_cosine was not applied: there is no vector of the query")

@@ -19,7 +19,8 @@ struct SketchedQuery: Sendable {
     private let width: Float
     private let dimension: Int
 
-    init(_ query: [Float], in space: SketchSpace) {
+    /// Nil where the space is none that a query can be turned into: its centre is damaged.
+    init?(_ query: [Float], in space: SketchSpace) {
         dimension = space.dimension
         var turned = [Float](repeating: 0, count: dimension)
         var scratch = turned
@@ -29,6 +30,7 @@ struct SketchedQuery: Sendable {
         base = offset + squares
         let largest = turned.reduce(Float.leastNormalMagnitude) { max($0, abs($1)) }
         let step = largest / 15
+        guard base.isFinite, turned.allSatisfy(\.isFinite), step > 0 else { return nil }
         let words = SketchRow.words(dimension)
         var bits = [UInt64](repeating: 0, count: Self.planes * words)
         var length: Float = 0

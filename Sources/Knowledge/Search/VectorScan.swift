@@ -28,7 +28,7 @@ struct VectorScan: Sendable {
         precondition(query.count == vectors.dimension)
         let rows = (rows ?? [0..<vectors.count]).map { $0.clamped(to: 0..<vectors.count) }
         let count = rows.reduce(0) { $0 + $1.count }
-        let sketched = vectors.sketches.flatMap { count >= limit * Self.rowsForEach ? SketchedQuery(query, in: $0.space) : nil }
+        let sketched = vectors.sketches.flatMap { count / Self.rowsForEach >= limit ? SketchedQuery(query, in: $0.space) : nil }
         let look = Look(query: query, quantised: QuantisedQuery(query), sketched: sketched, limit: limit)
         let stride = sketched == nil ? vectors.quantised.layout.stride : SketchRow.stride(vectors.dimension)
         let workers = min(ProcessInfo.processInfo.activeProcessorCount, count * stride / Self.parallelBytes, 8)

@@ -6,13 +6,14 @@ extension CollectionIndex {
     ///
     /// - Parameter onProgress: called with the number of chunks copied so far.
     public func load(into target: any VectorIndex, onProgress: @Sendable (Int) -> Void = { _ in }) async throws {
-        let count = try await database.extent(nil).embedded
-        let vectors = try vectors(count: count)
+        let known = try await database.extent(nil).embedded
+        let vectors = try vectors(count: known)
+        let count = min(known, vectors.count)
         let size = 1024
         for start in stride(from: 0, to: count, by: size) {
             try Task.checkCancellation()
             let rows = start..<min(count, start + size)
-            let entries = try await database.queue.read { db in
+            let entries = try await database.read { db in
                 try Row.fetchAll(
                     db,
                     sql: """
@@ -20,10 +21,11 @@ extension CollectionIndex {
                         WHERE c.number BETWEEN ? AND ? ORDER BY c.number
                         """, arguments: [rows.lowerBound + 1, rows.upperBound]
                 ).map { row in
-                    let number: Int = row[0]
+                    let number: Int = try row.decode(atIndex: 0)
                     return VectorEntry(
-                        id: row[1], vector: vectors.floats.floats(number - 1..<number), document: row[2], tags: try ChunkDatabase.decode(row[3]),
-                        date: (row[4] as String?).flatMap(CalendarDate.init), kind: row[5])
+                        id: try row.decode(atIndex: 1), vector: vectors.floats.floats(number - 1..<number), document: try row.decode(atIndex: 2),
+                        tags: try ChunkDatabase.decode(row.decode(atIndex: 3)),
+                        date: try row.decode(String?.self, atIndex: 4).flatMap(CalendarDate.init), kind: try row.decode(atIndex: 5))
                 }
             }
             try await target.add(entries)
@@ -35,7 +37,7 @@ extension CollectionIndex {
 extension ChunkDatabase {
     /// Chunk numbers of what another index found; ids that are not of this collection are left out.
     func ranked(_ hits: [VectorHit]) async throws -> [RankedChunk] {
-        try await queue.read { db in
+        try await read { db in
             let statement = try db.cachedStatement(sql: "SELECT number FROM chunks WHERE id = ?")
             return try hits.compactMap { hit in
                 try Int.fetchOne(statement, arguments: [hit.id]).map { RankedChunk(number: $0, score: hit.score) }

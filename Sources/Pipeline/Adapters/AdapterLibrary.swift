@@ -35,15 +35,15 @@ public struct AdapterLibrary: Sendable {
         _ bytes: Bytes, base name: String?, minionID: String, promotes: Bool, user: String, room: StorageReservation
     ) async throws -> (Adapter, Release) where Bytes.Element: Sequence<UInt8> {
         let base = try BaseModels(paths: engine).find(name)
-        let path = "\(DataPaths.user(user))/uploads/\(UUID().uuidString)"
-        let staging = try data.folder(path)
-        defer { try? data.remove(path) }
-        let file = staging.appending(path: "incoming")
+        let working = try WorkingFolder(data, user: user)
+        defer { working.remove() }
+        let file = working.url.appending(path: "incoming")
         _ = try await Upload.receive(bytes, into: file, maxBytes: maxBytes, room: room)
-        let folder = staging.appending(path: "adapter")
+        let folder = working.url.appending(path: "adapter")
         let imported = try await AdapterTool(paths: engine).take(file, base: base, into: folder)
         let id = RowID.make("ada")
         let final = DataPaths.adapter(id, user: user)
+        try working.claims.add([final])
         try data.publish(folder, as: final)
         do {
             let new = ReleaseDraft.NewAdapter(
@@ -65,8 +65,9 @@ public struct AdapterLibrary: Sendable {
             throw LocalModelError(code: "adapter_missing", message: "the adapter's files are gone", hint: "train the minion again")
         }
         let tool = AdapterTool(paths: engine)
-        let target = try data.folder("\(DataPaths.user(adapter.userID))/uploads").appending(path: UUID().uuidString)
-        defer { try? FileManager.default.removeItem(at: target) }
+        let working = try WorkingFolder(data, user: adapter.userID)
+        defer { working.remove() }
+        let target = working.url.appending(path: "adapter")
         switch form {
         case .peft: try await tool.pack(folder, to: target)
         case .gguf: try FileManager.default.linkItem(at: folder.appending(path: "adapter.gguf"), to: target)

@@ -26,6 +26,10 @@ package struct VoiceExamples: Sendable {
     /// Characters of a message or a reply in a prompt; longer ones are cut at a word.
     package static let longest = 800
 
+    /// Of `voice.jsonl`; a message or a reply may be long before it is cut.
+    static let maxTextBytes = 128 << 20
+    static let maxDimension = 1 << 16
+
     struct Header: Codable {
         var embedder: String
         var dimension: Int
@@ -69,19 +73,24 @@ package struct VoiceExamples: Sendable {
 
     /// - Throws: ``LocatedError`` where there are none, or not whole.
     package static func read(_ folder: URL) throws -> VoiceExamples {
-        guard let head = try? Data(contentsOf: folder.appending(path: "voice.json")) else {
+        let head = folder.appending(path: "voice.json")
+        guard FileManager.default.fileExists(atPath: head.path) else {
             throw LocatedError("the adapter has no replies beside it: train the minion again")
         }
-        let header = try JSONDecoder().decode(Header.self, from: head)
-        let lines = try Data(contentsOf: folder.appending(path: "voice.jsonl")).split(separator: 0x0A)
+        let header = try JSONDecoder().decode(Header.self, from: BoundedFile.read(head, maxBytes: 1 << 16))
+        let lines = try BoundedFile.read(folder.appending(path: "voice.jsonl"), maxBytes: maxTextBytes).split(separator: 0x0A)
+        guard lines.count <= capacity, (0...maxDimension).contains(header.dimension) else {
+            throw LocatedError("there are \(lines.count) replies of dimension \(header.dimension) beside the adapter: train the minion again")
+        }
         let items = try lines.map { try JSONDecoder().decode(VoiceExample.self, from: $0) }
-        let raw = try Data(contentsOf: folder.appending(path: "voice.f32"))
+        let raw = try BoundedFile.read(folder.appending(path: "voice.f32"), maxBytes: items.count * header.dimension * 4)
         guard raw.count == items.count * header.dimension * 4 else {
             throw LocatedError("voice.f32 does not fit voice.jsonl: train the minion again")
         }
         let vectors = raw.withUnsafeBytes { bytes in
             (0..<raw.count / 4).map { Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))) }
         }
+        guard vectors.allSatisfy({ abs($0) <= 2 }) else { throw LocatedError("voice.f32 holds values of no unit vector: train the minion again") }
         return VoiceExamples(items: items, vectors: vectors, dimension: header.dimension, embedder: header.embedder)
     }
 

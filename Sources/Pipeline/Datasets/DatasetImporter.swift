@@ -144,6 +144,7 @@ public struct DatasetImporter: Sendable {
     /// Where an upload is until it has a name.
     struct Staging: Sendable {
         var file: URL
+        var claims: FileClaims
         var joined: URL { file.appendingPathExtension("joined") }
         var documents: URL { file.appendingPathExtension("documents") }
         var scratch: URL { file.appendingPathExtension("scratch") }
@@ -156,14 +157,13 @@ public struct DatasetImporter: Sendable {
     }
 
     private func withStaging<T>(_ user: String, _ body: (Staging) async throws -> T) async throws -> T {
-        let staging = Staging(file: try data.folder("\(DataPaths.user(user))/uploads").appending(path: UUID().uuidString))
-        defer {
-            for url in [staging.file, staging.joined, staging.documents, staging.scratch] { try? FileManager.default.removeItem(at: url) }
-        }
-        return try await body(staging)
+        let working = try WorkingFolder(data, user: user)
+        defer { working.remove() }
+        return try await body(Staging(file: working.url.appending(path: "incoming"), claims: working.claims))
     }
 
     private func publish(_ staging: Staging, _ draft: DatasetDraft, _ user: String) throws {
+        try staging.claims.add([draft.filePath, draft.documentsPath(user)])
         if !FileManager.default.fileExists(atPath: data.url(draft.filePath).path) { try data.publish(staging.file, as: draft.filePath) }
         let documents = draft.documentsPath(user)
         if draft.datasetType == .rag, !FileManager.default.fileExists(atPath: data.url(documents).path) {

@@ -1,8 +1,8 @@
 import Foundation
 
 /// The held-out replies' losses one by one, as the trainer wrote them beside the adapter.
-struct HeldOutLosses: Sendable, Decodable {
-    struct Example: Sendable, Decodable {
+struct HeldOutLosses: Sendable, Codable {
+    struct Example: Sendable, Codable {
         /// Reply tokens.
         var tokens: Double
         /// Negative log-likelihoods in nats, summed over them, without and with the adapter.
@@ -13,10 +13,14 @@ struct HeldOutLosses: Sendable, Decodable {
     var examples: [Example]
 
     static let fileName = "held_out_losses.json"
+    /// Of that file; an example has about a hundred.
+    static let maxBytes = 16 << 20
 
     /// Nil where the trainer wrote none.
     static func read(_ adapter: URL) -> HeldOutLosses? {
-        (try? Data(contentsOf: adapter.appending(path: fileName))).flatMap { try? JSONDecoder().decode(HeldOutLosses.self, from: $0) }
+        (try? BoundedFile.read(adapter.appending(path: fileName), maxBytes: maxBytes)).flatMap {
+            try? JSONDecoder().decode(HeldOutLosses.self, from: $0)
+        }
     }
 
     /// exp(Σ loss ÷ Σ tokens), with each example counted so often.

@@ -24,14 +24,14 @@ public struct Housekeeping: Sendable {
         self.logger = logger
     }
 
-    /// Call once, before requests are served: an upload under way is not distinguished from a dead one. Workers may
-    /// be at work: what belongs to a user with a running job stays for another time.
+    /// Call once, before requests are served. Workers may be at work: what belongs to a user with a running job stays
+    /// for another time, but for what an import or a job has claimed.
     public func sweep() async throws {
         let busy = try await store.queue.usersWithRunningJobs()
         try await sweepJobs()
         try await sweepAudit()
+        try await sweepUploads(hidden: true)
         for user in children("users") {
-            remove("users/\(user)/uploads")
             if busy.contains(user) { continue }
             let rows = store.user(user)
             for file in children("users/\(user)/datasets") where try await !rows.refersToFile(DataPaths.dataset(sha256: file, user: user)) {
@@ -56,6 +56,33 @@ public struct Housekeeping: Sendable {
         }
     }
 
+    /// Removes the working folders of uploads and imports whose process is gone, and what they had moved to its place
+    /// without writing its row. May be called at any time: a folder that is in use is locked.
+    /// - Parameter hidden: whether to look at folders that are just being made; only where no process makes any.
+    public func sweepUploads(hidden: Bool = false) async throws {
+        for user in children("users") {
+            let parent = "\(DataPaths.user(user))/uploads"
+            for name in children(parent, hidden: hidden) {
+                let folder = data.url("\(parent)/\(name)")
+                var isFolder: ObjCBool = false
+                guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { continue }
+                // Files are of an earlier version, which swept them at its start.
+                guard isFolder.boolValue else {
+                    if hidden { remove("\(parent)/\(name)") }
+                    continue
+                }
+                guard let lock = try WorkingFolder.abandoned(folder) else { continue }
+                try await release(FileClaims(folder: folder), user)
+                remove("\(parent)/\(name)")
+                withExtendedLifetime(lock) {}
+            }
+        }
+    }
+
+    private func release(_ claims: FileClaims, _ user: String) async throws {
+        for path in try await claims.release(user, store: store, data: data) { logger.info("removed \(path), whose row was never written") }
+    }
+
     /// Removes the working folders of jobs that are gone or completed, and of those that failed or were stopped longer
     /// ago than they are kept. May be called at any time.
     public func sweepJobs(now: Date = Date()) async throws {
@@ -69,6 +96,7 @@ public struct Housekeeping: Sendable {
                     // Processes that are being ended may still write there.
                     if try await store.queue.isHeld(id) { continue }
                 } catch StoreError.notFound {}
+                try await release(FileClaims(folder: data.url(DataPaths.job(id, user: user))), user)
                 remove(DataPaths.job(id, user: user))
             }
         }
@@ -86,8 +114,8 @@ public struct Housekeeping: Sendable {
         } catch StoreError.notFound { return true }
     }
 
-    private func children(_ path: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: data.url(path).path)) ?? []).filter { !$0.hasPrefix(".") }
+    private func children(_ path: String, hidden: Bool = false) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: data.url(path).path)) ?? []).filter { hidden || !$0.hasPrefix(".") }
     }
 
     private func remove(_ path: String) {

@@ -33,9 +33,9 @@ public struct JobEstimator: Sendable {
         for id in draft.datasetIDs { datasets.append(try await store.user(user).dataset(id)) }
         let examples = try await TrainingExamples.read(datasets, seed: draft.config.seed, data: data, stage: "estimate")
         try examples.requireEnough(stage: "estimate")
-        let path = "\(DataPaths.user(user))/uploads/estimate-\(UUID().uuidString)"
-        let folder = try data.folder(path)
-        defer { try? data.remove(path) }
+        let working = try WorkingFolder(data, user: user)
+        defer { working.remove() }
+        let folder = working.url
         let split = examples.split()
         let train = folder.appending(path: "train.jsonl")
         let validation = folder.appending(path: "validation.jsonl")

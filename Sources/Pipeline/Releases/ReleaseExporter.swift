@@ -71,18 +71,26 @@ public struct ReleaseExporter: Sendable {
         let rows = store.user(user)
         var entries: [ReleaseFiles.Entry] = []
         var parts = ReleaseManifest.Parts()
+        // What earlier servers can read stays in the form they read.
+        var archiveVersion = 1
         if content.adapter != nil {
             guard let id = release.adapterID else { throw Self.gone("adapter", release) }
             let adapter = try await rows.adapter(id)
             entries += try files.adapter(data.url(adapter.path))
             parts.adapterBytes = adapter.bytes
         }
-        if content.collection != nil {
+        // Holds the plain form until its files are open.
+        let working = try WorkingFolder(data, user: user)
+        defer { working.remove() }
+        if let part = content.collection {
             guard let id = release.collectionID, let version = release.collectionVersion else { throw Self.gone("collection", release) }
-            entries += try files.collection(data.url(DataPaths.collection(id, version: version, user: user)))
+            let folder = data.url(DataPaths.collection(id, version: version, user: user))
+            let isPlain = part.sha256 == nil || part.form == .plain
+            entries += try isPlain ? await files.plainCollection(folder, scratch: working.folder("plain")) : files.collection(folder)
+            if isPlain { archiveVersion = ReleaseManifest.currentVersion }
             parts.collectionBytes = try await rows.collection(id).bytes
         }
-        let (found, named) = (entries, parts)
+        let (found, named, version) = (entries, parts, archiveVersion)
         return try await BlockingExecutor.run {
             var listed: [ReleaseManifest.File] = [.init(path: ReleaseManifest.contentName, bytes: text.utf8.count, sha256: address)]
             var body: [Archive.Part] = []
@@ -96,7 +104,8 @@ public struct ReleaseExporter: Sendable {
             }
             try Self.check(listed, against: content, release)
             let manifest = try ReleaseManifest(
-                contentSHA256: address, number: release.number, createdAt: release.createdAt, evaluation: release.evaluation, parts: named,
+                version: version, contentSHA256: address, number: release.number, createdAt: release.createdAt, evaluation: release.evaluation,
+                parts: named,
                 files: listed
             ).encoded()
             var archive: [Archive.Part] = []

@@ -1,4 +1,5 @@
 import Foundation
+import Knowledge
 import LocalModels
 import Store
 
@@ -35,18 +36,29 @@ struct ReleaseFiles: Sendable {
         return try await BlockingExecutor.run { Self.companions(try entries.map { ($0.name, try FileHash.of($0.url).sha256) }) }
     }
 
+    /// Of a collection whose address is over its files as they lie on the disk, as earlier versions had it.
     func collection(_ folder: URL) throws -> [Entry] {
         try Self.files(in: folder).filter { !$0.lastPathComponent.hasSuffix(".lock") }.map {
             Entry(name: "collection/\($0.lastPathComponent)", url: $0)
         }
     }
 
-    /// The address of a collection version: one hash over its files.
-    func collectionHash(_ folder: URL) async throws -> String {
-        let entries = try collection(folder)
-        return try await BlockingExecutor.run {
-            FileHash.joint(try entries.map { ($0.url.lastPathComponent, try FileHash.of($0.url).sha256) })
+    /// A collection version in its plain form; what is not there yet is written into `scratch`.
+    func plainCollection(_ folder: URL, scratch: URL) async throws -> [Entry] {
+        try await BlockingExecutor.run {
+            try PlainCollection.write(folder, into: scratch).map { Entry(name: "collection/\($0.lastPathComponent)", url: $0) }
         }
+    }
+
+    /// The address of a collection version: one hash over the files of its plain form.
+    func collectionHash(_ folder: URL, scratch: URL) async throws -> String {
+        let entries = try await plainCollection(folder, scratch: scratch)
+        return try await BlockingExecutor.run { try Self.joint(entries) }
+    }
+
+    /// One hash over files and their names below `collection/`.
+    static func joint(_ entries: [Entry]) throws -> String {
+        FileHash.joint(try entries.map { ($0.url.lastPathComponent, try FileHash.of($0.url).sha256) })
     }
 
     /// The base model as it is here; nil where it is not.

@@ -4,8 +4,8 @@ import LocalModels
 import Logging
 import Store
 
-/// A release from an archive: every hash is checked and every name, and the models it needs must be the very ones
-/// that are here. Nothing is left behind of one that is refused.
+/// A release from an archive: every hash is checked and every name, the models it needs must be the very ones that are
+/// here, and adapter and collection are made anew. Nothing is left behind of one that is refused.
 public struct ReleaseImporter: Sendable {
     /// Most files of an archive; ours have about ten.
     static let maxEntries = 1000
@@ -35,35 +35,42 @@ public struct ReleaseImporter: Sendable {
     public func importRelease<Bytes: AsyncSequence>(
         _ bytes: Bytes, minion: Minion, promotes: Bool, appliesSettings: Bool, room: StorageReservation
     ) async throws -> Release where Bytes.Element: Sequence<UInt8> {
-        let folder = try data.folder("\(DataPaths.user(minion.userID))/uploads/\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let archive = folder.appending(path: "archive")
+        let working = try WorkingFolder(data, user: minion.userID)
+        defer { working.remove() }
+        let archive = working.url.appending(path: "archive")
         let upload = try await Upload.receive(bytes, into: archive, maxBytes: maxBytes, room: room)
         guard upload.bytes > 0 else { throw Self.invalid("the body is empty: send the archive") }
-        let unpacked = folder.appending(path: "unpacked")
-        try FileManager.default.createDirectory(at: unpacked, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let unpacked = try working.folder("unpacked")
         do { try await extractor.extract(archive, into: unpacked, maxEntries: Self.maxEntries, maxBytes: maxBytes) } catch let error
             as LocalModelError
             where !["engine_missing", "disk_full", "io_error", "archive_unreadable"].contains(error.code)
         {
             throw ReleaseArchiveError(error.code, error.message, hint: error.hint ?? "export it again with GET …/releases/{release_id}/archive")
         }
+        try FileManager.default.removeItem(at: archive)
         let (manifest, text) = try await BlockingExecutor.run { try Self.verified(unpacked) }
-        let content = try read(text)
+        let content = try read(text, manifest)
         try await checkModels(content)
-        return try await publish(unpacked, manifest, text, content, minion, promotes: promotes, appliesSettings: appliesSettings, room: room)
+        let rebuilt = try await rebuild(unpacked, manifest, text, content, minion, in: working)
+        // A packed archive is smaller than what it holds.
+        try room.take(max(0, rebuilt.bytes - upload.bytes))
+        return try await publish(
+            rebuilt, minion, promotes: promotes, appliesSettings: appliesSettings, room: room, claims: working.claims)
     }
 
     /// The manifest and the text of the content, where every file is there, is listed, and has its hash.
     private static func verified(_ folder: URL) throws -> (ReleaseManifest, String) {
         let file = folder.appending(path: ReleaseManifest.name)
-        guard let raw = try? Data(contentsOf: file) else { throw invalid("it has no \(ReleaseManifest.name)") }
+        guard FileManager.default.fileExists(atPath: file.path) else { throw invalid("it has no \(ReleaseManifest.name)") }
+        guard let raw = try? BoundedFile.read(file, maxBytes: ReleaseManifest.maxBytes) else {
+            throw invalid("its \(ReleaseManifest.name) has more than \(ReleaseManifest.maxBytes >> 20) MiB, or cannot be read")
+        }
         let manifest: ReleaseManifest
         do { manifest = try ReleaseManifest.read(raw) } catch { throw invalid("its \(ReleaseManifest.name) cannot be read") }
-        guard manifest.format == ReleaseManifest.format, manifest.version == 1 else {
+        guard manifest.format == ReleaseManifest.format, (1...ReleaseManifest.currentVersion).contains(manifest.version) else {
             throw ReleaseArchiveError(
                 "archive_version",
-                "the archive is \"\(manifest.format)\" version \(manifest.version); this server reads \(ReleaseManifest.format) version 1",
+                "the archive is \"\(manifest.format)\" version \(manifest.version); this server reads \(ReleaseManifest.format) up to version \(ReleaseManifest.currentVersion)",
                 hint: "upgrade the server, or export again with one of its version")
         }
         let present = Set(try names(folder)).subtracting([ReleaseManifest.name])
@@ -74,17 +81,22 @@ public struct ReleaseImporter: Sendable {
             let (sha256, bytes) = try FileHash.of(folder.appending(path: entry.path))
             guard bytes == entry.bytes, sha256 == entry.sha256 else { throw invalid("\(entry.path) is not what its manifest says: its hash differs") }
         }
-        guard let text = try? String(contentsOf: folder.appending(path: ReleaseManifest.contentName), encoding: .utf8),
-            ReleaseContent.address(of: text) == manifest.contentSHA256
+        guard let content = try? BoundedFile.read(folder.appending(path: ReleaseManifest.contentName), maxBytes: ReleaseManifest.maxContentBytes),
+            let text = String(validating: content, as: UTF8.self), ReleaseContent.address(of: text) == manifest.contentSHA256
         else { throw invalid("its \(ReleaseManifest.contentName) is not the one that the release's address stands for") }
         return (manifest, text)
     }
 
-    private func read(_ text: String) throws -> ReleaseContent {
+    private func read(_ text: String, _ manifest: ReleaseManifest) throws -> ReleaseContent {
         guard let content = try? ReleaseContent.read(text), content.format == 1 else {
             throw ReleaseArchiveError(
                 "archive_version", "its \(ReleaseManifest.contentName) is of a layout this server does not know", hint: "upgrade the server")
         }
+        let stray = manifest.files.map(\.path).filter { name in
+            name != ReleaseManifest.contentName && !(content.adapter != nil && name.hasPrefix("adapter/"))
+                && !(content.collection != nil && name.hasPrefix("collection/"))
+        }
+        if let stray = stray.min() { throw Self.invalid("it holds \(stray), which no part of the release is made of") }
         return content
     }
 
@@ -111,61 +123,130 @@ public struct ReleaseImporter: Sendable {
             hint: "install the same model file, or train the minion here")
     }
 
+    /// What was made of an archive's parts, still in the working folder.
+    private struct Rebuilt {
+        var release: ImportedRelease
+        var places: [(from: URL, path: String)] = []
+        /// What is put in place, and removed again where its rows cannot be written.
+        var claimed: [String] = []
+        var bytes = 0
+    }
+
+    /// Makes every part anew from what could be read of it: no file of the archive is opened by a search or by the
+    /// local model. What comes out as it went in keeps the release's address; anything else gets the address of what it is.
+    private func rebuild(
+        _ unpacked: URL, _ manifest: ReleaseManifest, _ text: String, _ declared: ReleaseContent, _ minion: Minion, in working: WorkingFolder
+    ) async throws -> Rebuilt {
+        let user = minion.userID
+        var content = declared
+        var rebuilt = Rebuilt(release: .init(adapter: nil, collection: nil, content: text, evaluation: manifest.evaluation))
+        if let part = declared.adapter {
+            let (folder, id) = (try working.folder("adapter"), RowID.make("ada"))
+            let made = try await adapter(part, manifest, unpacked.appending(path: "adapter"), into: folder)
+            let companions = try await files.companions(folder)
+            let path = DataPaths.adapter(id, user: user)
+            content.adapter?.sha256 = made.sha256
+            content.adapter?.rank = made.rank
+            content.adapter?.companions = companions
+            rebuilt.release.adapter = .init(
+                id: id, baseModel: part.baseModel, path: path, sha256: made.sha256, rank: made.rank, bytes: made.bytes, companions: companions)
+            rebuilt.places.append((folder, path))
+            rebuilt.claimed.append(path)
+            rebuilt.bytes += made.bytes
+        }
+        if let part = declared.collection {
+            let (folder, id) = (try working.folder("collection").appending(path: "v1"), RowID.make("col"))
+            let summary = try await collection(part, manifest, unpacked.appending(path: "collection"), into: folder, working)
+            let address = try await files.collectionHash(folder, scratch: working.folder("plain"))
+            content.collection?.sha256 = address
+            content.collection?.form = .plain
+            rebuilt.release.collection = .init(
+                id: id, name: "\(minion.displayName) · \(id.suffix(6))", embedder: part.embedder, dimension: part.dimension, version: 1,
+                documentCount: summary.documents, chunkCount: summary.chunks, bytes: summary.bytes, sha256: address)
+            rebuilt.places.append((folder, DataPaths.collection(id, version: 1, user: user)))
+            rebuilt.claimed.append(DataPaths.collection(id, user: user))
+            rebuilt.bytes += summary.bytes
+        }
+        if content != declared { rebuilt.release.content = try content.canonical() }
+        return rebuilt
+    }
+
+    /// Reads the served file in a child and writes it anew, with PEFT's form of it; PEFT's files of the archive are not read.
+    private func adapter(_ part: ReleaseContent.AdapterPart, _ manifest: ReleaseManifest, _ unpacked: URL, into folder: URL) async throws
+        -> AdapterTool.Imported
+    {
+        let listed = manifest.files.map { ($0.path, $0.sha256) }
+        guard listed.first(where: { $0.0 == ReleaseFiles.served })?.1 == part.sha256, ReleaseFiles.companions(listed) == part.companions else {
+            throw Self.invalid("its adapter is not the release's")
+        }
+        let made: AdapterTool.Imported
+        do {
+            let base = try BaseModels(paths: files.engine).find(part.baseModel)
+            made = try await AdapterTool(paths: files.engine).take(unpacked.appending(path: "adapter.gguf"), base: base, into: folder)
+        } catch let error as LocalModelError where error.code == "adapter_invalid" { throw Self.invalid("its adapter: \(error.message)") }
+        do { try await BlockingExecutor.run { try Self.copyCompanions(unpacked, to: folder) } } catch let error as DecodingError {
+            throw Self.invalid("what lies beside its adapter cannot be read: \(error)")
+        } catch let error as LocatedError { throw Self.invalid("what lies beside its adapter cannot be read: \(error)") }
+        return made
+    }
+
+    /// What answers and the evaluation read beside an adapter, decoded and written anew; other files stay behind.
+    private static func copyCompanions(_ source: URL, to folder: URL) throws {
+        if FileManager.default.fileExists(atPath: source.appending(path: "voice.json").path) { try VoiceExamples.read(source).write(to: folder) }
+        try RestyleProfile.read(source)?.write(to: folder)
+        let losses = source.appending(path: HeldOutLosses.fileName)
+        if FileManager.default.fileExists(atPath: losses.path) {
+            // The trainer's own form of it stays, since the release's address is over its bytes.
+            let data = try BoundedFile.read(losses, maxBytes: HeldOutLosses.maxBytes)
+            _ = try JSONDecoder().decode(HeldOutLosses.self, from: data)
+            try data.write(to: folder.appending(path: HeldOutLosses.fileName))
+        }
+    }
+
+    /// Reads the collection's files in a child and builds another from what was found.
+    private func collection(
+        _ part: ReleaseContent.CollectionPart, _ manifest: ReleaseManifest, _ unpacked: URL, into folder: URL, _ working: WorkingFolder
+    ) async throws -> CollectionSummary {
+        let prefix = "collection/"
+        let listed = manifest.files.filter { $0.path.hasPrefix(prefix) }.map { (name: String($0.path.dropFirst(prefix.count)), sha256: $0.sha256) }
+        guard part.sha256 == nil || FileHash.joint(listed) == part.sha256 else { throw Self.invalid("its collection is not the release's") }
+        let checked = try working.folder("checked")
+        let found: CollectionTool.Checked
+        do { found = try await CollectionTool(paths: files.engine).check(unpacked, into: checked, maxBytes: maxBytes) } catch let error
+            as LocalModelError where error.code == "collection_invalid"
+        { throw Self.invalid(error.message) }
+        guard found.dimension == part.dimension, found.chunks == part.chunks, found.documents == part.documents else {
+            throw Self.invalid("its collection is not the one that \(ReleaseManifest.contentName) describes")
+        }
+        // Read for good.
+        try FileManager.default.removeItem(at: unpacked)
+        let fingerprint = FileHash.joint(listed)
+        let summary: CollectionSummary
+        do {
+            summary = try await BlockingExecutor.run { try PlainCollection.build(checked, into: folder, fingerprint: fingerprint) }
+        } catch let error as KnowledgeError { throw Self.invalid(error.message) }
+        try FileManager.default.removeItem(at: checked)
+        guard summary.embedder.model == part.embedder else {
+            throw Self.invalid("its collection is not the one that \(ReleaseManifest.contentName) describes")
+        }
+        return summary
+    }
+
     private func publish(
-        _ unpacked: URL, _ manifest: ReleaseManifest, _ text: String, _ content: ReleaseContent, _ minion: Minion, promotes: Bool,
-        appliesSettings: Bool, room: StorageReservation
+        _ rebuilt: Rebuilt, _ minion: Minion, promotes: Bool, appliesSettings: Bool, room: StorageReservation, claims: FileClaims
     ) async throws -> Release {
         let user = minion.userID
-        let hashes = Dictionary(manifest.files.map { ($0.path, $0.sha256) }, uniquingKeysWith: { $1 })
-        var imported = ImportedRelease(adapter: nil, collection: nil, content: text, evaluation: manifest.evaluation)
-        var places: [(from: URL, path: String)] = []
-        if let part = content.adapter {
-            let folder = unpacked.appending(path: "adapter")
-            let served = folder.appending(path: "adapter.gguf")
-            guard hashes[ReleaseFiles.served] == part.sha256,
-                ReleaseFiles.companions(manifest.files.map { ($0.path, $0.sha256) }) == part.companions,
-                try FileHandle(forReadingFrom: served).read(upToCount: 4) == Data("GGUF".utf8)
-            else {
-                throw Self.invalid("its adapter is not the release's")
-            }
-            let id = RowID.make("ada")
-            let bytes = try served.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-            imported.adapter = .init(
-                id: id, baseModel: part.baseModel, path: DataPaths.adapter(id, user: user), sha256: part.sha256, rank: part.rank, bytes: bytes,
-                companions: part.companions)
-            places.append((folder, DataPaths.adapter(id, user: user)))
-        }
-        if let part = content.collection {
-            let folder = unpacked.appending(path: "collection")
-            if let sha256 = part.sha256 {
-                guard try await files.collectionHash(folder) == sha256 else { throw Self.invalid("its collection is not the release's") }
-            }
-            let summary = try CollectionIndex.open(folder).summary
-            guard summary.embedder.model == part.embedder, summary.embedder.dimension == part.dimension, summary.chunks == part.chunks else {
-                throw Self.invalid("its collection is not the one that \(ReleaseManifest.contentName) describes")
-            }
-            let id = RowID.make("col")
-            imported.collection = .init(
-                id: id, name: "\(minion.displayName) · \(id.suffix(6))", embedder: part.embedder, dimension: part.dimension, version: 1,
-                documentCount: part.documents, chunkCount: part.chunks, bytes: summary.bytes, sha256: part.sha256)
-            places.append((folder, DataPaths.collection(id, version: 1, user: user)))
-        }
-        guard
-            hashes.keys.allSatisfy({ name in
-                name == ReleaseManifest.contentName || (content.adapter != nil && name.hasPrefix("adapter/"))
-                    || (content.collection != nil && name.hasPrefix("collection/"))
-            })
-        else { throw Self.invalid("it holds files that no part of the release is made of") }
         do {
-            for place in places { try data.publish(place.from, as: place.path) }
+            try claims.add(rebuilt.claimed)
+            for place in rebuilt.places { try data.publish(place.from, as: place.path) }
             let release = try await store.user(user).importRelease(
-                imported, minionID: minion.id, promotes: promotes, appliesSettings: appliesSettings)
+                rebuilt.release, minionID: minion.id, promotes: promotes, appliesSettings: appliesSettings)
             room.keep()
-            await copy(imported.collection, user: user)
+            await copy(rebuilt.release.collection, user: user)
             return release
         } catch {
             // Rows last: what was moved belongs to nobody.
-            for place in places { try? data.remove(place.path) }
+            for path in rebuilt.claimed { try? data.remove(path) }
             throw error
         }
     }

@@ -24,8 +24,16 @@ struct ReleaseManifest: Codable, Sendable {
         }
     }
 
+    /// 2: the collection is in its plain form. 1: it is the files of the exporting server.
+    static let currentVersion = 2
+    /// Bytes that are read, of `manifest.json` and of `content.json`.
+    static let maxBytes = 4 << 20
+    static let maxContentBytes = 1 << 20
+    /// Rows of the evaluation, examples with every arm's answer, and notes.
+    private static let maxRows = 10_000
+
     var format = Self.format
-    var version = 1
+    var version: Int
     /// The release's address: the SHA-256 of `content.json`.
     var contentSHA256: String
     /// Its number where it was made.
@@ -52,7 +60,12 @@ struct ReleaseManifest: Codable, Sendable {
     static func read(_ data: Data) throws -> ReleaseManifest {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
-        return try decoder.decode(ReleaseManifest.self, from: data)
+        let manifest = try decoder.decode(ReleaseManifest.self, from: data)
+        let evaluation = manifest.evaluation
+        guard max(evaluation.metrics.count, evaluation.examples.count, evaluation.notes.count) <= maxRows else {
+            throw DecodingError.dataCorrupted(.init(codingPath: [CodingKeys.evaluation], debugDescription: "more than \(maxRows) rows"))
+        }
+        return manifest
     }
 }
 

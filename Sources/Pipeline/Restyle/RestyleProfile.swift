@@ -41,7 +41,12 @@ public struct RestyleProfile: Sendable, Codable, Equatable {
     static func read(_ folder: URL) throws -> RestyleProfile? {
         let file = folder.appending(path: "restyle.json")
         guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-        return try JSONDecoder().decode(RestyleProfile.self, from: Data(contentsOf: file))
+        let profile = try JSONDecoder().decode(RestyleProfile.self, from: BoundedFile.read(file, maxBytes: 1 << 20))
+        // Mean cosines; anything else would make a measure of meaning out of nothing.
+        guard [profile.floor, profile.ceiling].allSatisfy({ abs($0) <= 1.01 }), profile.pairs >= 0, profile.instruction.utf8.count <= 1 << 16 else {
+            throw LocatedError("restyle.json holds values that no training writes: train the minion again")
+        }
+        return profile
     }
 
     func write(to folder: URL) throws {

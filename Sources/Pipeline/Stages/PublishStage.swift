@@ -5,6 +5,7 @@ import Store
 /// Moves the files to their places, then writes every row in one transaction: the release exists
 /// whole or not at all.
 struct PublishStage: Sendable {
+    let store: Store
     let data: DataDirectory
     let engine: EnginePaths
 
@@ -13,13 +14,16 @@ struct PublishStage: Sendable {
     {
         let job = context.job
         let files = ReleaseFiles(data: data, engine: engine)
+        let claims = FileClaims(folder: data.url(context.folder))
+        // Of an attempt that was killed between its files and its rows.
+        try await claims.release(job.userID, store: store, data: data)
         var draft = ReleaseDraft(adapter: nil, collection: nil, evaluation: evaluation(prepared, trained, built, measured))
         if let built {
             let folder = data.url(DataPaths.collection(built.id, version: built.version, user: job.userID))
             draft.collection = .init(
                 id: built.id, name: built.name, embedder: built.summary.embedder.model, dimension: built.summary.embedder.dimension,
                 version: built.version, documentCount: built.summary.documents, chunkCount: built.summary.chunks, bytes: built.summary.bytes,
-                sha256: try await files.collectionHash(folder))
+                sha256: try await files.collectionHash(folder, scratch: data.folder("\(context.folder)/plain")))
             draft.embedder = try await files.embedder(built.summary.embedder.model)
         }
         if let trained {
@@ -28,6 +32,7 @@ struct PublishStage: Sendable {
             let bytes = (try trained.folder.appending(path: "adapter.gguf").resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
             let companions = try await files.companions(trained.folder)
             draft.base = try await files.base(trained.baseModel)
+            try claims.add([path])
             try data.publish(trained.folder, as: path)
             draft.adapter = .init(
                 id: id, baseModel: trained.baseModel, path: path, sha256: trained.result.sha256, rank: trained.result.rank, bytes: bytes,

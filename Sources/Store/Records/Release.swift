@@ -144,7 +144,7 @@ public struct ReleaseDraft: Sendable {
     public struct NewCollection: Sendable {
         public var id, name, embedder: String
         public var dimension, version, documentCount, chunkCount, bytes: Int
-        /// Over names and hashes of the version's files.
+        /// Over names and hashes of the files of its plain form.
         public var sha256: String?
         public init(
             id: String, name: String, embedder: String, dimension: Int, version: Int, documentCount: Int, chunkCount: Int, bytes: Int,

@@ -29,8 +29,16 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
     }
 
     public struct CollectionPart: Sendable, Codable, Equatable {
-        /// Over names and hashes of the version's files; absent where they were not read.
+        /// What ``sha256`` is over.
+        public enum Form: String, Sendable, Codable {
+            /// The collection's documents, chunks and vectors, whatever files they lie in.
+            case plain
+        }
+
+        /// Over names and hashes of the files of its plain form; absent where they were not read.
         public var sha256: String?
+        /// Absent in releases of earlier versions: there the hash is over the version's files as they lay on the disk.
+        public var form: Form?
         public var embedder: String
         public var dimension: Int
         public var documents: Int

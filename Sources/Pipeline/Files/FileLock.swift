@@ -1,13 +1,12 @@
 import Foundation
-import Pipeline
 import Synchronization
 
 /// A lock on a file that ends with the process, however that ends.
-final class FileLock: Sendable {
+package final class FileLock: Sendable {
     private let descriptor: Int32
 
     /// - Returns: nil where another process holds it.
-    init?(_ file: URL) throws {
+    package init?(_ file: URL) throws {
         let descriptor = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw LocatedError("cannot open \(file.path): \(String(cString: strerror(errno)))") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -21,7 +20,9 @@ final class FileLock: Sendable {
 }
 
 /// Locks nobody gives back.
-final class HeldLocks: Sendable {
+package final class HeldLocks: Sendable {
     private let locks = Mutex<[FileLock]>([])
-    func keep(_ lock: FileLock) { locks.withLock { $0.append(lock) } }
+    package init() {}
+
+    package func keep(_ lock: FileLock) { locks.withLock { $0.append(lock) } }
 }
