@@ -30,6 +30,13 @@ public struct EmbeddingEngine: Sendable {
                 lowPriority: lowPriority)
         }
         let ready = try JSONDecoder().decode(Ready.self, from: line)
+        guard (1...65_536).contains(ready.dimension), (1...1_000_000).contains(ready.max_tokens) else {
+            await service.stop()
+            throw LocalModelError(
+                code: "engine_protocol",
+                message: "the embedder says that its vectors have \(ready.dimension) dimensions and its texts \(ready.max_tokens) tokens",
+                hint: "run: make setup")
+        }
         return EmbeddingEngine(info: Info(model: ready.model, dimension: ready.dimension, maxTokens: ready.max_tokens), service: service)
     }
 
@@ -49,7 +56,9 @@ public struct EmbeddingEngine: Sendable {
     /// Tokens of each text, without the special ones.
     public func tokenCounts(_ texts: [String]) async throws -> [Int] {
         guard !texts.isEmpty else { return [] }
-        guard let counts = try await request(Request(op: "count_tokens", texts: texts)).0.counts, counts.count == texts.count else {
+        guard let counts = try await request(Request(op: "count_tokens", texts: texts)).0.counts, counts.count == texts.count,
+            counts.allSatisfy((0...1_000_000_000).contains)
+        else {
             throw LocalModelError(code: "engine_protocol", message: "the embedder answered with the wrong number of counts")
         }
         return counts

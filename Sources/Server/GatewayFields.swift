@@ -5,22 +5,26 @@ import Providers
 /// name, is told in the vendor's words. Made for a `switch` over the fields, so that each is either
 /// read, passed on, or refused by its name.
 struct GatewayFields {
-    private var problems: [APIError.Detail] = []
+    /// The first by name: only that is told.
+    private var problem: APIError.Detail?
 
     /// The value cannot be used.
-    mutating func invalid(_ field: String, _ message: String) {
-        problems.append(.init(field: field, code: "invalid_value", message: "Invalid '\(field)': \(message)"))
-    }
+    mutating func invalid(_ field: String, _ message: String) { note(field, "invalid_value") { "Invalid '\($0)': \(message)" } }
 
     /// The field, or this use of it, is nothing a minion can honour.
     mutating func unsupported(_ field: String, _ why: String = "is not supported by a minion") {
-        problems.append(.init(field: field, code: "unsupported_parameter", message: "Unsupported parameter: '\(field)' \(why)."))
+        note(field, "unsupported_parameter") { "Unsupported parameter: '\($0)' \(why)." }
+    }
+
+    private mutating func note(_ field: String, _ code: String, _ message: (String) -> String) {
+        if let known = problem?.field, known <= field { return }
+        problem = .init(field: field, code: code, message: message(field.shortened(to: APIError.maxField)))
     }
 
     mutating func missing(_ field: String) { invalid(field, "is required") }
 
     mutating func text(_ field: String, _ value: JSONValue, _ length: ClosedRange<Int> = 0...200) -> String? {
-        guard let text = value.stringValue, length.contains(text.count) else {
+        guard let text = value.stringValue, length.contains(text.count), text.utf8.count <= 32 * length.upperBound else {
             invalid(field, "must be text of \(length.lowerBound) to \(length.upperBound) characters")
             return nil
         }
@@ -76,7 +80,7 @@ struct GatewayFields {
 
     /// - Throws: ``APIError`` of status 400 with the first problem.
     func finish() throws {
-        guard let first = problems.min(by: { ($0.field ?? "") < ($1.field ?? "") }) else { return }
+        guard let first = problem else { return }
         throw APIError(status: .badRequest, code: first.code ?? "invalid_value", message: first.message ?? "", details: [first])
     }
 }
@@ -86,8 +90,12 @@ extension Request {
     /// - Throws: ``APIError``.
     func gatewayObject() async throws -> [String: JSONValue] {
         let buffer = try await body.collect(upTo: AppContext.maxConversationBytes)
-        guard let object = (try? JSONValue(parsing: buffer))?.objectValue else {
-            throw APIError.badRequest("We could not parse the JSON body of your request.", code: "invalid_json")
+        let value: JSONValue
+        do { value = try JSONValue(parsing: buffer) } catch {
+            throw APIError.badRequest("We could not parse the JSON body of your request: \(error).", code: "invalid_json")
+        }
+        guard let object = value.objectValue else {
+            throw APIError.badRequest("We could not parse the JSON body of your request: it is not an object.", code: "invalid_json")
         }
         return object
     }

@@ -30,19 +30,36 @@ struct APIError: Error {
         var limit: Double?
         var used: Double?
         var resetsAt: Date?
+
+        /// Without what is too long to be told: names and excerpts of a request, a vendor's words.
+        fileprivate var shortened: Detail {
+            var detail = self
+            detail.field = field?.shortened(to: APIError.maxField)
+            detail.message = message?.shortened(to: APIError.maxMessage)
+            detail.hint = hint?.shortened(to: APIError.maxMessage)
+            return detail
+        }
     }
+
+    /// The most details of one error, and the most characters of a field's name and of a text in it.
+    static let maxDetails = 101
+    static let maxField = 200
+    static let maxMessage = 2000
 
     static let unauthenticated = APIError(
         status: .unauthorized, code: "unauthenticated", message: "sign in first: send Authorization: Bearer with a session token")
 
     static func notFound(_ what: String) -> APIError { APIError(status: .notFound, code: "not_found", message: "\(what) not found") }
 
-    static func invalid(_ details: [Detail]) -> APIError {
-        APIError(
+    /// - Parameter unlisted: how many more there are than are told.
+    static func invalid(_ details: [Detail], unlisted: Int = 0) -> APIError {
+        let rest = Detail(code: "more", message: "\(unlisted) more are not listed", hint: "mend the listed ones first")
+        return APIError(
             status: .unprocessableContent, code: "invalid_request",
-            message: details.count == 1
-                ? "\(details[0].field.map { "\($0): " } ?? "")\(details[0].message ?? "invalid")" : "\(details.count) fields are not valid",
-            details: details)
+            message: details.count == 1 && unlisted == 0
+                ? "\(details[0].field.map { "\($0.shortened(to: maxField)): " } ?? "")\(details[0].message ?? "invalid")"
+                : "\(details.count + unlisted) fields are not valid",
+            details: unlisted > 0 ? details + [rest] : details)
     }
 
     static func badRequest(_ message: String, code: String = "invalid_request", hint: String? = nil) -> APIError {
@@ -75,9 +92,11 @@ struct APIError: Error {
                 message: "the connection to the database broke while the change was being saved: it may or may not be kept",
                 details: [Detail(hint: "look whether it is there before you send it again")])
         case let error as DatasetRefused:
+            let more = error.count - error.problems.count
             self.init(
                 status: .unprocessableContent, code: "dataset_invalid", message: error.message,
-                details: error.problems.map { Detail(field: $0.field, line: $0.line, code: $0.code, message: $0.message, hint: $0.hint) })
+                details: error.problems.map { Detail(field: $0.field, line: $0.line, code: $0.code, message: $0.message, hint: $0.hint) }
+                    + (more > 0 ? [Detail(code: "more", message: "\(more) more are not listed")] : []))
         case let error as UploadTooLarge:
             self.init(
                 status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
@@ -171,8 +190,8 @@ struct APIError: Error {
     init(status: HTTPResponse.Status, code: String, message: String, details: [Detail] = [], retryAfter: Int? = nil) {
         self.status = status
         self.code = code
-        self.message = message
-        self.details = details
+        self.message = message.shortened(to: Self.maxMessage)
+        self.details = details.prefix(Self.maxDetails).map(\.shortened)
         self.retryAfter = retryAfter
     }
 
@@ -193,6 +212,13 @@ struct APIError: Error {
         if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response.adding(headers)
+    }
+}
+
+extension String {
+    /// The text, cut where it is longer. Counted in scalars: a single character may be a text of its own.
+    func shortened(to length: Int) -> String {
+        utf8.count <= length || unicodeScalars.count <= length ? self : String(unicodeScalars.prefix(length)) + "…"
     }
 }
 

@@ -2,19 +2,43 @@ import Foundation
 import Hummingbird
 import Providers
 
-/// Reads a JSON body field by field and remembers everything that is wrong with it, so that one
+/// What is wrong with a request: the first of it in full, the rest by number, so that a small body never makes a large reply.
+struct RequestProblems: Sendable {
+    static let limit = 50
+
+    private(set) var listed: [APIError.Detail] = []
+    private(set) var unlisted = 0
+
+    var isEmpty: Bool { listed.isEmpty && unlisted == 0 }
+
+    /// The texts are made only where they are told.
+    mutating func add(_ problem: @autoclosure () -> APIError.Detail) {
+        if listed.count < Self.limit { listed.append(problem()) } else { unlisted += 1 }
+    }
+
+    mutating func add(_ others: RequestProblems) {
+        let kept = others.listed.prefix(Self.limit - listed.count)
+        listed += kept
+        unlisted += others.unlisted + others.listed.count - kept.count
+    }
+
+    mutating func count(unlisted more: Int) { unlisted += max(0, more) }
+}
+
+/// Reads a JSON body field by field and remembers what is wrong with it, so that one
 /// reply names every field at once. A field nobody asked for is an error too: it is a typing mistake.
 struct RequestFields {
     private let object: [String: JSONValue]
     private let prefix: String
     private var asked: Set<String> = []
-    private(set) var problems: [APIError.Detail] = []
+    private(set) var problems = RequestProblems()
 
     /// - Parameter limit: largest body in bytes.
     init(_ request: Request, context: some RequestContext, limit: Int = 1 << 20) async throws {
         let buffer = try await request.body.collect(upTo: limit)
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("the body is empty; send a JSON object", code: "invalid_json") }
-        guard let value = try? JSONValue(parsing: buffer) else { throw APIError.badRequest("the body is not JSON", code: "invalid_json") }
+        let value: JSONValue
+        do { value = try JSONValue(parsing: buffer) } catch { throw APIError.badRequest("the body is not JSON: \(error)", code: "invalid_json") }
         guard let object = value.objectValue else { throw APIError.badRequest("the body is not a JSON object", code: "invalid_json") }
         self.init(object)
     }
@@ -32,7 +56,7 @@ struct RequestFields {
     }
 
     mutating func fail(_ field: String, _ message: String, hint: String? = nil) {
-        problems.append(.init(field: prefix + field, code: "invalid", message: message, hint: hint))
+        problems.add(.init(field: prefix + field, code: "invalid", message: message, hint: hint))
     }
 
     /// Whether the field is there and not null.
@@ -62,7 +86,8 @@ struct RequestFields {
             return nil
         }
         let trimmed = trim ? text.trimmingCharacters(in: .whitespacesAndNewlines) : text
-        guard length.contains(trimmed.count) else {
+        // One character may be a thousand bytes of marks; ordinary ones have four at most, and joined ones some thirty.
+        guard length.contains(trimmed.count), trimmed.utf8.count <= 32 * length.upperBound else {
             fail(
                 field,
                 length.lowerBound > 0 && trimmed.count < length.lowerBound
@@ -163,23 +188,29 @@ struct RequestFields {
         guard let object = value.objectValue else { return fail(field, "must be an object") }
         var inner = RequestFields(object, prefix: "\(prefix)\(field).")
         body(&inner)
-        problems += inner.remaining()
+        problems.add(inner.remaining())
     }
 
     /// Everything that was wrong, unknown fields included.
-    func remaining() -> [APIError.Detail] {
-        problems
-            + object.keys.filter { !asked.contains($0) }.sorted().map {
+    func remaining() -> RequestProblems {
+        var all = problems
+        let unknown = object.keys.filter { !asked.contains($0) }
+        // The known ones are told once.
+        for (place, name) in unknown.least(RequestProblems.limit).enumerated() {
+            all.add(
                 .init(
-                    field: prefix + $0, code: "unknown_field", message: "is not a field of this request",
-                    hint: "known here: \(asked.sorted().joined(separator: ", "))")
-            }
+                    field: prefix + name, code: "unknown_field", message: "is not a field of this request",
+                    hint: place == 0 ? "known here: \(asked.sorted().joined(separator: ", "))" : nil))
+        }
+        all.count(unlisted: unknown.count - RequestProblems.limit)
+        return all
     }
 
-    mutating func addProblems(_ more: [APIError.Detail]) { problems += more }
+    /// Takes over what an entry of a list found wrong.
+    mutating func adopt(_ inner: RequestFields) { problems.add(inner.remaining()) }
 
     func finish() throws {
         let all = remaining()
-        if !all.isEmpty { throw APIError.invalid(all) }
+        if !all.isEmpty { throw APIError.invalid(all.listed, unlisted: all.unlisted) }
     }
 }

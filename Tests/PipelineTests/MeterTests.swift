@@ -370,6 +370,54 @@ private final class Tally: Sendable {
         }
     }
 
+    /// No count refunds a quota, ends the process or fills a quota for good.
+    @Test(arguments: [-1_000_000, Int.min, Int.max, 5_000_000_000_000_000_000])
+    func anImpossibleCountChangesNoQuota(tokens: Int) async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let minion = try await rows.createMinion(.sample())
+            for target in [LimitTarget.user, .minion(minion.id)] {
+                try await rows.setLimits(
+                    .having {
+                        $0.tokensPerDay = 100; $0.tokensPerMinute = 1000
+                    }, for: target)
+            }
+            for _ in 0..<3 {
+                let admission = try await metered.meter.admit(user: rows.userID, minion: minion.id, tokens: 20, cost: 0.01)
+                metered.meter.settle(
+                    admission, [metered.record(minion: minion.id, tokens: tokens, cost: nil), metered.record(minion: minion.id, tokens: 20)])
+            }
+            for meter in [metered.meter, metered.meterAgain(try metered.journalAgain())] {
+                let used = try await meter.report(user: rows.userID).user.limits.first { $0.name == .tokensPerDay }?.used
+                #expect(used == 60)
+                #expect(try await refusal(meter, rows.userID, minion: minion.id, tokens: 40) == nil)
+                #expect(try await refusal(meter, rows.userID, minion: minion.id, tokens: 41)?.what == .tokensPerDay)
+            }
+        }
+    }
+
+    /// However much is asked for, reservations add up to a number, and are given back.
+    @Test func askingForEverythingReservesANumber() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            var held: [Admission] = []
+            for _ in 0..<20 { held.append(try await metered.meter.admit(user: rows.userID, minion: nil, tokens: .max, cost: .infinity)) }
+            held.append(try await metered.meter.admit(user: rows.userID, minion: nil, tokens: .min, cost: -.infinity))
+            held.append(try await metered.meter.admit(user: rows.userID, minion: nil, tokens: 1, cost: .nan))
+            let used = try await metered.meter.report(user: rows.userID).user.limits
+            #expect(used.allSatisfy { $0.used.isFinite && $0.used >= 0 })
+            for admission in held { metered.meter.settle(admission, []) }
+            try await rows.setLimits(
+                .having {
+                    $0.tokensPerDay = 10; $0.costPerDay = 1
+                }, for: .user)
+            #expect(try await refusal(metered.meter, rows.userID, tokens: 10, cost: 1) == nil)
+            // A limit of a row that no request can set.
+            try await rows.setLimits(.having { $0.tokensPerDay = .max }, for: .user)
+            #expect(try await refusal(metered.meter, rows.userID, tokens: .max, cost: 1) == nil)
+        }
+    }
+
     /// Prints how fast it is; whether it is fast is not asserted.
     @Test func admittingAndSettlingIsMeasured() async throws {
         try await MeteredStore.run { metered in

@@ -102,6 +102,34 @@ import Testing
         }
     }
 
+    /// A process that ended over a vendor's count had written it down before.
+    @Test func aPoisonedJournalIsReadWithinBounds() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            metered.journal.append([metered.record(answer: "ans_1", tokens: 123_456, cost: 0.25)], user: rows.userID)
+            let file = metered.folder.appending(path: "usage").appending(path: try #require(metered.files.first))
+            let line = try String(contentsOf: file, encoding: .utf8)
+            let id = line.prefix { $0 != "\t" }
+            var lines = line
+            for (number, (old, new)) in [
+                ("123456", "9223372036854775807"), ("123456", "-1000000"), ("123456", "9223372036854775808"), ("0.25", "1e300"), ("0.25", "nan"),
+                ("0.25", "-3"), ("12.345678", "1e300"), ("1795435200000", "9223372036854775807"), ("1795435200000", "-1"),
+            ].enumerated() {
+                #expect(line.contains(old))
+                lines += line.replacingOccurrences(of: id, with: "use_\(number)").replacingOccurrences(of: old, with: new)
+            }
+            try Data(lines.utf8).write(to: file)
+            let again = try metered.journalAgain()
+            try await again.flush()
+            let kept = Dictionary(uniqueKeysWithValues: try await rows.usage().items.map { ($0.id, $0) })
+            #expect(kept.count == 8, "lines of times that there are not are left out")
+            for number in 0..<3 { #expect(kept["use_\(number)"]?.inputTokens == nil && kept["use_\(number)"]?.outputTokens == 0) }
+            for number in 3..<6 { #expect(kept["use_\(number)"]?.cost == nil && kept["use_\(number)"]?.inputTokens == 123_456) }
+            #expect(kept["use_6"]?.latencyMilliseconds == 0)
+            #expect(try await rows.usageSummary().first?.inputTokens == 5 * 123_456)
+        }
+    }
+
     @Test func manyWritersAndReadersAtOnceLoseNothing() async throws {
         try await MeteredStore.run(segmentBytes: 64 << 10) { metered in
             let rows = try await metered.user()

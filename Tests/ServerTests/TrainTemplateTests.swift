@@ -75,6 +75,9 @@ import Testing
         #expect(template.combinations[1].map { "\($0.setting)=\($0.value)" } == ["rank=8", "learning_rate=0.0003"])
         let numbers = (1...9).map(String.init).joined(separator: ", ")
         #expect(problems(head + "sweep: {rank: [\(numbers)], epochs: [\(numbers)]}") == ["sweep: makes 81 jobs; at most 64 are allowed"])
+        // Their product is no 64-bit number.
+        let many = (0..<8).map { "s\($0): [\((0..<1000).map(String.init).joined(separator: ", "))]" }.joined(separator: ", ")
+        #expect(problems(head + "sweep: {\(many)}") == ["sweep: makes more than 1000000 jobs; at most 64 are allowed"])
         #expect(problems(head + "config: {rank: 4}\nsweep: {rank: [8]}") == ["sweep.rank: stands in config too: leave it in one"])
     }
 

@@ -171,6 +171,63 @@ import struct Providers.Secret
         }
     }
 
+    /// A reply is as short for a thousand mistakes as for fifty, says how many there are, and always the same ones.
+    @Test func manyMistakesAreAShortReply() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let fields = (0..<20_000).map { #""field_\#($0)":0"# }.joined(separator: ",")
+            var first: String?
+            for body in [
+                "{\(fields)}", "{\(fields)}", #"{"pipeline":{\#(fields)}}"#, #"{"fallbacks":[{\#(fields)},{\#(fields)}]}"#,
+                #"{"sampling":{\#(fields)},"pipeline":{\#(fields)},\#(fields)}"#,
+            ] {
+                let reply = try await server.send(.post, "\(ann.base)/minions", body, token: ann.token)
+                #expect(reply.status == 422 && reply.text.utf8.count < 20_000 && reply.details.count == 51)
+                #expect(reply.details.last?["code"] as? String == "more")
+                #expect(reply.text.components(separatedBy: "known here").count - 1 <= 2)
+                let wanted = body.components(separatedBy: "field_").count - 1
+                let total = Int(
+                    (reply.json["error"] as? [String: Any])?["message"].flatMap { "\($0)".split(separator: " ").first }.map(String.init) ?? "")
+                #expect(try #require(total) >= wanted)
+                if let first, body.hasPrefix("{\"field_") { #expect(reply.text == first) }
+                first = first ?? reply.text
+            }
+        }
+    }
+
+    @Test func aLongNameOrTextIsNotSaidAgain() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let long = String(repeating: "n", count: 300_000)
+            let marks = "e" + String(repeating: "\u{301}", count: 300_000)
+            for body in [
+                #"{"\#(long)":1}"#, #"{"pipeline":{"\#(long)":1}}"#, #"{"name":"\#(marks)","provider":"local","model_id":"m"}"#,
+                #"{"name":"n","provider":"local","model_id":"\#(marks)"}"#,
+            ] {
+                let reply = try await server.send(.post, "\(ann.base)/minions", body, token: ann.token)
+                #expect(reply.status == 422 && reply.text.utf8.count < 4000)
+            }
+            let minion = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
+            let token = try #require(
+                try await server.send(.post, "\(ann.base)/minions/\(minion)/token", "{}", token: ann.token).json["token"] as? String)
+            for path in ["chat/completions", "messages", "embeddings"] {
+                let reply = try await server.send(.post, "/v1/\(path)", #"{"\#(long)":1,"model":"\#(long)"}"#, token: token)
+                #expect(reply.status == 400 && reply.text.utf8.count < 4000, "\(path) \(reply.status) \(reply.text.utf8.count)")
+            }
+        }
+    }
+
+    /// What is no JSON is told with its place, not with its text.
+    @Test func aBodyThatIsNoJSONIsToldWhere() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let reply = try await server.send(.post, "\(ann.base)/minions", #"{"api_key":"sk-secret" oops}"#, token: ann.token)
+            #expect(reply.code == "invalid_json" && reply.text.contains("at byte 23") && !reply.text.contains("secret"))
+            let deep = String(repeating: "[", count: 100_000)
+            #expect(try await server.send(.post, "\(ann.base)/minions", deep, token: ann.token).text.contains("512 levels"))
+        }
+    }
+
     @Test func trainingCanBeSwitchedOff() async throws {
         try await TestServer.run({ $0.trainingEnabled = false }) { server in
             let ann = try await server.person("ann")

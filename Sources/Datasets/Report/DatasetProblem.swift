@@ -15,13 +15,17 @@ public struct DatasetProblem: Sendable, Codable, Equatable {
 
     public init(line: Int? = nil, field: String? = nil, code: DatasetCode, found: String, expected: String, hint: String) {
         self.line = line
-        self.field = field
+        self.field = field.map(Self.cut)
         self.code = code
+        let found = Self.cut(found)
         self.found = found
         self.expected = expected
         self.message = expected.isEmpty ? found : "\(found); expected \(expected)"
         self.hint = hint
     }
+
+    /// Names of fields and columns are a file's own: a report quotes the beginning of one that is very long.
+    private static func cut(_ text: String) -> String { text.utf8.count > 1000 ? String(text.unicodeScalars.prefix(300)) + "…" : text }
 }
 
 /// A dataset that cannot be used. The report says why.

@@ -103,6 +103,7 @@ public enum ParsedDocuments {
             try Task.checkCancellation()
             guard case .content(let bytes) = line else { throw damaged(folder) }
             let entry = try JSONDecoder().decode(Entry.self, from: Data(bytes))
+            guard entry.offset >= 0, (0...limits.maxDocumentBytes).contains(entry.bytes) else { throw damaged(folder) }
             try text.seek(toOffset: UInt64(entry.offset))
             guard let content = try text.read(upToCount: entry.bytes), content.count == entry.bytes else { throw damaged(folder) }
             try await sink(

@@ -27,7 +27,7 @@ public struct ChromaVectorIndex: VectorIndex {
         self.dimension = dimension
         self.database = Self.collections(tenant: tenant, database: database)
         let limits: Limits = try await Self.call(exchange, "GET", "/api/v2/pre-flight-checks")
-        batch = max(1, limits.max_batch_size)
+        batch = min(max(1, limits.max_batch_size), 10_000)
         let creation = Creation(name: name, configuration: .init(hnsw: .init(space: "cosine")), get_or_create: true)
         let collection: Collection = try await Self.call(exchange, "POST", self.database, creation)
         id = collection.id

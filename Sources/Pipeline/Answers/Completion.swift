@@ -26,14 +26,7 @@ public struct Completion: Sendable {
         reasoning = answer.reasoning
         toolCalls = answer.toolCalls
         finish = Self.finish(answer.finishReason, answer.toolCalls)
-        usage = answer.trace.attempts.compactMap(\.usage).reduce(into: TokenUsage(input: 0, output: 0)) { sum, usage in
-            sum.input += usage.input
-            sum.output += usage.output
-            sum.cachedInput += usage.cachedInput
-            sum.cacheWrite += usage.cacheWrite
-            sum.reasoning += usage.reasoning
-            sum.isEstimate = sum.isEstimate || usage.isEstimate
-        }
+        usage = answer.trace.attempts.compactMap(\.usage).reduce(TokenUsage(input: 0, output: 0), +)
         self.answer = answer
         isCached = answer.cached ?? false
     }

@@ -130,9 +130,8 @@ public struct TokenTotals: Sendable, Codable, Equatable {
 
     init(_ attempts: [Attempt]) {
         let used = attempts.filter { $0.usage != nil }
-        input = used.reduce(0) { $0 + $1.usage!.input }
-        output = used.reduce(0) { $0 + $1.usage!.output }
-        isEstimate = used.contains { $0.usage!.isEstimate }
+        let sum = used.reduce(TokenUsage(input: 0, output: 0)) { $0 + $1.usage! }
+        (input, output, isEstimate) = (sum.input, sum.output, sum.isEstimate)
         cost = used.contains { $0.cost == nil } ? nil : used.reduce(0) { $0 + ($1.cost ?? 0) }
     }
 

@@ -15,9 +15,7 @@ extension AnswerPipeline: Answering {
         released.releaseID = minion.releaseID ?? "evaluated"
         var sum = TokenUsage(input: 0, output: 0)
         for question in questions {
-            let one = SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
-            sum.input += one.input
-            sum.output += one.output
+            sum += SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
         }
         return sum
     }

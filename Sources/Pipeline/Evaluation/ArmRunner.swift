@@ -66,7 +66,7 @@ struct ArmRunner: Sendable {
                 return made
             } catch let error as LimitExceeded {
                 // A rate passes with time; a budget does not.
-                guard let wait = error.retryAfter, ContinuousClock.now + .seconds(wait) < deadline else { throw error }
+                guard let wait = error.retryAfter.map({ min($0, 1e9) }), ContinuousClock.now + .seconds(wait) < deadline else { throw error }
                 try await Task.sleep(for: .seconds(wait))
             }
         }

@@ -46,15 +46,15 @@ extension Limits {
         }
         set {
             switch name {
-            case .concurrentRequests: concurrentRequests = newValue.map { Int($0) }
-            case .requestsPerMinute: requestsPerMinute = newValue.map { Int($0) }
-            case .tokensPerMinute: tokensPerMinute = newValue.map { Int($0) }
-            case .requestsPerDay: requestsPerDay = newValue.map { Int($0) }
-            case .tokensPerDay: tokensPerDay = newValue.map { Int($0) }
+            case .concurrentRequests: concurrentRequests = newValue.map { Int(clamping: $0) }
+            case .requestsPerMinute: requestsPerMinute = newValue.map { Int(clamping: $0) }
+            case .tokensPerMinute: tokensPerMinute = newValue.map { Int(clamping: $0) }
+            case .requestsPerDay: requestsPerDay = newValue.map { Int(clamping: $0) }
+            case .tokensPerDay: tokensPerDay = newValue.map { Int(clamping: $0) }
             case .costPerDay: costPerDay = newValue
             case .costPerMonth: costPerMonth = newValue
-            case .trainingJobsPerDay: trainingJobsPerDay = newValue.map { Int($0) }
-            case .storageBytes: storageBytes = newValue.map { Int($0) }
+            case .trainingJobsPerDay: trainingJobsPerDay = newValue.map { Int(clamping: $0) }
+            case .storageBytes: storageBytes = newValue.map { Int(clamping: $0) }
             }
         }
     }

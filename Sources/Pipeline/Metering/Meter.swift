@@ -51,7 +51,8 @@ public final class Meter: Sendable {
     public func admit(user: String, minion: String?, tokens: Int, cost: Double?) async throws -> Admission {
         try await journal.relief()
         let account = accounts.account(user, now: now)
-        let ask = ScopeUse.Ask(tokens: max(0, tokens), cost: cost.map { max(0, $0) })
+        // No request comes to more: what is reserved for all of them stays a number.
+        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.map { min(max(0, $0), 1e12) })
         let rates = try await ready(account) { state, now in state.admit(ask, minion: minion, now: now) }
         return Admission(account: account, minion: minion, ask: ask, rates: rates, clock: { [self] in now })
     }
@@ -78,7 +79,7 @@ public final class Meter: Sendable {
     /// Makes changed limits hold from the next request on.
     public func limitsChanged() { limitsVersion.add(1, ordering: .releasing) }
 
-    var now: Int { Int(clock().timeIntervalSince1970 * 1000) }
+    var now: Int { Int(clamping: clock().timeIntervalSince1970 * 1000) }
 
     func account(_ user: String) -> MeterAccount { accounts.account(user, now: now) }
 

@@ -31,14 +31,14 @@ final class MeterAccount: Sendable {
     func settle(_ admission: Admission, keys: Set<String>, _ records: [UsageRecord], now: Int, journal: ([UsageRecord]) -> Void) {
         state.withLock { state in
             if !records.isEmpty { journal(records) }
-            let used = records.reduce(0) { $0 + ($1.inputTokens ?? 0) + ($1.outputTokens ?? 0) }
+            let used = records.reduce(0) { $0.adding($1.tokens) }
             state.user.release(admission.ask, used: used, limits: state.limits, now: now)
             if let minion = admission.minion {
                 let limits = state.settings.minions[minion] ?? Limits()
                 state.minions[minion]?.release(admission.ask, used: used, limits: limits, now: now)
             }
             for key in keys {
-                let used = records.reduce(0) { $0 + ($1.keyID == key ? ($1.inputTokens ?? 0) + ($1.outputTokens ?? 0) : 0) }
+                let used = records.reduce(0) { $1.keyID == key ? $0.adding($1.tokens) : $0 }
                 state.keys[key]?.release(admission.ask, used: used, limits: state.settings.keys[key] ?? Limits(), now: now)
             }
             guard !records.isEmpty else { return }

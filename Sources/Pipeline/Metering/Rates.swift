@@ -33,8 +33,8 @@ struct Rates: Sendable {
 
     /// `17ms`, `1s`, `6m0s`, `3h2m1s`.
     static func duration(_ seconds: Double) -> String {
-        if seconds < 1 { return "\(Int((seconds * 1000).rounded(.up)))ms" }
-        let whole = Int(seconds.rounded(.up))
+        if seconds < 1 { return "\(Int(clamping: (seconds * 1000).rounded(.up)))ms" }
+        let whole = Int(clamping: seconds.rounded(.up))
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
         return (hours > 0 ? "\(hours)h" : "") + (hours > 0 || minutes > 0 ? "\(minutes)m" : "") + "\(whole % 60)s"
     }

@@ -107,7 +107,7 @@ struct ScopeUse: Sendable {
 
     mutating func reserve(_ ask: Ask, limits: Limits, now: Int) {
         requests += 1
-        tokens += ask.tokens
+        tokens = tokens.adding(ask.tokens)
         cost += ask.cost ?? 0
         if let limit = limits.requestsPerMinute { requestBucket.take(1, capacity: Double(limit), now: now) }
         if let limit = limits.tokensPerMinute { tokenBucket.take(Double(ask.tokens), capacity: Double(limit), now: now) }
@@ -121,10 +121,10 @@ struct ScopeUse: Sendable {
     /// Ends the reservation; `used` tokens were used of those it held.
     mutating func release(_ ask: Ask, used: Int, limits: Limits, now: Int) {
         requests -= 1
-        tokens -= ask.tokens
+        tokens = max(0, tokens - ask.tokens)
         // A sum that was added to and taken from keeps a rounding error.
         cost = requests == 0 ? 0 : max(0, cost - (ask.cost ?? 0))
-        if let limit = limits.tokensPerMinute { tokenBucket.take(Double(used - ask.tokens), capacity: Double(limit), now: now) }
+        if let limit = limits.tokensPerMinute { tokenBucket.take(Double(used) - Double(ask.tokens), capacity: Double(limit), now: now) }
     }
 
     /// - Parameter request: whether the record is its request's first.
@@ -134,7 +134,7 @@ struct ScopeUse: Sendable {
         if Period.month(at) == month { spending.monthCost += record.cost ?? 0 }
         guard Period.day(at) == day else { return }
         spending.requests += request ? 1 : 0
-        spending.tokens += (record.inputTokens ?? 0) + (record.outputTokens ?? 0)
+        spending.tokens = spending.tokens.adding(record.tokens)
         spending.cost += record.cost ?? 0
         if record.cost == nil, record.inputTokens != nil { spending.unpriced += 1 }
     }
@@ -146,15 +146,15 @@ struct ScopeUse: Sendable {
             if let minute = minute.map(Double.init) {
                 rates.append(
                     .init(
-                        limit: Int(minute), remaining: Int(max(0, bucket.available(minute, now: now))),
+                        limit: Int(clamping: minute), remaining: Int(clamping: max(0, bucket.available(minute, now: now))),
                         reset: bucket.wait(for: minute, capacity: minute, now: now) ?? 60))
             }
-            if let day { rates.append(.init(limit: day, remaining: max(0, day - used), reset: Double(Period.nextDay(now) - now) / 1000)) }
+            if let day { rates.append(.init(limit: day, remaining: max(0, day.adding(-used)), reset: Double(Period.nextDay(now) - now) / 1000)) }
             return rates.min { $0.remaining < $1.remaining }
         }
         return Rates(
-            requests: tightest(limits.requestsPerMinute, requestBucket, limits.requestsPerDay, spending.requests + requests),
-            tokens: tightest(limits.tokensPerMinute, tokenBucket, limits.tokensPerDay, spending.tokens + tokens))
+            requests: tightest(limits.requestsPerMinute, requestBucket, limits.requestsPerDay, spending.requests.adding(requests)),
+            tokens: tightest(limits.tokensPerMinute, tokenBucket, limits.tokensPerDay, spending.tokens.adding(tokens)))
     }
 
     /// What is used of `name`, requests under way included.
@@ -163,8 +163,8 @@ struct ScopeUse: Sendable {
         case .concurrentRequests: Double(requests)
         case .requestsPerMinute: limits.requestsPerMinute.map { Double($0) - requestBucket.available(Double($0), now: now) } ?? 0
         case .tokensPerMinute: limits.tokensPerMinute.map { Double($0) - tokenBucket.available(Double($0), now: now) } ?? 0
-        case .requestsPerDay: Double(spending.requests + requests)
-        case .tokensPerDay: Double(spending.tokens + tokens)
+        case .requestsPerDay: Double(spending.requests) + Double(requests)
+        case .tokensPerDay: Double(spending.tokens) + Double(tokens)
         case .costPerDay: spending.cost + cost
         case .costPerMonth: spending.monthCost + cost
         case .trainingJobsPerDay, .storageBytes: 0

@@ -24,8 +24,8 @@ public final class StorageReservation: Sendable {
     /// - Throws: ``LimitExceeded`` before the bytes are kept.
     public func take(_ bytes: Int) throws(LimitExceeded) {
         let exceeded: LimitExceeded? = account.state.withLock { state in
-            let used = state.storage.kept + state.storage.arriving
-            if let limit = state.limits.storageBytes, used + bytes > limit {
+            let used = state.storage.kept.adding(state.storage.arriving)
+            if let limit = state.limits.storageBytes, used.adding(bytes) > limit {
                 return LimitExceeded(
                     scope: state.settings.scope(of: .storageBytes), what: .storageBytes, limit: Double(limit), used: Double(used),
                     asked: Double(bytes), retryAfter: nil)
@@ -51,7 +51,7 @@ public final class StorageReservation: Sendable {
         account.state.withLock { state in
             state.storage.arriving -= bytes
             guard kept else { return }
-            state.storage.kept += bytes
+            state.storage.kept = state.storage.kept.adding(bytes)
             state.storage.generation += 1
         }
     }

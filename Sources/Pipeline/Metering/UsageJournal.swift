@@ -39,7 +39,8 @@ public final class UsageJournal: Sendable {
         self.logger = logger
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: [.fileSizeKey])
         let left = files.compactMap { file in
-            file.pathExtension == "usage" ? Int(file.deletingPathExtension().lastPathComponent) : nil
+            // Twelve digits are what a name has.
+            file.pathExtension == "usage" && file.lastPathComponent.utf8.count <= 18 ? Int(file.deletingPathExtension().lastPathComponent) : nil
         }
         let next = (left.max() ?? 0) + 1
         writer = Mutex(JournalWriter(folder: folder, segment: next, segmentBytes: segmentBytes))

@@ -6,6 +6,8 @@ import Store
 /// end only; a line without them is an older one.
 enum UsageLine {
     private static let fields = 19
+    /// Until the year 10000, in milliseconds: a line with another time was not written by us.
+    private static let times = 0...253_402_300_799_999
     private static let tab = UInt8(ascii: "\t")
     static let end = UInt8(ascii: "\n")
 
@@ -41,7 +43,7 @@ enum UsageLine {
         func optional(_ index: Int) -> String? { parts[index].isEmpty ? nil : text(index) }
         func integer(_ index: Int) -> Int? { Int(String(decoding: parts[index], as: UTF8.self)) }
         func double(_ index: Int) -> Double? { Double(String(decoding: parts[index], as: UTF8.self)) }
-        guard !parts[0].isEmpty, let at = integer(8), let estimate = integer(14), let latency = double(16) else { return nil }
+        guard !parts[0].isEmpty, let at = integer(8), times.contains(at), let estimate = integer(14), let latency = double(16) else { return nil }
         return UsageEntry(
             user: text(1),
             record: UsageRecord(

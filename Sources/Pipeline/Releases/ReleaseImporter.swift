@@ -87,10 +87,18 @@ public struct ReleaseImporter: Sendable {
         return (manifest, text)
     }
 
+    /// The content, its settings held against the bounds that a request's are.
     private func read(_ text: String, _ manifest: ReleaseManifest) throws -> ReleaseContent {
-        guard let content = try? ReleaseContent.read(text), content.format == 1 else {
+        struct Layout: Decodable { var format: Int }
+        guard (try? JSONDecoder().decode(Layout.self, from: Data(text.utf8)))?.format == 1 else {
             throw ReleaseArchiveError(
                 "archive_version", "its \(ReleaseManifest.contentName) is of a layout this server does not know", hint: "upgrade the server")
+        }
+        let content: ReleaseContent
+        do { content = try ReleaseContent.readForeign(text) } catch let error as DecodingError {
+            throw ReleaseArchiveError(
+                "archive_invalid", "its \(ReleaseManifest.contentName) holds what no release can: \(error.place)",
+                hint: "set the minion it comes from right, train it again, and export that release")
         }
         let stray = manifest.files.map(\.path).filter { name in
             name != ReleaseManifest.contentName && !(content.adapter != nil && name.hasPrefix("adapter/"))
@@ -270,5 +278,19 @@ public struct ReleaseImporter: Sendable {
     private static func invalid(_ message: String) -> ReleaseArchiveError {
         ReleaseArchiveError(
             "archive_invalid", "this is no archive of a release: \(message)", hint: "export it again with GET …/releases/{release_id}/archive")
+    }
+}
+
+extension DecodingError {
+    /// The field and what is wrong with it: `settings.pipeline.top_k must be from 1 to 20`.
+    fileprivate var place: String {
+        let (context, key): (Context, (any CodingKey)?) =
+            switch self {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context): (context, nil)
+            case .keyNotFound(let key, let context): (context, key)
+            @unknown default: (Context(codingPath: [], debugDescription: "cannot be read"), nil)
+            }
+        let path = (context.codingPath + (key.map { [$0] } ?? [])).map(\.stringValue).joined(separator: ".")
+        return "\(path) \(key == nil ? context.debugDescription : "is missing")"
     }
 }

@@ -67,9 +67,9 @@ final class SpanRecorder: Sendable {
         root.attributes[SpanAttribute.responseModel] = state.responseModel.map { .text($0) }
         guard let last = answers.last?.attempt else { return }
         root.attributes[SpanAttribute.provider] = .text(GenAI.provider(label(last.provider)))
-        let usages = state.attempts.compactMap(\.attempt.usage)
-        root.attributes[SpanAttribute.inputTokens] = .number(usages.reduce(0) { $0 + $1.input })
-        root.attributes[SpanAttribute.outputTokens] = .number(usages.reduce(0) { $0 + $1.output })
+        let usage = state.attempts.compactMap(\.attempt.usage).reduce(TokenUsage(input: 0, output: 0), +)
+        root.attributes[SpanAttribute.inputTokens] = .number(usage.input)
+        root.attributes[SpanAttribute.outputTokens] = .number(usage.output)
         if last.outcome != Attempt.ok {
             root.attributes[SpanAttribute.errorType] = .text(last.outcome)
             root.isError = true

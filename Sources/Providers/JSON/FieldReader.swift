@@ -4,7 +4,10 @@ struct FieldReader {
     /// Prepended to field names in problems.
     private let path: String
     private var read: Set<String> = []
+    /// The first of them, a bound for what a small text can make.
     private(set) var problems: [DataProblem] = []
+    /// How many there are beside those.
+    private(set) var unlisted = 0
 
     init(_ json: JSONValue, at path: String = "") {
         self.path = path
@@ -13,10 +16,20 @@ struct FieldReader {
     }
 
     mutating func fail(_ name: String, _ message: String) {
+        guard problems.count < DataProblems.limit else {
+            unlisted += 1
+            return
+        }
         problems.append(DataProblem(path.isEmpty ? name : "\(path).\(name)", message))
     }
 
-    mutating func add(_ more: [DataProblem]) { problems += more }
+    mutating func add(_ more: [DataProblem], unlisted: Int = 0) {
+        let kept = more.prefix(DataProblems.limit - problems.count)
+        problems += kept
+        self.unlisted += unlisted + more.count - kept.count
+    }
+
+    mutating func add(_ inner: FieldReader) { add(inner.problems, unlisted: inner.unlisted) }
 
     /// The member, `nil` where it is absent or null.
     mutating func value(_ name: String) -> JSONValue? {
@@ -60,9 +73,13 @@ struct FieldReader {
 
     /// Notes every member that was not asked for. Call last.
     mutating func refuseUnknown() {
-        for name in members.keys.sorted() where !read.contains(name) {
-            fail(name, "is not a field here; known: \(read.sorted().joined(separator: ", "))")
+        let unknown = members.keys.filter { !read.contains($0) }
+        // Sorted before they are cut, so that the same text has the same problems. The known ones are said once.
+        let known = read.sorted().joined(separator: ", ")
+        for (place, name) in unknown.least(DataProblems.limit).enumerated() {
+            fail(name, place == 0 ? "is not a field here; known: \(known)" : "is not a field here")
         }
+        unlisted += max(0, unknown.count - DataProblems.limit)
     }
 
     private mutating func of<Value>(_ kind: String, _ name: String, _ cast: (JSONValue) -> Value?) -> Value? {
@@ -70,5 +87,19 @@ struct FieldReader {
         let value = cast(json)
         if value == nil { fail(name, "must be \(kind)") }
         return value
+    }
+}
+
+extension Sequence where Element: Comparable {
+    /// The `count` smallest in order, without sorting all there are.
+    public func least(_ count: Int) -> [Element] {
+        var kept: [Element] = []
+        guard count > 0 else { return kept }
+        for element in self where kept.count < count || element < kept[kept.count - 1] {
+            let place = kept.firstIndex { element < $0 } ?? kept.count
+            kept.insert(element, at: place)
+            if kept.count > count { kept.removeLast() }
+        }
+        return kept
     }
 }

@@ -1,18 +1,44 @@
+/// How much one JSON text may hold. Three bytes of text can become a hundred in memory, so a bound on the bytes alone is none
+/// on the memory.
+public struct JSONLimits: Sendable {
+    /// Objects, arrays and members of objects together: what has memory of its own.
+    public var nodes: Int
+    /// Elements of arrays together.
+    public var elements: Int
+
+    public init(nodes: Int, elements: Int) {
+        self.nodes = nodes
+        self.elements = elements
+    }
+
+    /// Many times what a long conversation or a vendor's list of models needs; some 100 MB of memory at most.
+    public static let standard = JSONLimits(nodes: 250_000, elements: 1_000_000)
+    /// For replies that are made of numbers: as many vectors as fit in the largest reply.
+    public static let vectors = JSONLimits(nodes: 250_000, elements: 16_000_000)
+}
+
 /// A strict parser of RFC 8259 in one pass over bytes that lie side by side.
 ///
 /// Refused are trailing bytes, invalid UTF-8, lone surrogates, raw control characters, numbers beyond
-/// `Double`, and nesting deeper than ``maximumDepth``. One leading byte order mark is passed over.
+/// `Double`, nesting deeper than ``maximumDepth``, and more than its ``JSONLimits``. One leading byte order mark is
+/// passed over.
 struct JSONParser {
     /// Arrays and objects inside one another; a bound on the recursion.
     static let maximumDepth = 512
 
     private let bytes: UnsafeBufferPointer<UInt8>
     private var position = 0
+    private let limits: JSONLimits
+    private var nodes = 0
+    private var elements = 0
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, _ limits: JSONLimits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
 
-    static func parse(_ raw: UnsafeRawBufferPointer) throws(JSONSyntaxError) -> JSONValue {
-        var parser = JSONParser(raw.assumingMemoryBound(to: UInt8.self))
+    static func parse(_ raw: UnsafeRawBufferPointer, limits: JSONLimits = .standard) throws(JSONSyntaxError) -> JSONValue {
+        var parser = JSONParser(raw.assumingMemoryBound(to: UInt8.self), limits)
         if parser.bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
         let value = try parser.value(depth: 0)
         parser.skipBlanks()
@@ -61,8 +87,14 @@ struct JSONParser {
         return value
     }
 
+    private mutating func countNode() throws(JSONSyntaxError) {
+        nodes += 1
+        guard nodes <= limits.nodes else { throw error("more than \(limits.nodes) objects, lists and members") }
+    }
+
     private mutating func array(depth: Int) throws(JSONSyntaxError) -> [JSONValue] {
         guard depth <= Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth) levels") }
+        try countNode()
         position += 1
         skipBlanks()
         var elements: [JSONValue] = []
@@ -71,6 +103,8 @@ struct JSONParser {
             return elements
         }
         while true {
+            self.elements += 1
+            guard self.elements <= limits.elements else { throw error("more than \(limits.elements) elements of lists") }
             elements.append(try value(depth: depth))
             skipBlanks()
             switch next {
@@ -85,6 +119,7 @@ struct JSONParser {
 
     private mutating func object(depth: Int) throws(JSONSyntaxError) -> [String: JSONValue] {
         guard depth <= Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth) levels") }
+        try countNode()
         position += 1
         skipBlanks()
         var members: [String: JSONValue] = [:]
@@ -95,6 +130,7 @@ struct JSONParser {
         members.reserveCapacity(6)  // One allocation for most objects instead of four.
         while true {
             guard next == UInt8(ascii: "\"") else { throw error("expected a name in double quotes") }
+            try countNode()
             let name = try string()
             skipBlanks()
             guard next == UInt8(ascii: ":") else { throw error("expected :") }

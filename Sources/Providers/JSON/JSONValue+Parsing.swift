@@ -5,17 +5,17 @@ extension JSONValue {
     /// Parses one JSON text (RFC 8259; a bare scalar is a text too), which must be UTF-8.
     /// - Throws: ``JSONSyntaxError`` where the bytes are not JSON.
     public init(parsing data: Data) throws {
-        self = try data.withUnsafeBytes(JSONParser.parse)
+        self = try data.withUnsafeBytes { try JSONParser.parse($0) }
     }
 
     /// Parses the readable bytes. - Throws: ``JSONSyntaxError``.
-    public init(parsing buffer: ByteBuffer) throws {
-        self = try buffer.withUnsafeReadableBytes(JSONParser.parse)
+    public init(parsing buffer: ByteBuffer, limits: JSONLimits = .standard) throws {
+        self = try buffer.withUnsafeReadableBytes { try JSONParser.parse($0, limits: limits) }
     }
 
     /// - Throws: ``JSONSyntaxError``.
     public init(parsing bytes: [UInt8]) throws {
-        self = try bytes.withUnsafeBytes(JSONParser.parse)
+        self = try bytes.withUnsafeBytes { try JSONParser.parse($0) }
     }
 
     /// - Throws: ``JSONSyntaxError``.

@@ -2,7 +2,7 @@ extension Price {
     /// Reads one entry of a price list. What is missing or wrong is in the problems; the price is then not to be used.
     /// - Parameter provider: whose definition carries the entry; such an entry names no provider and
     ///   need not say when and where its price was read.
-    static func read(_ json: JSONValue, provider: String? = nil, at path: String) -> (Price, [DataProblem]) {
+    static func read(_ json: JSONValue, provider: String? = nil, at path: String) -> (Price, [DataProblem], unlisted: Int) {
         var fields = FieldReader(json, at: path)
         func amount(_ name: String, isRequired: Bool = false) -> Double? {
             let value = fields.number(name)
@@ -17,7 +17,7 @@ extension Price {
             source: isOwn ? fields.string("source") ?? "own" : fields.requiredString("source"))
         fields.refuseUnknown()
         // A definition's prices are checked with the definition.
-        return (price, fields.problems + (isOwn ? [] : price.problems(at: path)))
+        return (price, fields.problems + (isOwn ? [] : price.problems(at: path)), fields.unlisted)
     }
 
     /// Whatever makes the price unusable.

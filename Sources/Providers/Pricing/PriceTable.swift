@@ -35,14 +35,14 @@ public struct PriceTable: Sendable {
         var prices: [Price] = []
         var names: Set<String> = []
         for (index, entry) in (fields.list("prices") ?? []).enumerated() {
-            let (price, problems) = Price.read(entry, at: "prices[\(index)]")
-            fields.add(problems)
+            let (price, problems, unlisted) = Price.read(entry, at: "prices[\(index)]")
+            fields.add(problems, unlisted: unlisted)
             prices.append(price)
             let name = "\(price.provider)/\(price.model ?? "")"
             if !names.insert(name).inserted { fields.fail("prices[\(index)]", "\(name) stands there twice") }
         }
         fields.refuseUnknown()
-        guard fields.problems.isEmpty else { throw DataProblems(fields.problems) }
+        guard fields.problems.isEmpty else { throw DataProblems(fields.problems, unlisted: fields.unlisted) }
         self.init(prices, version: version)
     }
 

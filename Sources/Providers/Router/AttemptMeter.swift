@@ -18,13 +18,16 @@ struct AttemptMeter: Sendable {
     }
 
     /// The usage of a reply that finished: the vendor's, else an estimate.
-    var finished: TokenUsage { seen ?? estimate }
+    var finished: TokenUsage {
+        guard let seen, !seen.isEstimate else { return estimate }
+        return seen
+    }
 
     /// The usage of a reply that was cut, timed out or cancelled: what the vendor had counted until
     /// then, but no less output than what has arrived. A vendor's early count of the output (Anthropic
     /// opens with 1) would otherwise let an aborted reply ride free.
     var unfinished: TokenUsage {
-        guard var usage = seen else { return estimate }
+        guard var usage = seen, !usage.isEstimate else { return estimate }
         let output = UsageEstimate.tokens(bytes: bytes)
         if usage.output < output {
             usage.output = output

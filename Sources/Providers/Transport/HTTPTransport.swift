@@ -85,15 +85,16 @@ public struct HTTPTransport: Sendable {
     }
 
     /// Sends one request and reads the whole reply, all within `timeout`.
+    /// - Parameter limits: how much the reply's JSON may hold.
     /// - Throws: as ``open(_:provider:timeout:)``, and what `failure` makes of a status outside 200–299.
     public func json(
-        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration,
+        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration, limits: JSONLimits = .standard,
         failure: (VendorFailure) -> ProviderError
     ) async throws -> JSONValue {
         let reply = try await whole(request, provider: provider, timeout: timeout)
         guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
         do {
-            return try JSONValue(parsing: reply.body)
+            return try JSONValue(parsing: reply.body, limits: limits)
         } catch {
             let start = String(decoding: reply.body.readableBytesView.prefix(200), as: UTF8.self)
             throw ProviderError(

@@ -50,7 +50,7 @@ public struct Anthropic: Provider {
             throw ProviderError(.malformedReply, provider: provider, status: 200, message: "the model list has no data")
         }
         return list.compactMap { entry in
-            entry["id"]?.stringValue.map { ModelInfo(id: $0, contextLength: entry["max_input_tokens"]?.intValue) }
+            entry["id"]?.stringValue.map { ModelInfo(id: $0, contextLength: try? entry.tokenCount("max_input_tokens")) }
         }
     }
 

@@ -49,16 +49,18 @@ public struct Ollama: Provider {
         }
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
         let json = try await json(
-            .post, "/api/embed", at: endpoint,
+            .post, "/api/embed", at: endpoint, limits: .vectors,
             body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true])
         let vectors = try EmbedReply.vectors(json["embeddings"]?.arrayValue ?? [], count: request.texts.count, provider: info.id)
-        return EmbedReply(vectors: vectors, usage: json["prompt_eval_count"]?.intValue.map { TokenUsage(input: $0, output: 0) })
+        return EmbedReply(vectors: vectors, usage: EmbedReply.usage(json, "prompt_eval_count"))
     }
 
-    private func json(_ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, body: JSONValue? = nil) async throws -> JSONValue {
+    private func json(
+        _ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, limits: JSONLimits = .standard, body: JSONValue? = nil
+    ) async throws -> JSONValue {
         let provider = info.id
         let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try vendor.headers(for: endpoint), body: body)
-        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
+        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limits: limits) {
             OllamaErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

@@ -48,20 +48,21 @@ public struct OpenAICompatible: Provider {
         }
         return list.compactMap { entry in
             guard let id = entry["id"]?.stringValue else { return nil }
-            let context = ["context_length", "context_window", "max_context_length", "max_model_len"].lazy.compactMap { entry[$0]?.intValue }.first
-            return ModelInfo(id: id, contextLength: context ?? entry["meta"]?["n_ctx_train"]?.intValue)
+            let context = ["context_length", "context_window", "max_context_length", "max_model_len"].lazy.compactMap { try? entry.tokenCount($0) }
+                .first
+            return ModelInfo(id: id, contextLength: context ?? (try? entry["meta"]?.tokenCount("n_ctx_train")))
         }
     }
 
     public func embed(_ request: EmbedRequest, at endpoint: Endpoint) async throws -> EmbedReply {
         let upstream = try OpenAIEmbeddings.request(request, at: endpoint, vendor: vendor)
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
-        return try OpenAIEmbeddings.reply(try await json(upstream, at: endpoint), count: request.texts.count, vendor: vendor)
+        return try OpenAIEmbeddings.reply(try await json(upstream, at: endpoint, limits: .vectors), count: request.texts.count, vendor: vendor)
     }
 
-    private func json(_ request: UpstreamRequest, at endpoint: Endpoint) async throws -> JSONValue {
+    private func json(_ request: UpstreamRequest, at endpoint: Endpoint, limits: JSONLimits = .standard) async throws -> JSONValue {
         let provider = info.id
-        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout) {
+        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limits: limits) {
             OpenAIErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

@@ -33,18 +33,18 @@ extension VendorDefinition {
             var inner = FieldReader(entry, at: "model_rules[\(index)]")
             modelRules.append(ModelRule(models: inner.requiredStrings("models"), omit: Set(inner.requiredStrings("omit"))))
             inner.refuseUnknown()
-            fields.add(inner.problems)
+            fields.add(inner)
         }
         for (index, entry) in (fields.list("prices") ?? []).enumerated() {
-            let (price, problems) = Price.read(entry, provider: id, at: "prices[\(index)]")
+            let (price, problems, unlisted) = Price.read(entry, provider: id, at: "prices[\(index)]")
             prices.append(price)
-            fields.add(problems)
+            fields.add(problems, unlisted: unlisted)
         }
         fields.refuseUnknown()
         let known = Set(fields.problems.map(\.field))
         // A field of the wrong kind has been named already; its default is not to be judged too.
         let problems = fields.problems + validate(dialects: dialects, origin: origin).filter { !known.contains($0.field) }
-        guard problems.isEmpty else { throw DataProblems(problems) }
+        guard problems.isEmpty else { throw DataProblems(problems, unlisted: fields.unlisted) }
     }
 
     private static func auth(_ fields: inout FieldReader) -> Auth? {
@@ -57,7 +57,7 @@ extension VendorDefinition {
         var inner = FieldReader(json, at: "auth")
         let auth = Auth(header: inner.requiredString("header").lowercased(), prefix: inner.string("prefix") ?? "")
         inner.refuseUnknown()
-        fields.add(inner.problems)
+        fields.add(inner)
         return auth
     }
 

@@ -38,7 +38,7 @@ extension VendorDefinition {
         problems += fieldProblems() + headerProblems(origin)
         for (index, price) in prices.enumerated() {
             problems += price.problems(at: "prices[\(index)]")
-            check(price.provider == id, "prices[\(index)].provider", "must be \(id)")
+            check(price.provider == id, "prices[\(index)].provider", "must be \(id.prefix(40))")
         }
         return problems
     }

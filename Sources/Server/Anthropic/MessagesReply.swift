@@ -55,7 +55,8 @@ enum MessagesReply {
     /// Anthropic counts cached tokens beside the input, not within it.
     static func write(_ usage: TokenUsage, to json: inout JSONBytes) {
         json.raw(#"{"input_tokens":"#)
-        json.integer(max(0, usage.input - usage.cachedInput - usage.cacheWrite))
+        let cached = TokenUsage(input: usage.cachedInput, output: usage.cacheWrite).total
+        json.integer(max(0, usage.input - cached))
         json.raw(#","cache_creation_input_tokens":"#)
         json.integer(usage.cacheWrite)
         json.raw(#","cache_read_input_tokens":"#)

@@ -1,5 +1,6 @@
 import Pipeline
 import Providers
+import Store
 
 /// A body of Anthropic's messages API. Every field is honoured, passed on to vendors that take it
 /// (`Question.extra`), or refused by its name, but for labels and cache hints, which change nothing in
@@ -27,7 +28,7 @@ struct MessagesRequest {
     private mutating func read(_ field: String, _ value: JSONValue, _ fields: inout GatewayFields) {
         switch field {
         case "model": model = fields.text(field, value, 1...200) ?? ""
-        case "max_tokens": question.sampling.maxTokens = fields.integer(field, value, 1...200_000)
+        case "max_tokens": question.sampling.maxTokens = fields.integer(field, value, SamplingSettings.Bounds.maxTokens)
         case "messages": question.messages = AnthropicMessages.read(value, &fields)
         case "stream": question.stream = fields.bool(field, value) ?? false
         case "temperature": question.sampling.temperature = fields.number(field, value, 0...1)

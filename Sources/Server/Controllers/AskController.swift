@@ -31,12 +31,13 @@ struct AskController: Sendable {
         question.voicePrompt = fields.choice("voice_prompt", PipelineSettings.VoicePrompt.self)
         question.useDraft = fields.bool("use_draft")
         question.usePassages = fields.bool("use_passages")
-        question.adapterScale = fields.number("adapter_scale", 0...2)
-        question.topK = fields.integer("top_k", 1...20)
+        question.adapterScale = fields.number("adapter_scale", PipelineSettings.Bounds.adapterScale)
+        question.topK = fields.integer("top_k", PipelineSettings.Bounds.topK)
         question.sampling = Sampling(
-            temperature: fields.number("temperature", 0...2), topP: fields.number("top_p", 0...1),
-            maxTokens: fields.integer("max_tokens", 1...200_000),
-            seed: fields.integer("seed", 0...Int(Int32.max)))
+            temperature: fields.number("temperature", SamplingSettings.Bounds.temperature),
+            topP: fields.number("top_p", SamplingSettings.Bounds.topP),
+            maxTokens: fields.integer("max_tokens", SamplingSettings.Bounds.maxTokens),
+            seed: fields.integer("seed", SamplingSettings.Bounds.seed))
         if let conflict = question.conflict(minion) { fields.fail(conflict.field, conflict.message) }
         try fields.finish()
         let asked = question.naming(request)

@@ -87,7 +87,7 @@ struct DefinitionsController: Sendable {
         }
         let vendor: VendorDefinition
         do { vendor = try VendorDefinition(parsing: value) } catch {
-            throw APIError.invalid(error.problems.map { .init(field: $0.field, code: "invalid", message: $0.message) })
+            throw APIError.invalid(error.problems.map { .init(field: $0.field, code: "invalid", message: $0.message) }, unlisted: error.unlisted)
         }
         let info = vendor.info
         // Ids of keys stand where those of providers do.

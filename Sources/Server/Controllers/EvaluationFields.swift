@@ -8,10 +8,10 @@ enum EvaluationFields {
         var read = settings
         fields.nested("evaluation") { inner in
             read.enabled = inner.bool("enabled") ?? read.enabled
-            read.examples = inner.integer("examples", 1...200) ?? read.examples
-            read.seconds = inner.integer("seconds", 1...86_400) ?? read.seconds
-            read.maxTokens = inner.integer("max_tokens", 8...1024) ?? read.maxTokens
-            read.resamples = inner.integer("resamples", 100...10_000) ?? read.resamples
+            read.examples = inner.integer("examples", EvaluationSettings.Bounds.examples) ?? read.examples
+            read.seconds = inner.integer("seconds", EvaluationSettings.Bounds.seconds) ?? read.seconds
+            read.maxTokens = inner.integer("max_tokens", EvaluationSettings.Bounds.maxTokens) ?? read.maxTokens
+            read.resamples = inner.integer("resamples", EvaluationSettings.Bounds.resamples) ?? read.resamples
             if inner.mentions("judge"), !inner.has("judge") { read.judge = nil }
             inner.nested("judge") { judge in
                 read.judge = ModelRoute(provider: judge.required("provider"), model: judge.required("model"))

@@ -10,8 +10,8 @@ enum JobPlanFields {
         plan.retry = current?.retry
         fields.nested("retry") { inner in
             var retry = plan.retry ?? RetryPolicy()
-            retry.maxAttempts = inner.integer("max_attempts", 1...100) ?? retry.maxAttempts
-            retry.backoffSeconds = inner.integer("backoff_seconds", 0...3600) ?? retry.backoffSeconds
+            retry.maxAttempts = inner.integer("max_attempts", RetryPolicy.Bounds.maxAttempts) ?? retry.maxAttempts
+            retry.backoffSeconds = inner.integer("backoff_seconds", RetryPolicy.Bounds.backoffSeconds) ?? retry.backoffSeconds
             plan.retry = retry
         }
         plan.schedule = fields.mentions("schedule") && !fields.has("schedule") ? nil : current?.schedule

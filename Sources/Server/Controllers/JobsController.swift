@@ -199,20 +199,22 @@ struct JobsController: Sendable {
         }
     }
 
+    private typealias Bounds = TrainingConfig.Bounds
+
     private static func read(_ fields: inout RequestFields, current: TrainingJob?) -> TrainingJobDraft {
         var config = current?.config ?? TrainingConfig()
         fields.nested("config") { inner in
-            config.rank = inner.integer("rank", 1...256) ?? config.rank
-            config.alpha = inner.integer("alpha", 1...512) ?? config.alpha
-            config.dropout = inner.number("dropout", 0...0.9) ?? config.dropout
-            config.learningRate = inner.number("learning_rate", 1e-7...1e-1) ?? config.learningRate
-            config.epochs = inner.integer("epochs", 1...100) ?? config.epochs
-            config.batchSize = inner.integer("batch_size", 1...256) ?? config.batchSize
-            config.maxTokens = inner.integer("max_tokens", 32...8192) ?? config.maxTokens
-            config.seed = inner.integer("seed", 0...Int(Int32.max)) ?? config.seed
+            config.rank = inner.integer("rank", Bounds.rank) ?? config.rank
+            config.alpha = inner.integer("alpha", Bounds.alpha) ?? config.alpha
+            config.dropout = inner.number("dropout", Bounds.dropout) ?? config.dropout
+            config.learningRate = inner.number("learning_rate", Bounds.learningRate) ?? config.learningRate
+            config.epochs = inner.integer("epochs", Bounds.epochs) ?? config.epochs
+            config.batchSize = inner.integer("batch_size", Bounds.batchSize) ?? config.batchSize
+            config.maxTokens = inner.integer("max_tokens", Bounds.maxTokens) ?? config.maxTokens
+            config.seed = inner.integer("seed", Bounds.seed) ?? config.seed
             TrainerFields.read(&inner, &config)
-            config.chunkTokens = inner.integer("chunk_tokens", 32...512) ?? config.chunkTokens
-            config.chunkOverlap = inner.integer("chunk_overlap", 0...256) ?? config.chunkOverlap
+            config.chunkTokens = inner.integer("chunk_tokens", Bounds.chunkTokens) ?? config.chunkTokens
+            config.chunkOverlap = inner.integer("chunk_overlap", Bounds.chunkOverlap) ?? config.chunkOverlap
             config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
             inner.nested("embedder") { embedder in
                 let provider = embedder.required("provider")
@@ -225,8 +227,8 @@ struct JobsController: Sendable {
             }
             config.restyle = inner.bool("restyle") ?? config.restyle
             config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
-            config.restyleBudget = inner.number("restyle_budget", 0...100_000) ?? config.restyleBudget
-            config.restylePairs = inner.integer("restyle_pairs", 2...5000) ?? config.restylePairs
+            config.restyleBudget = inner.number("restyle_budget", Bounds.restyleBudget) ?? config.restyleBudget
+            config.restylePairs = inner.integer("restyle_pairs", Bounds.restylePairs) ?? config.restylePairs
             readCollectionUpdate(&inner, &config)
             EvaluationFields.read(&inner, &config.evaluation)
         }

@@ -4,6 +4,8 @@ import Store
 
 /// From a request's body to the part of a minion its user writes.
 struct MinionFields {
+    private typealias Bounds = PipelineSettings.Bounds
+
     let offered: Set<String>
 
     /// - Parameter current: what an absent field keeps; nil for a new minion.
@@ -16,7 +18,7 @@ struct MinionFields {
             modelID: current == nil ? fields.required("model_id") : fields.string("model_id", length: 1...200) ?? current!.modelID)
         draft.baseURL = fields.string("base_url", length: 0...500) ?? current?.baseURL
         if draft.baseURL == "" { draft.baseURL = nil }
-        draft.systemPrompt = fields.string("system_prompt", length: 0...20_000) ?? current?.systemPrompt ?? ""
+        draft.systemPrompt = fields.string("system_prompt", length: 0...Minion.Bounds.systemPrompt) ?? current?.systemPrompt ?? ""
         draft.sampling = current?.sampling ?? .init()
         draft.pipeline = current?.pipeline ?? .init()
         draft.fallbacks = current?.fallbacks ?? []
@@ -24,33 +26,36 @@ struct MinionFields {
         fields.nested("release_policy") { draft.releasePolicy = Self.policy(&$0) }
         fields.nested("sampling") { inner in
             draft.sampling = SamplingSettings(
-                temperature: inner.number("temperature", 0...2), topP: inner.number("top_p", 0...1),
-                maxTokens: inner.integer("max_tokens", 1...200_000),
-                seed: inner.integer("seed", 0...Int(Int32.max)))
+                temperature: inner.number("temperature", SamplingSettings.Bounds.temperature),
+                topP: inner.number("top_p", SamplingSettings.Bounds.topP),
+                maxTokens: inner.integer("max_tokens", SamplingSettings.Bounds.maxTokens),
+                seed: inner.integer("seed", SamplingSettings.Bounds.seed))
         }
         fields.nested("pipeline") { inner in
             draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
             draft.pipeline.order = inner.choice("order", PipelineSettings.Order.self) ?? draft.pipeline.order
             draft.pipeline.voicePrompt = inner.choice("voice_prompt", PipelineSettings.VoicePrompt.self) ?? draft.pipeline.voicePrompt
-            draft.pipeline.voiceExamples = inner.integer("voice_examples", 1...20) ?? draft.pipeline.voiceExamples
-            draft.pipeline.draftTimeout = inner.number("draft_timeout", 0.001...600) ?? draft.pipeline.draftTimeout
-            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", 0.001...600) ?? draft.pipeline.restyleTimeout
-            draft.pipeline.restyleThreshold = inner.number("restyle_threshold", 0...1) ?? draft.pipeline.restyleThreshold
+            draft.pipeline.voiceExamples = inner.integer("voice_examples", Bounds.voiceExamples) ?? draft.pipeline.voiceExamples
+            draft.pipeline.draftTimeout = inner.number("draft_timeout", Bounds.timeout) ?? draft.pipeline.draftTimeout
+            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", Bounds.timeout) ?? draft.pipeline.restyleTimeout
+            draft.pipeline.restyleThreshold = inner.number("restyle_threshold", Bounds.restyleThreshold) ?? draft.pipeline.restyleThreshold
             draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
             // Empty takes it away; absent keeps it.
             if let model = inner.string("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
-            draft.pipeline.topK = inner.integer("top_k", 1...20) ?? draft.pipeline.topK
-            draft.pipeline.rerank = inner.integer("rerank", 0...100) ?? draft.pipeline.rerank
-            draft.pipeline.expand = inner.integer("expand", 0...4) ?? draft.pipeline.expand
-            draft.pipeline.neighbours = inner.integer("neighbours", 0...3) ?? draft.pipeline.neighbours
+            draft.pipeline.topK = inner.integer("top_k", Bounds.topK) ?? draft.pipeline.topK
+            draft.pipeline.rerank = inner.integer("rerank", Bounds.rerank) ?? draft.pipeline.rerank
+            draft.pipeline.expand = inner.integer("expand", Bounds.expand) ?? draft.pipeline.expand
+            draft.pipeline.neighbours = inner.integer("neighbours", Bounds.neighbours) ?? draft.pipeline.neighbours
             // 0 takes the bound away.
-            if let tokens = inner.integer("passage_tokens", 0...32_768) { draft.pipeline.passageTokens = tokens == 0 ? nil : tokens }
-            draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", 1...1024) ?? draft.pipeline.draftMaxTokens
-            draft.pipeline.draftTemperature = inner.number("draft_temperature", 0...2) ?? draft.pipeline.draftTemperature
+            if let tokens = inner.integer("passage_tokens", 0...Bounds.passageTokens.upperBound) {
+                draft.pipeline.passageTokens = tokens == 0 ? nil : tokens
+            }
+            draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", Bounds.draftMaxTokens) ?? draft.pipeline.draftMaxTokens
+            draft.pipeline.draftTemperature = inner.number("draft_temperature", Bounds.draftTemperature) ?? draft.pipeline.draftTemperature
             draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
-            draft.pipeline.adapterScale = inner.number("adapter_scale", 0...2) ?? draft.pipeline.adapterScale
+            draft.pipeline.adapterScale = inner.number("adapter_scale", Bounds.adapterScale) ?? draft.pipeline.adapterScale
         }
         if let entries = fields.objects("fallbacks", max: 8) {
             draft.fallbacks = entries.enumerated().map { index, entry in
@@ -88,9 +93,4 @@ struct MinionFields {
         guard !provider.isEmpty, !offered.contains(provider) else { return }
         fields.fail(field, "\"\(provider)\" is not a provider here", hint: "known: \(offered.sorted().joined(separator: ", "))")
     }
-}
-
-extension RequestFields {
-    /// Takes over what an entry of a list found wrong.
-    mutating func adopt(_ inner: RequestFields) { addProblems(inner.remaining()) }
 }

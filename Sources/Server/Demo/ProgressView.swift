@@ -23,10 +23,10 @@ struct ProgressView {
             var parts = ["  \(Terminal.bar(fraction))", data["stage"]?.stringValue ?? ""]
             if let step = data["step"]?.intValue, let steps = data["steps"]?.intValue { parts.append("step \(step)/\(steps)") }
             if let loss = data["loss"]?.doubleValue { parts.append(String(format: "loss %.3f", loss)) }
-            if let speed = data["tokens_per_second"]?.doubleValue { parts.append("\(Int(speed)) tokens/s") }
+            if let speed = data["tokens_per_second"]?.doubleValue { parts.append("\(Int(clamping: speed)) tokens/s") }
             if let done = data["chunks"]?.intValue, let all = data["chunks_total"]?.intValue, all > 0 { parts.append("chunk \(done)/\(all)") }
             if let left = data["seconds_left"]?.doubleValue { parts.append("\(Terminal.time(left)) left") }
-            let tenth = Int(fraction * 10)
+            let tenth = Int(clamping: min(max(fraction, 0), 1) * 10)
             terminal.progress(parts.joined(separator: "  "), isLandmark: tenth != lastTenth)
             lastTenth = tenth
         case "validation":
@@ -59,7 +59,7 @@ struct TraceView {
             )
         }
         let timings = (trace?["stages"]?.arrayValue ?? []).map { stage in
-            "\(stage["stage"]?.stringValue ?? "") \(stage["status"]?.stringValue == "ok" ? "\(Int(stage["milliseconds"]?.doubleValue ?? 0)) ms" : stage["status"]?.stringValue ?? "")"
+            "\(stage["stage"]?.stringValue ?? "") \(stage["status"]?.stringValue == "ok" ? "\(Int(clamping: stage["milliseconds"]?.doubleValue ?? 0)) ms" : stage["status"]?.stringValue ?? "")"
         }
         let tokens = answer["usage"]
         let cost = tokens?["cost"]?.doubleValue.map { String(format: "$%.6f", $0) } ?? "unknown"

@@ -23,11 +23,13 @@ struct Terminal: Sendable {
 
     /// `[######····] 62%`
     static func bar(_ fraction: Double, width: Int = 24) -> String {
-        let filled = Int((fraction * Double(width)).rounded())
-        return "[\(String(repeating: "#", count: filled))\(String(repeating: "·", count: width - filled))] \(Int((fraction * 100).rounded()))%"
+        let fraction = min(max(fraction, 0), 1)
+        let filled = Int(clamping: (fraction * Double(width)).rounded())
+        return
+            "[\(String(repeating: "#", count: filled))\(String(repeating: "·", count: width - filled))] \(Int(clamping: (fraction * 100).rounded()))%"
     }
 
     static func time(_ seconds: Double) -> String {
-        seconds < 60 ? "\(Int(seconds.rounded())) s" : "\(Int(seconds) / 60) min \(Int(seconds) % 60) s"
+        seconds < 60 ? "\(Int(clamping: seconds.rounded())) s" : "\(Int(clamping: seconds) / 60) min \(Int(clamping: seconds) % 60) s"
     }
 }

@@ -140,7 +140,7 @@ struct ChatCompletionReply: Sendable {
         json.raw(#","completion_tokens":"#)
         json.integer(usage.output)
         json.raw(#","total_tokens":"#)
-        json.integer(usage.input + usage.output)
+        json.integer(usage.total)
         json.raw(#","prompt_tokens_details":{"cached_tokens":"#)
         json.integer(usage.cachedInput)
         json.raw(#"},"completion_tokens_details":{"reasoning_tokens":"#)

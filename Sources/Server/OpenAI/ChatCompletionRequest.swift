@@ -1,5 +1,6 @@
 import Pipeline
 import Providers
+import Store
 
 /// A chat-completions body. Every field of OpenAI's is honoured, passed on to vendors that take it
 /// (`Question.extra`), or refused by its name, but for labels that change nothing in the answer.
@@ -37,10 +38,10 @@ struct ChatCompletionRequest {
             guard let options = fields.object(field, value) else { return }
             fields.only(["include_usage", "include_obfuscation"], in: options, prefix: "stream_options.")
             includeUsage = options["include_usage"]?.boolValue ?? false
-        case "temperature": question.sampling.temperature = fields.number(field, value, 0...2)
-        case "top_p": question.sampling.topP = fields.number(field, value, 0...1)
-        case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, 1...200_000)
-        case "seed": question.sampling.seed = fields.integer(field, value, 0...Int(Int32.max))
+        case "temperature": question.sampling.temperature = fields.number(field, value, SamplingSettings.Bounds.temperature)
+        case "top_p": question.sampling.topP = fields.number(field, value, SamplingSettings.Bounds.topP)
+        case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, SamplingSettings.Bounds.maxTokens)
+        case "seed": question.sampling.seed = fields.integer(field, value, SamplingSettings.Bounds.seed)
         case "stop": question.sampling.stop = value.stringValue.map { [$0] } ?? fields.strings(field, value, max: 4)
         case "tools": question.tools = OpenAITools.tools(value, &fields)
         case "tool_choice": question.toolChoice = OpenAITools.choice(value, &fields)

@@ -34,8 +34,11 @@ struct TemplateReader {
         for (setting, _) in template.sweep where template.config[setting] != nil {
             fail(nil, "sweep.\(setting)", "stands in config too: leave it in one")
         }
-        let jobs = template.sweep.reduce(1) { $0 * max(1, min($1.values.count, 1000)) }
-        if jobs > TrainTemplate.maxSweep { fail(nil, "sweep", "makes \(jobs) jobs; at most \(TrainTemplate.maxSweep) are allowed") }
+        let jobs = template.sweep.reduce(1) { min($0, 1_000_000) * max(1, min($1.values.count, 1000)) }
+        if jobs > TrainTemplate.maxSweep {
+            let many = jobs > 1_000_000 ? "more than 1000000" : "\(jobs)"
+            fail(nil, "sweep", "makes \(many) jobs; at most \(TrainTemplate.maxSweep) are allowed")
+        }
     }
 
     private mutating func text(_ field: String, _ line: Int, _ value: TemplateNode) -> String? {

@@ -2,6 +2,7 @@
 enum Migrations {
     static let all: [String] = [
         initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle, accountTrail,
+        usageBounds,
     ]
 
     private static let initial = """

@@ -37,6 +37,9 @@ public struct Row: Sendable {
         }
     }
 
+    /// A size or a number of things: from 0 to 2^50, whatever was written. Sums and products of some of them are numbers.
+    public func count(_ column: String) throws -> Int { min(max(0, try int(column)), 1 << 50) }
+
     public func double(_ column: String) throws -> Double {
         guard let double = try optionalDouble(column) else { throw DatabaseError.other("column \(column) is null") }
         return double

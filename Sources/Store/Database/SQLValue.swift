@@ -28,7 +28,7 @@ extension SQLValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Exp
 }
 
 extension Date {
-    /// Milliseconds since 1970, the resolution every stored time has.
-    public var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1000).rounded()) }
+    /// Milliseconds since 1970, the resolution every stored time has; the nearest there are for what lies beyond.
+    public var milliseconds: Int64 { Int64(Int(clamping: (timeIntervalSince1970 * 1000).rounded())) }
     public init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1000) }
 }

@@ -112,7 +112,7 @@ extension JobQueue {
             let failure = JobFailure(
                 step: stage, code: "workers_lost",
                 message:
-                    "\(count) workers in a row ended in the middle of stage \"\(stage)\" without getting on (\(Int((progress * 100).rounded()))%)",
+                    "\(count) workers in a row ended in the middle of stage \"\(stage)\" without getting on (\(Int(clamping: (progress * 100).rounded()))%)",
                 hint: "the job may need more memory than there is, or bring its worker down: look at the workers' logs, then start it again")
             try end(connection, job: id, failure, now)
             return true

@@ -26,7 +26,7 @@ extension JobQueue {
                     UPDATE job_stages SET finished_at = $4, outcome = $5, cpu_ms = $6, peak_memory_bytes = $7, disk_bytes = $8
                     WHERE job_id = $1 AND attempt = $2 AND stage = $3
                     """, .text(job.id), SQLValue(job.attempt), .text(stage), SQLValue(now), .text(outcome.rawValue),
-                    SQLValue(use.cpuSeconds.map { Int($0 * 1000) }), SQLValue(use.peakMemoryBytes), SQLValue(use.diskBytes))
+                    SQLValue(use.cpuSeconds.map { Int(clamping: $0 * 1000) }), SQLValue(use.peakMemoryBytes), SQLValue(use.diskBytes))
             }
             try Self.append(connection, job: job.id, type: "stage", json: text, at: now)
         }
@@ -40,7 +40,7 @@ extension JobQueue {
                 UPDATE job_stages SET finished_at = $4, outcome = $5, cpu_ms = $6, peak_memory_bytes = $7, disk_bytes = $8
                 WHERE job_id = $1 AND attempt = $2 AND stage = $3
                 """, .text(job.id), SQLValue(job.attempt), .text(stage), SQLValue(now), .text(outcome.rawValue),
-                SQLValue(use.cpuSeconds.map { Int($0 * 1000) }), SQLValue(use.peakMemoryBytes), SQLValue(use.diskBytes))
+                SQLValue(use.cpuSeconds.map { Int(clamping: $0 * 1000) }), SQLValue(use.peakMemoryBytes), SQLValue(use.diskBytes))
         }
     }
 

@@ -12,9 +12,22 @@ public struct RetryPolicy: Sendable, Codable, Equatable {
         case backoffSeconds = "backoff_seconds"
     }
 
+    /// What each number may be, whichever way it comes in.
+    public enum Bounds {
+        public static let maxAttempts = 1...100
+        public static let backoffSeconds = 0...3600
+    }
+
     public init(maxAttempts: Int = 3, backoffSeconds: Int = 30) {
         self.maxAttempts = maxAttempts
         self.backoffSeconds = backoffSeconds
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
+        self.init()
+        maxAttempts = try fields.number(.maxAttempts, Bounds.maxAttempts) ?? maxAttempts
+        backoffSeconds = try fields.number(.backoffSeconds, Bounds.backoffSeconds) ?? backoffSeconds
     }
 
     /// - Parameter retries: how often it was tried again already.

@@ -41,11 +41,11 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
         datasetType = Kind(rawValue: try row.text("dataset_type")) ?? .custom
         filePath = try row.text("file_path")
         fileName = try row.text("file_name")
-        sampleCount = try row.int("sample_count")
+        sampleCount = try row.count("sample_count")
         metadata = try row.json("metadata")
         isActive = try row.bool("is_active")
         sha256 = try row.text("sha256")
-        bytes = try row.int("bytes")
+        bytes = try row.count("bytes")
         version = try row.int("version")
         format = try row.optionalText("format")
         status = try row.text("status")

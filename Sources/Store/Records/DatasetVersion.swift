@@ -14,8 +14,8 @@ public struct DatasetVersion: Sendable, Encodable, Equatable {
         number = try row.int("number")
         change = try row.text("change_kind")
         sha256 = try row.text("sha256")
-        bytes = try row.int("bytes")
-        sampleCount = try row.int("sample_count")
+        bytes = try row.count("bytes")
+        sampleCount = try row.count("sample_count")
         createdAt = try row.date("created_at")
     }
 }

@@ -28,15 +28,23 @@ public struct EvaluationSettings: Sendable, Codable, Equatable {
         self.resamples = resamples
     }
 
+    /// What each number may be, whichever way it comes in.
+    public enum Bounds {
+        public static let examples = 1...200
+        public static let seconds = 1...86_400
+        public static let maxTokens = 8...1024
+        public static let resamples = 100...10_000
+    }
+
     /// Reads settings that were written before a field was there: it has its default.
     public init(from decoder: any Decoder) throws {
-        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
         self.init()
-        enabled = try fields.decodeIfPresent(Bool.self, forKey: .enabled) ?? enabled
-        examples = try fields.decodeIfPresent(Int.self, forKey: .examples) ?? examples
-        seconds = try fields.decodeIfPresent(Int.self, forKey: .seconds) ?? seconds
-        maxTokens = try fields.decodeIfPresent(Int.self, forKey: .maxTokens) ?? maxTokens
-        judge = try fields.decodeIfPresent(ModelRoute.self, forKey: .judge)
-        resamples = try fields.decodeIfPresent(Int.self, forKey: .resamples) ?? resamples
+        enabled = try fields.value(.enabled) ?? enabled
+        examples = try fields.number(.examples, Bounds.examples) ?? examples
+        seconds = try fields.number(.seconds, Bounds.seconds) ?? seconds
+        maxTokens = try fields.number(.maxTokens, Bounds.maxTokens) ?? maxTokens
+        judge = try fields.value(.judge)
+        resamples = try fields.number(.resamples, Bounds.resamples) ?? resamples
     }
 }

@@ -46,6 +46,15 @@ public struct Minion: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
+extension Minion {
+    /// The most characters of each text, whichever way it comes in.
+    public enum Bounds {
+        public static let provider = 60
+        public static let modelID = 200
+        public static let systemPrompt = 20_000
+    }
+}
+
 /// The part of a minion its user writes.
 public struct MinionDraft: Sendable, Equatable {
     public var name: String
@@ -100,10 +109,26 @@ public struct SamplingSettings: Sendable, Codable, Equatable {
         case maxTokens = "max_tokens"
     }
 
+    /// What each number may be, whichever way it comes in.
+    public enum Bounds {
+        public static let temperature = 0.0...2
+        public static let topP = 0.0...1
+        public static let maxTokens = 1...200_000
+        public static let seed = 0...Int(Int32.max)
+    }
+
     public init(temperature: Double? = nil, topP: Double? = nil, maxTokens: Int? = nil, seed: Int? = nil) {
         self.temperature = temperature
         self.topP = topP
         self.maxTokens = maxTokens
         self.seed = seed
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
+        temperature = try fields.number(.temperature, Bounds.temperature)
+        topP = try fields.number(.topP, Bounds.topP)
+        maxTokens = try fields.number(.maxTokens, Bounds.maxTokens)
+        seed = try fields.number(.seed, Bounds.seed)
     }
 }

@@ -56,28 +56,28 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
     /// Put the voice into the prompt, in the form `voicePrompt` says.
     public var useDraft: Bool
     public var voicePrompt: VoicePrompt
-    /// How many of the user's own replies stand for the voice where `voicePrompt` wants some, 1…20.
+    /// How many of the user's own replies stand for the voice where `voicePrompt` wants some.
     public var voiceExamples: Int
     /// Look passages up in the collection.
     public var usePassages: Bool
-    /// How many passages go into the prompt, 1…20.
+    /// How many passages go into the prompt.
     public var topK: Int
-    /// How many found passages the cross-encoder reads to order them better; 0 for none, 0…100.
+    /// How many found passages the cross-encoder reads to order them better; 0 for none.
     public var rerank: Int
-    /// Other forms of a question, made by the local model, that are searched for too; 0 for none, 0…4.
+    /// Other forms of a question, made by the local model, that are searched for too; 0 for none.
     public var expand: Int
-    /// Chunks before and after a found one that go into the prompt with it, 0…3.
+    /// Chunks before and after a found one that go into the prompt with it.
     public var neighbours: Int
     /// Most tokens of all passages together; absent for no bound but `topK`.
     public var passageTokens: Int?
     /// Upper bound of the draft, in tokens.
     public var draftMaxTokens: Int
-    /// How freely the draft is worded, 0…2. Apart from the answer's temperature: the likeliest words are what a small model's
+    /// How freely the draft is worded. Apart from the answer's temperature: the likeliest words are what a small model's
     /// voices have in common, so that a draft at 0 is further from the user's style than a drawn one.
     public var draftTemperature: Double
-    /// Seconds that an answer waits for its draft, 0.05…600; then it goes on without.
+    /// Seconds that an answer waits for its draft; then it goes on without.
     public var draftTimeout: Double
-    /// Seconds that restyling one reply may take, 0.05…600; what is not restyled by then stays as it was.
+    /// Seconds that restyling one reply may take; what is not restyled by then stays as it was.
     public var restyleTimeout: Double
     /// The least meaning a restyled passage must keep, on the release's own scale: 0 is what two unrelated
     /// texts have in common, 1 what the user's replies keep of their paraphrases.
@@ -136,29 +136,45 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         self.cache = cache
     }
 
+    /// What each number may be, whichever way it comes in.
+    public enum Bounds {
+        public static let voiceExamples = 1...20
+        public static let topK = 1...20
+        public static let rerank = 0...100
+        public static let expand = 0...4
+        public static let neighbours = 0...3
+        public static let passageTokens = 1...32_768
+        public static let draftMaxTokens = 1...1024
+        public static let draftTemperature = 0.0...2
+        /// Of a draft and of restyling, in seconds.
+        public static let timeout = 0.001...600
+        public static let restyleThreshold = 0.0...1
+        public static let adapterScale = 0.0...2
+    }
+
     /// Reads settings that were written before a field was there: it has its default.
     public init(from decoder: any Decoder) throws {
-        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
         self.init()
-        mode = try fields.decodeIfPresent(Mode.self, forKey: .mode) ?? mode
-        order = try fields.decodeIfPresent(Order.self, forKey: .order) ?? order
-        voicePrompt = try fields.decodeIfPresent(VoicePrompt.self, forKey: .voicePrompt) ?? voicePrompt
-        voiceExamples = try fields.decodeIfPresent(Int.self, forKey: .voiceExamples) ?? voiceExamples
-        draftTimeout = try fields.decodeIfPresent(Double.self, forKey: .draftTimeout) ?? draftTimeout
-        restyleTimeout = try fields.decodeIfPresent(Double.self, forKey: .restyleTimeout) ?? restyleTimeout
-        restyleThreshold = try fields.decodeIfPresent(Double.self, forKey: .restyleThreshold) ?? restyleThreshold
-        spread = try fields.decodeIfPresent(Spread.self, forKey: .spread) ?? spread
-        useDraft = try fields.decodeIfPresent(Bool.self, forKey: .useDraft) ?? useDraft
-        usePassages = try fields.decodeIfPresent(Bool.self, forKey: .usePassages) ?? usePassages
-        topK = try fields.decodeIfPresent(Int.self, forKey: .topK) ?? topK
-        rerank = try fields.decodeIfPresent(Int.self, forKey: .rerank) ?? rerank
-        expand = try fields.decodeIfPresent(Int.self, forKey: .expand) ?? expand
-        neighbours = try fields.decodeIfPresent(Int.self, forKey: .neighbours) ?? neighbours
-        passageTokens = try fields.decodeIfPresent(Int.self, forKey: .passageTokens)
-        draftMaxTokens = try fields.decodeIfPresent(Int.self, forKey: .draftMaxTokens) ?? draftMaxTokens
-        draftTemperature = try fields.decodeIfPresent(Double.self, forKey: .draftTemperature) ?? draftTemperature
-        adapterScale = try fields.decodeIfPresent(Double.self, forKey: .adapterScale) ?? adapterScale
-        embeddingModel = try fields.decodeIfPresent(String.self, forKey: .embeddingModel)
-        cache = try fields.decodeIfPresent(Cache.self, forKey: .cache) ?? cache
+        mode = try fields.value(.mode) ?? mode
+        order = try fields.value(.order) ?? order
+        voicePrompt = try fields.value(.voicePrompt) ?? voicePrompt
+        voiceExamples = try fields.number(.voiceExamples, Bounds.voiceExamples) ?? voiceExamples
+        draftTimeout = try fields.number(.draftTimeout, Bounds.timeout) ?? draftTimeout
+        restyleTimeout = try fields.number(.restyleTimeout, Bounds.timeout) ?? restyleTimeout
+        restyleThreshold = try fields.number(.restyleThreshold, Bounds.restyleThreshold) ?? restyleThreshold
+        spread = try fields.value(.spread) ?? spread
+        useDraft = try fields.value(.useDraft) ?? useDraft
+        usePassages = try fields.value(.usePassages) ?? usePassages
+        topK = try fields.number(.topK, Bounds.topK) ?? topK
+        rerank = try fields.number(.rerank, Bounds.rerank) ?? rerank
+        expand = try fields.number(.expand, Bounds.expand) ?? expand
+        neighbours = try fields.number(.neighbours, Bounds.neighbours) ?? neighbours
+        passageTokens = try fields.number(.passageTokens, Bounds.passageTokens)
+        draftMaxTokens = try fields.number(.draftMaxTokens, Bounds.draftMaxTokens) ?? draftMaxTokens
+        draftTemperature = try fields.number(.draftTemperature, Bounds.draftTemperature) ?? draftTemperature
+        adapterScale = try fields.number(.adapterScale, Bounds.adapterScale) ?? adapterScale
+        embeddingModel = try fields.text(.embeddingModel, atMost: 200)
+        cache = try fields.value(.cache) ?? cache
     }
 }

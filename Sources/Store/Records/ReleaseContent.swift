@@ -26,6 +26,21 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
             case sha256, rank, companions
             case baseModel = "base_model"
         }
+
+        public init(sha256: String, rank: Int, baseModel: String, companions: String? = nil) {
+            self.sha256 = sha256
+            self.rank = rank
+            self.baseModel = baseModel
+            self.companions = companions
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
+            sha256 = try fields.fields.decode(String.self, forKey: .sha256)
+            rank = try fields.number(.rank, 1...65_536) ?? 1
+            baseModel = try fields.fields.decode(String.self, forKey: .baseModel)
+            companions = try fields.value(.companions)
+        }
     }
 
     public struct CollectionPart: Sendable, Codable, Equatable {
@@ -43,6 +58,23 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         public var dimension: Int
         public var documents: Int
         public var chunks: Int
+
+        public init(sha256: String? = nil, embedder: String, dimension: Int, documents: Int, chunks: Int) {
+            self.sha256 = sha256
+            self.embedder = embedder
+            self.dimension = dimension
+            self.documents = documents
+            self.chunks = chunks
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
+            sha256 = try fields.value(.sha256)
+            embedder = try fields.fields.decode(String.self, forKey: .embedder)
+            dimension = try fields.number(.dimension, 0...65_536) ?? 0
+            documents = try fields.number(.documents, 0...1_000_000_000) ?? 0
+            chunks = try fields.number(.chunks, 0...1_000_000_000) ?? 0
+        }
     }
 
     /// The minion's settings when the release was made.
@@ -66,6 +98,18 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
             sampling = minion.sampling
             pipeline = minion.pipeline
         }
+
+        public init(from decoder: any Decoder) throws {
+            let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
+            func required(_ key: CodingKeys, atMost length: Int) throws -> String {
+                try fields.text(key, atMost: length) ?? fields.fields.decode(String.self, forKey: key)
+            }
+            provider = try required(.provider, atMost: Minion.Bounds.provider)
+            modelID = try required(.modelID, atMost: Minion.Bounds.modelID)
+            systemPrompt = try required(.systemPrompt, atMost: Minion.Bounds.systemPrompt)
+            sampling = try fields.fields.decode(SamplingSettings.self, forKey: .sampling)
+            pipeline = try fields.fields.decode(PipelineSettings.self, forKey: .pipeline)
+        }
     }
 
     /// Of this layout.
@@ -85,8 +129,17 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
+    /// Reads a row's content.
     /// - Parameter text: canonical, as it was written, be it by another version.
     public static func read(_ text: String) throws -> ReleaseContent { try JSONDecoder().decode(ReleaseContent.self, from: Data(text.utf8)) }
+
+    /// Reads a content that comes from outside: what a request may not set, it may not hold.
+    /// - Throws: `DecodingError`, whose path and description say which setting is out of bounds.
+    public static func readForeign(_ text: String) throws -> ReleaseContent {
+        let decoder = JSONDecoder()
+        decoder.userInfo[.refusesOutOfBounds] = true
+        return try decoder.decode(ReleaseContent.self, from: Data(text.utf8))
+    }
 
     /// The address of a canonical text.
     public static func address(of text: String) -> String { Token.hash(text) }

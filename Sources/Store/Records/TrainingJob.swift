@@ -276,47 +276,72 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
         self.embedder = embedder
     }
 
+    /// What each number may be, whichever way it comes in.
+    public enum Bounds {
+        public static let rank = 1...256
+        public static let alpha = 1...512
+        public static let dropout = 0.0...0.9
+        public static let learningRate = 1e-7...1e-1
+        public static let epochs = 1...100
+        public static let batchSize = 1...256
+        public static let maxTokens = 32...8192
+        public static let seed = 0...Int(Int32.max)
+        public static let warmup = 0.0...100_000
+        public static let weightDecay = 0.0...1
+        public static let maxGradNorm = 0.0...1000
+        public static let maxSteps = 1...1_000_000
+        public static let batchTokens = 32...65_536
+        public static let gradientAccumulation = 1...256
+        public static let evaluateEvery = 1...100_000
+        public static let patience = 1...100
+        public static let processes = 1...64
+        public static let chunkTokens = 32...512
+        public static let chunkOverlap = 0...256
+        public static let restyleBudget = 0.0...100_000
+        public static let restylePairs = 2...5000
+    }
+
     /// Reads a configuration that was written before a field was there: it has its default.
     public init(from decoder: any Decoder) throws {
-        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
         self.init()
-        rank = try fields.decodeIfPresent(Int.self, forKey: .rank) ?? rank
-        alpha = try fields.decodeIfPresent(Int.self, forKey: .alpha) ?? alpha
-        dropout = try fields.decodeIfPresent(Double.self, forKey: .dropout) ?? dropout
-        learningRate = try fields.decodeIfPresent(Double.self, forKey: .learningRate) ?? learningRate
-        epochs = try fields.decodeIfPresent(Int.self, forKey: .epochs) ?? epochs
-        batchSize = try fields.decodeIfPresent(Int.self, forKey: .batchSize) ?? batchSize
-        maxTokens = try fields.decodeIfPresent(Int.self, forKey: .maxTokens) ?? maxTokens
-        seed = try fields.decodeIfPresent(Int.self, forKey: .seed) ?? seed
-        baseModel = try fields.decodeIfPresent(String.self, forKey: .baseModel)
-        targetModules = try fields.decodeIfPresent(TargetModules.self, forKey: .targetModules) ?? targetModules
-        useRSLoRA = try fields.decodeIfPresent(Bool.self, forKey: .useRSLoRA) ?? useRSLoRA
-        useDoRA = try fields.decodeIfPresent(Bool.self, forKey: .useDoRA) ?? useDoRA
-        lrSchedule = try fields.decodeIfPresent(LearningRateSchedule.self, forKey: .lrSchedule) ?? lrSchedule
-        warmup = try fields.decodeIfPresent(Double.self, forKey: .warmup)
-        weightDecay = try fields.decodeIfPresent(Double.self, forKey: .weightDecay) ?? weightDecay
-        maxGradNorm = try fields.decodeIfPresent(Double.self, forKey: .maxGradNorm) ?? maxGradNorm
-        maxSteps = try fields.decodeIfPresent(Int.self, forKey: .maxSteps)
-        batchTokens = try fields.decodeIfPresent(Int.self, forKey: .batchTokens)
-        gradientAccumulation = try fields.decodeIfPresent(Int.self, forKey: .gradientAccumulation) ?? gradientAccumulation
-        gradientCheckpointing = try fields.decodeIfPresent(Bool.self, forKey: .gradientCheckpointing) ?? gradientCheckpointing
-        evaluateEvery = try fields.decodeIfPresent(Int.self, forKey: .evaluateEvery)
-        patience = try fields.decodeIfPresent(Int.self, forKey: .patience)
-        keepBest = try fields.decodeIfPresent(Bool.self, forKey: .keepBest) ?? keepBest
-        loadIn4Bit = try fields.decodeIfPresent(Bool.self, forKey: .loadIn4Bit) ?? loadIn4Bit
-        device = try fields.decodeIfPresent(Device.self, forKey: .device) ?? device
-        processes = try fields.decodeIfPresent(Int.self, forKey: .processes) ?? processes
-        chunkTokens = try fields.decodeIfPresent(Int.self, forKey: .chunkTokens) ?? chunkTokens
-        chunkOverlap = try fields.decodeIfPresent(Int.self, forKey: .chunkOverlap) ?? chunkOverlap
-        chunkStrategy = try fields.decodeIfPresent(ChunkStrategy.self, forKey: .chunkStrategy) ?? chunkStrategy
-        collectionUpdate = try fields.decodeIfPresent(CollectionChange.self, forKey: .collectionUpdate) ?? collectionUpdate
-        collectionFilter = try fields.decodeIfPresent(DocumentSelection.self, forKey: .collectionFilter)
-        evaluation = try fields.decodeIfPresent(EvaluationSettings.self, forKey: .evaluation) ?? evaluation
-        embedder = try fields.decodeIfPresent(ModelRoute.self, forKey: .embedder)
-        restyle = try fields.decodeIfPresent(Bool.self, forKey: .restyle)
-        restyleParaphraser = try fields.decodeIfPresent(Paraphraser.self, forKey: .restyleParaphraser) ?? restyleParaphraser
-        restyleBudget = try fields.decodeIfPresent(Double.self, forKey: .restyleBudget)
-        restylePairs = try fields.decodeIfPresent(Int.self, forKey: .restylePairs) ?? restylePairs
+        rank = try fields.number(.rank, Bounds.rank) ?? rank
+        alpha = try fields.number(.alpha, Bounds.alpha) ?? alpha
+        dropout = try fields.number(.dropout, Bounds.dropout) ?? dropout
+        learningRate = try fields.number(.learningRate, Bounds.learningRate) ?? learningRate
+        epochs = try fields.number(.epochs, Bounds.epochs) ?? epochs
+        batchSize = try fields.number(.batchSize, Bounds.batchSize) ?? batchSize
+        maxTokens = try fields.number(.maxTokens, Bounds.maxTokens) ?? maxTokens
+        seed = try fields.number(.seed, Bounds.seed) ?? seed
+        baseModel = try fields.value(.baseModel)
+        targetModules = try fields.value(.targetModules) ?? targetModules
+        useRSLoRA = try fields.value(.useRSLoRA) ?? useRSLoRA
+        useDoRA = try fields.value(.useDoRA) ?? useDoRA
+        lrSchedule = try fields.value(.lrSchedule) ?? lrSchedule
+        warmup = try fields.number(.warmup, Bounds.warmup)
+        weightDecay = try fields.number(.weightDecay, Bounds.weightDecay) ?? weightDecay
+        maxGradNorm = try fields.number(.maxGradNorm, Bounds.maxGradNorm) ?? maxGradNorm
+        maxSteps = try fields.number(.maxSteps, Bounds.maxSteps)
+        batchTokens = try fields.number(.batchTokens, Bounds.batchTokens)
+        gradientAccumulation = try fields.number(.gradientAccumulation, Bounds.gradientAccumulation) ?? gradientAccumulation
+        gradientCheckpointing = try fields.value(.gradientCheckpointing) ?? gradientCheckpointing
+        evaluateEvery = try fields.number(.evaluateEvery, Bounds.evaluateEvery)
+        patience = try fields.number(.patience, Bounds.patience)
+        keepBest = try fields.value(.keepBest) ?? keepBest
+        loadIn4Bit = try fields.value(.loadIn4Bit) ?? loadIn4Bit
+        device = try fields.value(.device) ?? device
+        processes = try fields.number(.processes, Bounds.processes) ?? processes
+        chunkTokens = try fields.number(.chunkTokens, Bounds.chunkTokens) ?? chunkTokens
+        chunkOverlap = try fields.number(.chunkOverlap, Bounds.chunkOverlap) ?? chunkOverlap
+        chunkStrategy = try fields.value(.chunkStrategy) ?? chunkStrategy
+        collectionUpdate = try fields.value(.collectionUpdate) ?? collectionUpdate
+        collectionFilter = try fields.value(.collectionFilter)
+        evaluation = try fields.value(.evaluation) ?? evaluation
+        embedder = try fields.value(.embedder)
+        restyle = try fields.value(.restyle)
+        restyleParaphraser = try fields.value(.restyleParaphraser) ?? restyleParaphraser
+        restyleBudget = try fields.number(.restyleBudget, Bounds.restyleBudget)
+        restylePairs = try fields.number(.restylePairs, Bounds.restylePairs) ?? restylePairs
     }
 }
 

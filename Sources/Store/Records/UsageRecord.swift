@@ -1,7 +1,15 @@
 import Foundation
 
 /// One provider attempt, whatever became of it.
+///
+/// Its numbers are within bounds, wherever they come from: sums over them cannot overflow. A count or a cost out of bounds was not
+/// told, which is what nil means.
 public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
+    /// The largest count of tokens of one call.
+    public static let maxTokens = 1_000_000_000
+    /// The highest cost of one call, in US dollars.
+    public static let maxCost = 10_000_000_000.0
+
     public var id: String
     public var minionID: String?
     public var answerID: String?
@@ -40,38 +48,34 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         self.provider = provider
         self.model = model
         self.at = at
-        self.inputTokens = inputTokens
-        self.outputTokens = outputTokens
-        self.cachedTokens = cachedTokens
-        self.cacheWriteTokens = cacheWriteTokens
-        self.reasoningTokens = reasoningTokens
+        self.inputTokens = Self.tokens(inputTokens)
+        self.outputTokens = Self.tokens(outputTokens)
+        self.cachedTokens = Self.tokens(cachedTokens)
+        self.cacheWriteTokens = Self.tokens(cacheWriteTokens)
+        self.reasoningTokens = Self.tokens(reasoningTokens)
         self.isEstimate = isEstimate
-        self.cost = cost
-        self.latencyMilliseconds = latencyMilliseconds
-        self.firstTokenMilliseconds = firstTokenMilliseconds
+        self.cost = cost.flatMap { (0...Self.maxCost).contains($0) ? $0 : nil }
+        self.latencyMilliseconds = Self.milliseconds(latencyMilliseconds) ?? 0
+        self.firstTokenMilliseconds = firstTokenMilliseconds.flatMap(Self.milliseconds)
         self.outcome = outcome
     }
 
     init(row: Row) throws {
-        id = try row.text("id")
-        minionID = try row.optionalText("minion_id")
-        answerID = try row.optionalText("answer_id")
-        keyID = try row.optionalText("key_id")
-        purpose = try row.text("purpose")
-        provider = try row.text("provider")
-        model = try row.text("model")
-        at = try row.date("at")
-        inputTokens = try row.optionalInt("input_tokens")
-        outputTokens = try row.optionalInt("output_tokens")
-        cachedTokens = try row.optionalInt("cached_tokens")
-        cacheWriteTokens = try row.optionalInt("cache_write_tokens")
-        reasoningTokens = try row.optionalInt("reasoning_tokens")
-        isEstimate = try row.bool("is_estimate")
-        cost = try row.optionalDouble("cost")
-        latencyMilliseconds = try row.double("latency_ms")
-        firstTokenMilliseconds = try row.optionalDouble("first_token_ms")
-        outcome = try row.text("outcome")
+        self.init(
+            id: try row.text("id"), minionID: try row.optionalText("minion_id"), answerID: try row.optionalText("answer_id"),
+            keyID: try row.optionalText("key_id"), purpose: try row.text("purpose"), provider: try row.text("provider"),
+            model: try row.text("model"), at: try row.date("at"), inputTokens: try row.optionalInt("input_tokens"),
+            outputTokens: try row.optionalInt("output_tokens"), cachedTokens: try row.optionalInt("cached_tokens"),
+            cacheWriteTokens: try row.optionalInt("cache_write_tokens"), reasoningTokens: try row.optionalInt("reasoning_tokens"),
+            isEstimate: try row.bool("is_estimate"), cost: try row.optionalDouble("cost"), latencyMilliseconds: try row.double("latency_ms"),
+            firstTokenMilliseconds: try row.optionalDouble("first_token_ms"), outcome: try row.text("outcome"))
     }
+
+    /// Input and output together; 0 where they are not known.
+    public var tokens: Int { (inputTokens ?? 0).adding(outputTokens ?? 0) }
+
+    private static func tokens(_ count: Int?) -> Int? { count.flatMap { (0...maxTokens).contains($0) ? $0 : nil } }
+    private static func milliseconds(_ value: Double) -> Double? { (0...1e12).contains(value) ? value : nil }
 }
 
 /// Sums over usage records.

@@ -1,5 +1,16 @@
 import Foundation
 
+extension UsageRecord {
+    /// A column of tokens as a sum may take it: null where its count is out of bounds, be it that another program wrote the row.
+    static func tokensSQL(_ column: String) -> String { "CASE WHEN \(column) BETWEEN 0 AND \(maxTokens) THEN \(column) END" }
+
+    /// The same of the cost.
+    static let costSQL = "CASE WHEN cost BETWEEN 0 AND \(Int(maxCost)) THEN cost END"
+
+    /// The same of a column of milliseconds.
+    static func millisecondsSQL(_ column: String) -> String { "CASE WHEN \(column) BETWEEN 0 AND 1000000000000 THEN \(column) END" }
+}
+
 extension UsageReport {
     /// - Parameter owner: whose records; nil for everybody's.
     static func make(_ connection: any Connection, owner: String?, _ query: UsageQuery) throws -> UsageReport {
@@ -15,12 +26,16 @@ extension UsageReport {
         // Without a dimension every record is of the one group 0, which also uses `$3` where no day does.
         let selected = (groups + ["(at + $3) * 0 AS g_all"]).joined(separator: ", ")
         let group = (names + ["g_all"]).joined(separator: ", ")
+        let tokens = ["input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"].map {
+            "\(UsageRecord.tokensSQL($0)) AS \($0)"
+        }.joined(separator: ", ")
         parameters.append(SQLValue(limit + 1))
         let rows = try connection.query(
             """
             WITH picked AS (
-                SELECT \(selected), input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, is_estimate, cost, outcome,
-                    CASE WHEN outcome = 'ok' THEN latency_ms END AS latency, CASE WHEN outcome = 'ok' THEN first_token_ms END AS first_token
+                SELECT \(selected), \(tokens), \(UsageRecord.costSQL) AS cost, is_estimate, outcome,
+                    CASE WHEN outcome = 'ok' THEN \(UsageRecord.millisecondsSQL("latency_ms")) END AS latency,
+                    CASE WHEN outcome = 'ok' THEN \(UsageRecord.millisecondsSQL("first_token_ms")) END AS first_token
                 FROM usage_records WHERE \(condition)
             ), ranked AS (
                 SELECT picked.*,

@@ -57,8 +57,9 @@ extension UserStore {
                 """
                 SELECT provider, model, SUM(CASE WHEN outcome = 'cache_hit' THEN 0 ELSE 1 END) AS requests,
                     SUM(CASE WHEN outcome IN ('ok', 'cancelled', 'cache_hit') THEN 0 ELSE 1 END) AS failures,
-                    COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
-                    COALESCE(SUM(cost), 0) AS cost, SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced
+                    COALESCE(SUM(\(UsageRecord.tokensSQL("input_tokens"))), 0) AS input_tokens,
+                    COALESCE(SUM(\(UsageRecord.tokensSQL("output_tokens"))), 0) AS output_tokens,
+                    COALESCE(SUM(\(UsageRecord.costSQL)), 0) AS cost, SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced
                 FROM usage_records WHERE user_id = $1 AND at >= $2 AND at < $3 GROUP BY provider, model ORDER BY provider, model
                 """, user, query.bounds.from, query.bounds.to
             ).map { row in

@@ -32,8 +32,10 @@ extension UserStore {
                 for row in try connection.query(
                     """
                     SELECT \(column) AS target, COUNT(DISTINCT CASE WHEN at >= $2 THEN COALESCE(answer_id, id) END) AS requests,
-                        COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0) ELSE 0 END), 0) AS tokens,
-                        COALESCE(SUM(CASE WHEN at >= $2 THEN cost END), 0) AS cost, COALESCE(SUM(cost), 0) AS month_cost,
+                        COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("input_tokens")), 0) END), 0)
+                            + COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("output_tokens")), 0) END), 0) AS tokens,
+                        COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.costSQL) END), 0) AS cost,
+                        COALESCE(SUM(\(UsageRecord.costSQL)), 0) AS month_cost,
                         COALESCE(SUM(CASE WHEN at >= $2 AND cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END), 0) AS unpriced
                     FROM usage_records WHERE user_id = $1 AND at >= $3 GROUP BY \(column)
                     """, user, SQLValue(day), SQLValue(month))
@@ -47,11 +49,11 @@ extension UserStore {
                     if let target = try row.optionalText("target") { spent[keyPath: path][target] = sums }
                     if column == "minion_id" {
                         // An answer is of one minion, so these add up to the user's.
-                        spent.user.requests += sums.requests
-                        spent.user.tokens += sums.tokens
+                        spent.user.requests = spent.user.requests.adding(sums.requests)
+                        spent.user.tokens = spent.user.tokens.adding(sums.tokens)
                         spent.user.cost += sums.cost
                         spent.user.monthCost += sums.monthCost
-                        spent.user.unpriced += sums.unpriced
+                        spent.user.unpriced = spent.user.unpriced.adding(sums.unpriced)
                     }
                 }
             }
@@ -69,15 +71,17 @@ extension UserStore {
 
     /// Bytes of the user's datasets (equal content is one file), adapters and collections.
     public func storedBytes() async throws -> Int {
-        try await database.scan { connection in
+        // A size that no file has counts for nothing, instead of ending the sum.
+        let sum = "COALESCE(SUM(CASE WHEN bytes BETWEEN 0 AND \(1 << 50) THEN bytes END), 0)"
+        return try await database.scan { connection in
             let row = try connection.query(
                 """
-                SELECT (SELECT COALESCE(SUM(bytes), 0) FROM
+                SELECT (SELECT \(sum) FROM
                         (SELECT file_path, MAX(bytes) AS bytes FROM user_training_datasets WHERE user_id = $1 GROUP BY file_path) AS files)
-                    + (SELECT COALESCE(SUM(bytes), 0) FROM adapters WHERE user_id = $1)
-                    + (SELECT COALESCE(SUM(bytes), 0) FROM collections WHERE user_id = $1) AS bytes
+                    + (SELECT \(sum) FROM adapters WHERE user_id = $1)
+                    + (SELECT \(sum) FROM collections WHERE user_id = $1) AS bytes
                 """, user)[0]
-            return Int(try row.double("bytes"))
+            return Int(clamping: try row.double("bytes"))
         }
     }
 

@@ -53,9 +53,11 @@ public struct OllamaStreamDecoder: ReplyDecoder {
         }
         guard line["done"]?.boolValue == true else { return }
         // Without a prompt count there is no usage: half a count would pass for a whole one.
-        if let input = line["prompt_eval_count"]?.intValue {
-            events.append(.usage(TokenUsage(input: input, output: line["eval_count"]?.intValue ?? 0)))
-        }
+        do {
+            if let input = try line.tokenCount("prompt_eval_count") {
+                events.append(.usage(TokenUsage(input: input, output: try line.tokenCount("eval_count") ?? 0)))
+            }
+        } catch { events.append(.usage(.unbelievable)) }
         events.append(.finish(finishReason(line["done_reason"]?.stringValue)))
         isComplete = true
     }

@@ -30,7 +30,7 @@ public enum OpenAIEmbeddings {
         let rows = (json["data"]?.arrayValue ?? []).enumerated()
             .sorted { ($0.element["index"]?.intValue ?? $0.offset) < ($1.element["index"]?.intValue ?? $1.offset) }
             .map { $0.element["embedding"] ?? .null }
-        let usage = json["usage"]?["prompt_tokens"]?.intValue.map { TokenUsage(input: $0, output: 0) }
-        return EmbedReply(vectors: try EmbedReply.vectors(rows, count: count, provider: provider), usage: usage)
+        return EmbedReply(
+            vectors: try EmbedReply.vectors(rows, count: count, provider: provider), usage: EmbedReply.usage(json["usage"], "prompt_tokens"))
     }
 }

@@ -1,5 +1,8 @@
 /// Reads the parts that a streamed `delta` and a whole `message` have in common.
 enum OpenAIMessage {
+    /// The most calls of one reply that are told apart.
+    private static let maximumCalls = 10_000
+
     /// Reasoning, text and tool calls, in that order.
     static func events(_ message: JSONValue) -> [ChatEvent] {
         var events: [ChatEvent] = []
@@ -12,7 +15,7 @@ enum OpenAIMessage {
             let function = call["function"]
             events.append(
                 .toolCall(
-                    index: call["index"]?.intValue ?? position,
+                    index: call["index"]?.intValue.flatMap { (0..<maximumCalls).contains($0) ? $0 : nil } ?? position,
                     id: call["id"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
                     name: function?["name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
                     // An object instead of text: some compatible servers do.
