@@ -68,8 +68,10 @@ public actor AdapterServer {
     private var waiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
 
-    /// - Parameter remote: takes the place of llama.cpp.
-    public init(paths: EnginePaths, limits: Limits = Limits(), remote: RemoteAdapters? = nil, client: HTTPClient = .shared, logger: Logger) {
+    /// - Parameters:
+    ///   - remote: takes the place of llama.cpp.
+    ///   - client: asks the children whether they are well.
+    public init(paths: EnginePaths, limits: Limits = Limits(), remote: RemoteAdapters? = nil, client: HTTPClient, logger: Logger) {
         self.paths = paths
         self.limits = limits
         self.remote = remote

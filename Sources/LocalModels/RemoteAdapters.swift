@@ -20,8 +20,9 @@ public actor RemoteAdapters {
 
     /// - Parameters:
     ///   - url: without `/v1` and trailing slash.
+    ///   - client: one that follows no redirects: what is loaded must come from the server that was named.
     ///   - template: the name of an adapter's model, with `{adapter}` for its id and `{base}` for its base's name.
-    public init(url: String, template: String = "{adapter}", client: HTTPClient = .shared, logger: Logger) {
+    public init(url: String, template: String = "{adapter}", client: HTTPClient, logger: Logger) {
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.template = template
         self.client = client
@@ -70,16 +71,17 @@ public actor RemoteAdapters {
     }
 
     private func post(_ path: String, _ fields: [String: String]) async throws -> (status: Int, body: String) {
-        var request = HTTPClientRequest(url: "\(url)/v1/\(path)")
-        request.method = .POST
-        request.headers.add(name: "content-type", value: "application/json")
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        request.body = .bytes(try encoder.encode(fields))
+        let body = HTTPClient.Body.data(try encoder.encode(fields))
         do {
-            let reply = try await client.execute(request, timeout: .seconds(60))
-            let body = try await reply.body.collect(upTo: 1 << 16)
-            return (Int(reply.status.code), String(buffer: body))
+            let request = try HTTPClient.Request(
+                url: "\(url)/v1/\(path)", method: .POST, headers: ["content-type": "application/json"], body: body)
+            // The deadline covers the reply's body, as that of the client's streaming interface does not.
+            let task = client.execute(
+                request: request, delegate: ResponseAccumulator(request: request, maxBodySize: 1 << 16), deadline: .now() + .seconds(60))
+            let reply = try await task.futureResult.get()
+            return (Int(reply.status.code), reply.body.map { String(buffer: $0) } ?? "")
         } catch is CancellationError { throw CancellationError() } catch {
             throw LocalModelError(
                 code: "adapter_server_down", message: "the adapter server does not answer: \(error)", hint: "see ATELIER_ADAPTER_SERVER_URL")

@@ -19,24 +19,24 @@ extension AnswerPipeline {
     /// the upstream call; what was used until then is still recorded.
     /// - Parameter admission: of this very question.
     public func ask(_ minion: Minion, _ question: Question, _ admission: Admission) -> AsyncThrowingStream<AnswerEvent, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                do {
-                    let telemetry = RequestTelemetry.current
-                    let trial = CanaryTrial(minion, conversation: question.conversationID)
-                    let answer = try await trials.run(trial, isGood: \.releaseDidItsPart) {
-                        try await released(trial, question, admission) { event in
-                            if case .stage(let timing) = event { telemetry?.observe(timing) }
-                            continuation.yield(event)
-                        }
+        let (stream, buffer) = StreamBuffer<AnswerEvent>.make(limit: 128 << 10) { 64 + $0.length }
+        let task = Task {
+            do {
+                let telemetry = RequestTelemetry.current
+                let trial = CanaryTrial(minion, conversation: question.conversationID)
+                let answer = try await trials.run(trial, isGood: \.releaseDidItsPart) {
+                    try await released(trial, question, admission, room: { if buffer.isFull { await buffer.room() } }) { event in
+                        if case .stage(let timing) = event { telemetry?.observe(timing) }
+                        buffer.send(event)
                     }
-                    telemetry?.answered(by: answer.model)
-                    continuation.yield(.done(answer))
-                    continuation.finish()
-                } catch { continuation.finish(throwing: error) }
-            }
-            continuation.onTermination = { _ in task.cancel() }
+                }
+                telemetry?.answered(by: answer.model)
+                buffer.send(.done(answer))
+                buffer.finish()
+            } catch { buffer.finish(throwing: error) }
         }
+        buffer.onAbandon { task.cancel() }
+        return stream
     }
 
     /// Answers with what is given in place of a release: what a job has made and not published yet can be
@@ -51,7 +51,8 @@ extension AnswerPipeline {
     }
 
     private func released(
-        _ trial: CanaryTrial, _ question: Question, _ admission: Admission, _ emit: @Sendable @escaping (AnswerEvent) -> Void
+        _ trial: CanaryTrial, _ question: Question, _ admission: Admission, room: @Sendable @escaping () async -> Void,
+        _ emit: @Sendable @escaping (AnswerEvent) -> Void
     ) async throws -> Answer {
         let minion = trial.minion
         let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
@@ -63,7 +64,7 @@ extension AnswerPipeline {
             // Before the reply ends, however it ends: what was used is safe by then.
             defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: id)) }
             let materials = try await AnswerMaterials.load(minion, store, data)
-            answer = try await make(context(minion, question, materials, ledger, admission, id: id, arm: trial.arm, emit))
+            answer = try await make(context(minion, question, materials, ledger, admission, id: id, arm: trial.arm, room: room, emit))
         }
         if answer.trace.order != nil { await keep(answer, question, minion) }
         if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
@@ -72,14 +73,15 @@ extension AnswerPipeline {
 
     private func context(
         _ minion: Minion, _ question: Question, _ materials: AnswerMaterials, _ ledger: AttemptLedger, _ admission: Admission,
-        id: String = RowID.make("ans"), arm: CanaryArm? = nil, _ emit: @Sendable @escaping (AnswerEvent) -> Void
+        id: String = RowID.make("ans"), arm: CanaryArm? = nil, room: @Sendable @escaping () async -> Void = {},
+        _ emit: @Sendable @escaping (AnswerEvent) -> Void
     ) async throws -> AnswerContext {
         let router = try await catalog.router(for: minion, from: router)
         let plan = AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info)
         return AnswerContext(
             id: id, minion: minion, arm: arm, question: question, materials: materials, plan: plan, router: router, ledger: ledger,
             admission: admission,
-            emit: emit)
+            emit: emit, room: room)
     }
 
     /// The answer this request was given before, with its use on record.

@@ -42,9 +42,10 @@ public struct DirectAnswer: Sendable {
         }
     }
 
-    /// The same with each event as it arrives. The reply comes when the last event has been handed on.
+    /// The same with each event as it arrives; what `onEvent` waits for, the vendor waits for. The reply comes when the
+    /// last event has been handed on.
     public func stream(
-        _ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission, onEvent: @Sendable (ChatEvent) async -> Void
     ) async throws -> ChatReply {
         let ledger = AttemptLedger()
         let router = snapshot.selection.map(router.with) ?? router
@@ -60,7 +61,7 @@ public struct DirectAnswer: Sendable {
                 var collector = ReplyCollector()
                 for try await event in stream.events {
                     hasSpoken.store(true, ordering: .relaxed)
-                    onEvent(event)
+                    await onEvent(event)
                     collector.add(event)
                 }
                 try Task.checkCancellation()
@@ -72,7 +73,8 @@ public struct DirectAnswer: Sendable {
     /// The reply this request was given before, with its use on record; its events go to `onEvent` where it
     /// is streamed.
     func cached(
-        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, _ admission: Admission, onEvent: @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ entry: ResponseCache.Entry, _ question: Question, _ admission: Admission,
+        onEvent: @Sendable (ChatEvent) async -> Void
     ) async -> ChatReply? {
         let (at, start) = (Date(), ContinuousClock().now)
         guard var reply: ChatReply = await cache.find(entry) else { return nil }
@@ -83,12 +85,12 @@ public struct DirectAnswer: Sendable {
         meter.settle(
             admission, [.cacheHit(minion, answerID: nil, provider: reply.provider, model: reply.model, at: at, milliseconds: milliseconds)])
         if question.stream {
-            if !reply.reasoning.isEmpty { onEvent(.reasoning(reply.reasoning)) }
-            if !reply.text.isEmpty { onEvent(.text(reply.text)) }
+            if !reply.reasoning.isEmpty { await onEvent(.reasoning(reply.reasoning)) }
+            if !reply.text.isEmpty { await onEvent(.text(reply.text)) }
             for (index, call) in reply.toolCalls.enumerated() {
-                onEvent(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
+                await onEvent(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments))
             }
-            onEvent(.finish(reply.finish))
+            await onEvent(.finish(reply.finish))
         }
         return reply
     }

@@ -93,6 +93,20 @@ extension JSONValue {
 struct ImpossibleCount: Error {}
 
 extension ChatEvent {
+    /// A stream of events in which what is not read yet is at most about 128 KiB.
+    static func stream() -> (stream: AsyncThrowingStream<ChatEvent, any Error>, buffer: StreamBuffer<ChatEvent>) {
+        StreamBuffer.make(limit: 128 << 10) { 64 + $0.length }
+    }
+
+    /// Bytes of the text it carries.
+    public var length: Int {
+        switch self {
+        case .text(let text), .reasoning(let text), .model(let text): text.utf8.count
+        case .toolCall(_, let id, let name, let arguments): (id?.utf8.count ?? 0) + (name?.utf8.count ?? 0) + arguments.utf8.count
+        case .usage, .finish: 0
+        }
+    }
+
     /// Whether the client sees something of the model's own: text, reasoning or a tool call.
     public var isToken: Bool {
         switch self {

@@ -62,7 +62,9 @@ public struct App: Sendable {
             limits: .init(
                 threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
                 bases: settings.localBases),
-            remote: settings.adapterServerURL.map { RemoteAdapters(url: $0, template: settings.adapterServerModel, logger: logger) }, logger: logger)
+            remote: settings.adapterServerURL.map {
+                RemoteAdapters(url: $0, template: settings.adapterServerModel, client: HTTPClients.plain, logger: logger)
+            }, client: HTTPClients.plain, logger: logger)
         let addresses = (settings.reachesPrivateUpstreams ? AddressPolicy.publicAndPrivate : .publicOnly).allowing(settings.allowedUpstreamRanges)
         let transport = HTTPTransport(policy: addresses)
         let registry = ProviderRegistry.standard(transport: transport)
@@ -245,7 +247,10 @@ public struct App: Sendable {
             ]
         let application = Application(
             router: try router(),
-            server: .http1(configuration: .init(additionalChannelHandlers: [clients.handler()])),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [
+                    SlowClientHandler(patience: .seconds(Int64(settings.slowClientSeconds))), clients.handler(),
+                ])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.

@@ -20,6 +20,7 @@ extension App {
     ) async throws -> T {
         let server = AdapterServer(
             paths: try await enginePaths(settings, try dataDirectory(settings), logger: logger), limits: .init(threads: settings.localThreads),
+            client: HTTPClients.plain,
             logger: logger)
         let router = Router(registry: .standard(transport: HTTPTransport(policy: .publicAndPrivate)))
         do {

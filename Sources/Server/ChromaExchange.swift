@@ -7,7 +7,7 @@ import Providers
 /// Speaks with a ChromaDB server.
 package struct ChromaExchange: HTTPExchange {
     let base: String
-    /// Of one request, connecting included.
+    /// Of one request, connecting and the reply included.
     let timeout: TimeAmount
 
     package init(base: String, timeout: TimeAmount = .seconds(30)) {
@@ -16,14 +16,10 @@ package struct ChromaExchange: HTTPExchange {
     }
 
     package func send(method: String, path: String, body: Data?) async throws -> (status: Int, body: Data) {
-        var request = HTTPClientRequest(url: UpstreamRequest.join(base, path))
-        request.method = .init(rawValue: method)
-        if let body {
-            request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(body)
-        }
-        let response = try await HTTPTransport.sharedPlain.execute(request, deadline: .now() + timeout)
-        let buffer = try await response.body.collect(upTo: 64 << 20)
-        return (Int(response.status.code), Data(buffer.readableBytesView))
+        let request = try HTTPClient.Request(
+            url: UpstreamRequest.join(base, path), method: .init(rawValue: method), headers: body == nil ? [:] : ["content-type": "application/json"],
+            body: body.map { .data($0) })
+        let reply = try await HTTPClients.plain.reply(to: request, upTo: HTTPTransport.maximumReply, within: timeout)
+        return (Int(reply.status.code), reply.body.map { Data($0.readableBytesView) } ?? Data())
     }
 }

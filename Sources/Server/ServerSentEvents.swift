@@ -1,10 +1,17 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Providers
 import Store
 
 /// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+///
+/// What a client has not taken yet is bounded: whoever sends waits with it. One that takes nothing for long is cut by
+/// ``SlowClientHandler``.
 enum ServerSentEvents {
+    /// Hands a frame on and waits until there is room for the next.
+    typealias Send = @Sendable (ByteBuffer) async -> Void
+
     static func frame(id: String? = nil, event: String? = nil, data: String) -> ByteBuffer {
         var text = ""
         if let id { text += "id: \(id)\n" }
@@ -20,42 +27,25 @@ enum ServerSentEvents {
     ///   - produce: throws what it cannot do, and sends no frame about it.
     static func reply(
         failure: @escaping @Sendable (any Error) -> ByteBuffer,
-        _ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void
+        _ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void
     ) async throws -> Response {
-        let (frames, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
-        let producer = Task {
-            do {
-                try await produce { continuation.yield($0) }
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
-        }
-        let ticker = Task {
-            while true {
-                try await Task.sleep(for: .seconds(2))
-                if case .terminated = continuation.yield(comment) { return }
-            }
-        }
-        // Also where nobody ever reads the body, because the client left before it.
-        continuation.onTermination = { _ in producer.cancel() }
+        let outlet = Outlet(produce)
         let first: ByteBuffer
         do {
-            var iterator = frames.makeAsyncIterator()
+            var iterator = outlet.frames.makeAsyncIterator()
             guard let frame = try await iterator.next() else { throw CancellationError() }
             first = frame
         } catch {
-            ticker.cancel()
+            outlet.close()
             throw error
         }
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in
-                defer {
-                    producer.cancel()
-                    ticker.cancel()
-                }
+                defer { outlet.close() }
                 do {
                     try await writer.write(first)
-                    for try await frame in frames { try await writer.write(frame) }
+                    for try await frame in outlet.frames { try await writer.write(frame) }
                 } catch let error where !(error is CancellationError) && !Task.isCancelled {
                     try await writer.write(failure(error))
                 }
@@ -86,32 +76,54 @@ enum ServerSentEvents {
     /// Streams what `produce` sends. A comment goes out every 2 s: it keeps proxies from giving up on
     /// a quiet stream, and it is how a client that left is noticed while nothing else is sent. Then
     /// `produce` is cancelled.
-    static func response(_ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void) -> Response {
-        Response(
+    static func response(_ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void) -> Response {
+        // The body is written when the request's own task is over.
+        let caller = NameLookups.user
+        return Response(
             status: .ok,
             headers: headers,
             body: ResponseBody { writer in
-                let (frames, continuation) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
-                let producer = Task {
-                    do {
-                        try await produce { continuation.yield($0) }
-                        continuation.finish()
-                    } catch { continuation.finish(throwing: error) }
-                }
-                let ticker = Task {
-                    while true {
-                        try await Task.sleep(for: .seconds(2))
-                        continuation.yield(comment)
-                    }
-                }
-                defer {
-                    producer.cancel()
-                    ticker.cancel()
-                }
-                for try await frame in frames { try await writer.write(frame) }
+                let outlet = NameLookups.$user.withValue(caller) { Outlet(produce) }
+                defer { outlet.close() }
+                for try await frame in outlet.frames { try await writer.write(frame) }
                 // A reply that is cut must not end like a whole one.
                 try Task.checkCancellation()
                 try await writer.finish(nil)
             })
+    }
+
+    /// The frames on their way to one client, who takes them one by one.
+    private struct Outlet: Sendable {
+        let frames: AsyncThrowingStream<ByteBuffer, any Error>
+        private let producer: Task<Void, Never>
+        private let ticker: Task<Void, any Error>
+
+        init(_ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void) {
+            let (frames, buffer) = StreamBuffer<ByteBuffer>.make(limit: 128 << 10) { 64 + $0.readableBytes }
+            let producer = Task {
+                do {
+                    try await produce { await buffer.put($0) }
+                    buffer.finish()
+                } catch { buffer.finish(throwing: error) }
+            }
+            let ticker = Task {
+                while true {
+                    try await Task.sleep(for: .seconds(2))
+                    // A client that has not taken what there is needs no sign of life.
+                    if buffer.isEmpty { buffer.send(comment) }
+                }
+            }
+            // Also where nobody ever reads the body, because the client left before it.
+            buffer.onAbandon {
+                producer.cancel()
+                ticker.cancel()
+            }
+            (self.frames, self.producer, self.ticker) = (frames, producer, ticker)
+        }
+
+        func close() {
+            producer.cancel()
+            ticker.cancel()
+        }
     }
 }

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import signal
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -230,3 +231,86 @@ def test_the_secret_is_nowhere_but_in_the_reply(house, person, receiver):
     assert secret not in house.log() and secret not in json.dumps(deliveries(person, webhook))
     for path in house.data.glob("atelier.sqlite*"):
         assert secret.encode() not in path.read_bytes(), path.name
+
+
+class Raw:
+    """Answers every request with the same bytes; without any it never does."""
+
+    def __init__(self, reply: bytes):
+        self.reply = reply
+        self.asked = 0
+        self.open: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/hook"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.recv(65536)
+            self.asked += 1
+            if self.reply:
+                connection.sendall(self.reply)
+            self.open.append(connection)
+
+    def close(self) -> None:
+        self.listener.close()
+        for connection in self.open:
+            connection.close()
+
+
+@pytest.mark.parametrize("head", ["HTTP/1.1 000 X", "HTTP/1.1 099 X", "HTTP/1.1 101 X"])
+def test_a_status_that_is_none_costs_an_attempt_and_nothing_else(house, person, head):
+    """A status line below 100 ended the server, at every start again."""
+    receiver = Raw(f"{head}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode())
+    try:
+        before = house.process.pid
+        webhook = hook(person, receiver, "job.queued")
+        job_stopped(person)
+        [entry] = ended(person, webhook, 1)
+        assert (entry["state"], entry["attempts"]) == ("failed", 13) and "status" not in entry
+        assert "not HTTP as it should be" in entry["error"]
+        assert house.process.poll() is None and house.process.pid == before
+    finally:
+        receiver.close()
+
+
+def test_an_attempt_counts_from_its_beginning(house, person):
+    """One under which the server dies is not made for ever."""
+    receiver = Raw(b"")
+    try:
+        webhook = hook(person, receiver)
+        person.post(f"webhooks/{webhook['id']}/test")
+        eventually(lambda: receiver.asked, 60, "the attempt is under way")
+        assert [entry["attempts"] for entry in deliveries(person, webhook)] == [1]
+        house.end(signal.SIGKILL, within=60)
+        house.start()
+        [entry] = deliveries(person, webhook)
+        assert (entry["state"], entry["attempts"]) == ("pending", 1)
+        # A server that ends in order takes back what it did not finish.
+        house.sql("UPDATE webhook_deliveries SET next_at = created_at WHERE id = ?", entry["id"])
+        eventually(lambda: receiver.asked == 2, 60, "the next attempt is under way")
+        house.end(signal.SIGTERM, within=60)
+        house.start()
+        assert deliveries(person, webhook)[0]["attempts"] == 1
+        # All are used up: it is not begun again.
+        house.sql("UPDATE webhook_deliveries SET next_at = created_at, attempts = 13 WHERE id = ?", entry["id"])
+        [entry] = ended(person, webhook, 1)
+        assert entry["state"] == "failed" and "the last attempt" in entry["error"]
+    finally:
+        receiver.close()
+        person.delete(f"webhooks/{webhook['id']}")
+
+
+def test_a_body_that_never_ends_does_not_hold_up_the_others(person, receiver):
+    endless = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 4096)
+    try:
+        webhook = hook(person, endless)
+        person.post(f"webhooks/{webhook['id']}/test")
+        [entry] = ended(person, webhook, 1)
+        assert (entry["state"], entry["status"], entry["attempts"]) == ("delivered", 200, 1)
+    finally:
+        endless.close()

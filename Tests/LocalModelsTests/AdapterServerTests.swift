@@ -30,7 +30,7 @@ struct AdapterServerTests {
         _ limits: AdapterServer.Limits = .init(contextTokens: 256), paths: EnginePaths = Engine.paths,
         _ body: (AdapterServer, [URL]) async throws -> Void
     ) async throws {
-        let server = AdapterServer(paths: paths, limits: limits, logger: Engine.logger)
+        let server = AdapterServer(paths: paths, limits: limits, client: Engine.client, logger: Engine.logger)
         do { try await body(server, Self.adapters.get()) } catch {
             await server.stop()
             throw error

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Foundation
 import LocalModels
 import Logging
@@ -19,6 +20,8 @@ enum Engine {
         scripts: root.appending(path: "engine"), models: models)
     static let isThere = paths.missing() == nil
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    /// As the server's: it follows no redirects.
+    static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
 }
 
 @Suite(.serialized, .enabled(if: Engine.isThere, "the engine is not set up: run make setup"))
@@ -65,7 +68,7 @@ struct EngineTests {
     }
 
     @Test func theModelServerIsReplacedWhenItIsKilled() async throws {
-        let server = AdapterServer(paths: Engine.paths, limits: .init(contextTokens: 512, slots: 1), logger: Engine.logger)
+        let server = AdapterServer(paths: Engine.paths, limits: .init(contextTokens: 512, slots: 1), client: Engine.client, logger: Engine.logger)
         let first = try await server.lease()
         let killed = try #require(await server.processID())
         await server.release(first)
@@ -85,7 +88,7 @@ struct EngineTests {
     }
 
     @Test func anAdapterWhoseFileIsGoneIsRefusedByName() async throws {
-        let server = AdapterServer(paths: Engine.paths, logger: Engine.logger)
+        let server = AdapterServer(paths: Engine.paths, client: Engine.client, logger: Engine.logger)
         await #expect { try await server.lease(adapter: URL(filePath: "/nowhere/adapter.gguf")) } throws: {
             ($0 as? LocalModelError)?.code == "adapter_missing"
         }

@@ -76,7 +76,10 @@ struct RemoteAdaptersTests {
     }
 
     private func server(_ url: String, template: String = "{base}-{adapter}") -> AdapterServer {
-        AdapterServer(paths: Engine.paths, remote: RemoteAdapters(url: url, template: template, logger: Engine.logger), logger: Engine.logger)
+        AdapterServer(
+            paths: Engine.paths, remote: RemoteAdapters(url: url, template: template, client: Engine.client, logger: Engine.logger),
+            client: Engine.client,
+            logger: Engine.logger)
     }
 
     @Test func anAdapterIsLoadedOnceUnderTheTemplatesNameAndUnloadedWhenItGoes() async throws {

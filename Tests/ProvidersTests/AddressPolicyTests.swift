@@ -42,7 +42,8 @@ import Testing
     ])
     func keepsUserURLsOutOfTheNetwork(url: String) async {
         await #expect { try await AddressPolicy.publicOnly.check(url, provider: "custom") } throws: {
-            ($0 as? ProviderError)?.kind == .permission
+            // Of a name it is not told whether it exists.
+            ($0 as? ProviderError)?.kind == (url.lowercased().contains("localhost") ? .connection : .permission)
         }
     }
 
@@ -51,6 +52,21 @@ import Testing
         await #expect { try await AddressPolicy.unrestricted.check(url, provider: "custom") } throws: {
             ($0 as? ProviderError)?.kind == .invalidRequest
         }
+    }
+
+    @Test func whatANameStandsForInsideIsNotTold() async throws {
+        var said: [ProviderError] = []
+        let answers: [[[UInt8]]] = [[], [[10, 0, 0, 1]], [[127, 0, 0, 1]], [[169, 254, 169, 254]], [[8, 8, 8, 8], [192, 168, 1, 1]]]
+        for answer in answers {
+            let policy = AddressPolicy.publicOnly { _ in answer }
+            for url in ["http://inside.example", "https://inside.example/v1"] {
+                do { try await policy.check(url, provider: "custom") } catch let error as ProviderError { said.append(error) }
+            }
+        }
+        let failing = AddressPolicy.publicOnly { _ in throw NameLookups.Unresolved() }
+        do { try await failing.check("http://inside.example", provider: "custom") } catch let error as ProviderError { said.append(error) }
+        #expect(said.count == 11 && said.allSatisfy { $0 == said[0] }, "whether it exists, and what it stands for, makes no difference")
+        #expect(said[0].message.contains("inside.example") && !said[0].message.contains("10.0.0.1"))
     }
 
     @Test func oneForbiddenAddressAmongSeveralIsEnough() async {
@@ -114,7 +130,7 @@ import Testing
         try await policy.check(url, provider: "custom")
         let custom = try #require(ProviderRegistry.standard(transport: HTTPTransport(policy: policy))["custom"])
         for _ in 0..<2 {
-            await #expect { _ = try await custom.models(at: Endpoint(baseURL: url)) } throws: { ($0 as? ProviderError)?.kind == .permission }
+            await #expect { _ = try await custom.models(at: Endpoint(baseURL: url)) } throws: { ($0 as? ProviderError)?.kind == .connection }
         }
         #expect(upstream.connections == 0 && answers.values.count == 3, "a name is resolved every time")
     }
@@ -124,12 +140,12 @@ import Testing
         let upstream = FakeUpstream([.head(), .send(DialectFixture.openAI.models)])
         defer { upstream.stop() }
         // As if the name had been checked before it moved: only the connection itself can tell.
-        let configuration = HTTPTransport.configuration(idle: .seconds(1), guardedBy: .publicOnly)
+        let configuration = HTTPClients.configuration(idle: .seconds(1), guardedBy: .publicOnly)
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let custom = try #require(ProviderRegistry.standard(transport: HTTPTransport(client: client))["custom"])
         for _ in 0..<3 {
             await #expect { _ = try await custom.models(at: Endpoint(baseURL: upstream.url)) } throws: {
-                ($0 as? ProviderError)?.kind == .permission && ($0 as? ProviderError)?.message.contains("127.0.0.1") == true
+                ($0 as? ProviderError)?.kind == .connection && ($0 as? ProviderError)?.message.contains("closed to them") == true
             }
         }
         try await client.shutdown()

@@ -68,11 +68,11 @@ import Testing
 
     @Test func repliesBeyondTheLimitAreRefused() async throws {
         let piece = String(repeating: "x", count: 1 << 20)
-        let script: [FakeUpstream.Step] = [.head(200, "application/json")] + Array(repeating: .send(piece), count: 65)
+        let script: [FakeUpstream.Step] = [.head(200, "application/json")] + Array(repeating: .send(piece), count: 17)
         let upstream = FakeUpstream(script)
         defer { upstream.stop() }
         let error = await failure(upstream)
-        #expect(error?.kind == .malformedReply && error?.message.contains("64 MiB") == true)
+        #expect(error?.kind == .malformedReply && error?.message.contains("16 MiB") == true)
     }
 
     @Test func ofALongRefusalTheBeginningIsEnough() async throws {

@@ -69,6 +69,7 @@ import Testing
             var sent: [String] = []
             while let due = try await fixture.queue.due().first {
                 sent.append(due.delivery.eventType)
+                #expect(try await fixture.queue.begin(due.delivery, until: Date()))
                 try await fixture.queue.record(due.delivery.id, status: 200, error: nil, milliseconds: 1, retryAt: nil)
             }
             #expect(sent == ["job.queued", "job.started", "release.created", "release.promoted", "job.completed"])
@@ -82,6 +83,7 @@ import Testing
             let quick = try await fixture.rows.createWebhook(url: "https://example.org/quick", events: []).webhook
             try await fixture.startAndStop()
             let first = try #require(try await fixture.queue.due().first { $0.delivery.webhookID == slow.id })
+            #expect(try await fixture.queue.begin(first.delivery, until: Date().addingTimeInterval(60)))
             try await fixture.queue.record(
                 first.delivery.id, status: 500, error: "the receiver answered 500", milliseconds: 1, retryAt: Date().addingTimeInterval(60))
             let due = try await fixture.queue.due()
@@ -89,6 +91,7 @@ import Testing
             let later = try await fixture.queue.due(now: Date().addingTimeInterval(61)).first { $0.delivery.webhookID == slow.id }
             #expect(later?.delivery.id == first.delivery.id && later?.delivery.attempts == 1 && later?.delivery.status == 500)
             // Given up: the next one's turn, and the log says why.
+            #expect(try await fixture.queue.begin(later!.delivery, until: Date().addingTimeInterval(60)))
             try await fixture.queue.record(first.delivery.id, status: nil, error: "no answer", milliseconds: 1, retryAt: nil)
             #expect(try await fixture.queue.due().first { $0.delivery.webhookID == slow.id }?.delivery.eventType == "job.stopped")
             let logged = try #require(try await fixture.rows.deliveries(webhookID: slow.id).items.last)
@@ -96,6 +99,43 @@ import Testing
             let again = try await fixture.rows.redeliver(logged.id, webhookID: slow.id)
             #expect(again.id == logged.id && again.state == .pending && again.attempts == 0 && again.body == logged.body)
             await #expect(throws: StoreError.self) { try await fixture.rows.redeliver(logged.id, webhookID: slow.id) }
+        }
+    }
+
+    @Test func anAttemptIsCountedBeforeItIsMade() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            _ = try await fixture.rows.pingWebhook(webhook.id)
+            let due = try #require(try await fixture.queue.due().first)
+            #expect(try await fixture.queue.begin(due.delivery, until: Date().addingTimeInterval(60)))
+            // As after a crash in the middle of it: it is on record, and not due before its time.
+            let counted = try await fixture.rows.deliveries(webhookID: webhook.id).items[0]
+            #expect(counted.attempts == 1 && counted.state == .pending)
+            #expect(try await fixture.queue.due().isEmpty)
+            #expect(try await fixture.queue.due(now: Date().addingTimeInterval(61)).first?.delivery.attempts == 1)
+        }
+    }
+
+    @Test func twoProcessesDoNotMakeTheSameAttempt() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            _ = try await fixture.rows.pingWebhook(webhook.id)
+            let due = try #require(try await fixture.queue.due().first)
+            #expect(try await fixture.queue.begin(due.delivery, until: Date()))
+            #expect(try await fixture.queue.begin(due.delivery, until: Date()) == false)
+            try await fixture.queue.record(due.delivery.id, status: 200, error: nil, milliseconds: 1, retryAt: nil)
+            #expect(try await fixture.queue.begin(due.delivery, until: Date()) == false, "one that is over is not begun")
+        }
+    }
+
+    @Test func anAttemptThatWasCutByTheServersEndIsNotCounted() async throws {
+        try await withMinion { fixture in
+            let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: []).webhook
+            _ = try await fixture.rows.pingWebhook(webhook.id)
+            let due = try #require(try await fixture.queue.due().first)
+            #expect(try await fixture.queue.begin(due.delivery, until: Date().addingTimeInterval(60)))
+            try await fixture.queue.undo(due.delivery)
+            #expect(try await fixture.queue.due().first?.delivery.attempts == 0)
         }
     }
 

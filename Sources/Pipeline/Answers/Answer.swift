@@ -102,4 +102,13 @@ public enum AnswerEvent: Sendable {
     /// A piece of a tool call; `id` and `name` come with the first piece of an index.
     case toolCall(index: Int, id: String?, name: String?, arguments: String)
     case done(Answer)
+
+    /// Bytes of the text that it adds to what waits for a reader.
+    var length: Int {
+        switch self {
+        case .text(let text), .reasoning(let text): text.utf8.count
+        case .toolCall(_, _, _, let arguments): arguments.utf8.count
+        case .stage, .done: 0
+        }
+    }
 }

@@ -17,6 +17,8 @@ struct AnswerContext: Sendable {
     let ledger: AttemptLedger
     let admission: Admission
     let emit: @Sendable (AnswerEvent) -> Void
+    /// Waits until whoever reads the events has caught up.
+    let room: @Sendable () async -> Void
 
     /// Whether a provider is run by this server.
     func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }

@@ -47,11 +47,11 @@ extension AnswerPipeline {
     /// - Parameters:
     ///   - admission: of this very question.
     ///   - question: its `stream` says whether `onEvent` is called.
-    ///   - onEvent: called with each event as it arrives.
+    ///   - onEvent: called with each event as it arrives; may wait for whoever reads them.
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled, which closes
     ///   the upstream connection.
     public func complete(
-        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void = { _ in }
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) async -> Void = { _ in }
     ) async throws -> Completion {
         if snapshot.minion.pipeline.mode == .direct {
             return try await completeDirectly(snapshot, question, admission, onEvent: onEvent)
@@ -59,10 +59,10 @@ extension AnswerPipeline {
         for try await event in ask(snapshot.minion, question, admission) {
             switch event {
             case .stage: break
-            case .text(let text): onEvent(.text(text))
-            case .reasoning(let text): onEvent(.reasoning(text))
+            case .text(let text): await onEvent(.text(text))
+            case .reasoning(let text): await onEvent(.reasoning(text))
             case .toolCall(let index, let id, let name, let arguments):
-                onEvent(.toolCall(index: index, id: id, name: name, arguments: arguments))
+                await onEvent(.toolCall(index: index, id: id, name: name, arguments: arguments))
             case .done(let answer): return Completion(answer)
             }
         }
@@ -70,7 +70,7 @@ extension AnswerPipeline {
     }
 
     private func completeDirectly(
-        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) async -> Void
     ) async throws -> Completion {
         let trial = CanaryTrial(snapshot.minion, conversation: question.conversationID)
         return try await trials.run(trial, isGood: { $0.isCached ? nil : true }) {
@@ -79,7 +79,7 @@ extension AnswerPipeline {
     }
 
     private func completeRouted(
-        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) -> Void
+        _ snapshot: MinionSnapshot, _ question: Question, _ admission: Admission, onEvent: @escaping @Sendable (ChatEvent) async -> Void
     ) async throws -> Completion {
         let minion = snapshot.minion
         // Nothing is looked up where the minion does not cache.

@@ -1,6 +1,7 @@
 import Foundation
 import LocalModels
 import Logging
+import Providers
 import Store
 import Synchronization
 
@@ -146,7 +147,11 @@ public final class JobWorker: Sendable {
         logger.info("job \(job.id) started", metadata: ["type": "\(job.trainingType.rawValue)", "attempt": "\(job.attempt)"])
         do {
             let release = try await withThrowingTaskGroup(of: Release?.self) { group in
-                group.addTask { try await ChildJob.$current.withValue(job.id) { try await self.pipeline.run(context) } }
+                group.addTask {
+                    try await ChildJob.$current.withValue(job.id) {
+                        try await NameLookups.$user.withValue(job.userID) { try await self.pipeline.run(context) }
+                    }
+                }
                 let lease = LeaseClock(settings.lease)
                 group.addTask { try await self.keepLease(job, lease) }
                 group.addTask { try await self.watch(lease, of: job) }

@@ -73,6 +73,7 @@ struct AnswerStage: Sendable {
             case .model, .usage, .finish: break
             }
             collector.add(event)
+            if !holdsText { await context.room() }
         }
         try Task.checkCancellation()
         for attempt in stream.attempts where attempt.outcome != Attempt.ok {

@@ -9,8 +9,8 @@ public struct WebhookSender: Sendable {
     public static let standardWaits: [Double] = [5, 30, 120, 600, 1800, 3600, 7200]
     /// For a whole attempt.
     static let timeLimit: Duration = .seconds(15)
-    /// How much of a reply's body is looked at.
-    private static let maxReply = 2048
+    /// Seconds for which an attempt is this process's, unless its end is written down before.
+    private static let claim = 30.0
 
     private let queue: WebhookQueue
     private let transport: HTTPTransport
@@ -55,7 +55,7 @@ public struct WebhookSender: Sendable {
             for (index, one) in due.enumerated() {
                 // One address that does not answer holds up no other.
                 if index >= 8 { try await group.next() }
-                group.addTask { try await send(one) }
+                group.addTask { try await NameLookups.$user.withValue(one.userID) { try await send(one) } }
             }
             try await group.waitForAll()
         }
@@ -63,14 +63,21 @@ public struct WebhookSender: Sendable {
     }
 
     private func send(_ due: WebhookQueue.Due) async throws {
-        let start = ContinuousClock().now
-        let (status, error) = try await attempt(due)
-        let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
-        var retryAt: Date?
-        if error != nil, status != 410, due.delivery.attempts < waits.count {
-            retryAt = Date().addingTimeInterval(waits[due.delivery.attempts])
+        let (queue, id, made) = (queue, due.delivery.id, due.delivery.attempts)
+        guard made <= waits.count else {
+            return try await queue.record(
+                id, status: nil, error: "the server ended while it was making the last attempt", milliseconds: 0, retryAt: nil)
         }
-        let (queue, id) = (queue, due.delivery.id)
+        let wait = made < waits.count ? waits[made] : 0
+        guard try await queue.begin(due.delivery, until: Date().addingTimeInterval(max(wait, Self.claim))) else { return }
+        let start = ContinuousClock().now
+        let (status, error): (Int?, String?)
+        do { (status, error) = try await attempt(due) } catch {
+            try await Task { try await queue.undo(due.delivery) }.value
+            throw error
+        }
+        let milliseconds = (ContinuousClock().now - start) / .milliseconds(1)
+        let retryAt = error != nil && status != 410 && made < waits.count ? Date().addingTimeInterval(wait) : nil
         // What was sent is written down, also where the server is told to stop meanwhile.
         try await Task {
             try await queue.record(id, status: status, error: error, milliseconds: milliseconds, retryAt: retryAt)
@@ -88,11 +95,9 @@ public struct WebhookSender: Sendable {
                 id: due.delivery.id, timestamp: Int(Date().timeIntervalSince1970), body: body.serializedBytes(), secret: secret)
         else { return (nil, "the delivery cannot be signed") }
         do {
-            let reply = try await transport.open(
+            let status = try await transport.status(
                 UpstreamRequest(.post, due.url, headers: headers, body: body), provider: "webhook", timeout: Self.timeLimit)
-            // The address answers for the status alone; what it says is not kept.
-            _ = try? await reply.prefix(Self.maxReply)
-            return (reply.status, (200..<300).contains(reply.status) ? nil : "the receiver answered \(reply.status)")
+            return (status, (200..<300).contains(status) ? nil : "the receiver answered \(status)")
         } catch is CancellationError { throw CancellationError() } catch let error as ProviderError {
             return (nil, error.message)
         }

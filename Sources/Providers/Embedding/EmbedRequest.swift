@@ -12,4 +12,7 @@ public struct EmbedRequest: Sendable, Equatable, Codable {
         self.texts = texts
         self.kind = kind
     }
+
+    /// Bytes a reply may have: vectors of 8,192 numbers at 32 characters each, and no more than 64 MiB of them.
+    var replyLimit: Int { (1 << 20) + min(texts.count, 252) * (256 << 10) }
 }

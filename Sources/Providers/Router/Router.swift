@@ -39,22 +39,21 @@ public struct Router: Sendable {
         onAttempt: (@Sendable (Attempt) -> Void)? = nil
     ) -> RoutedStream {
         let log = AttemptLog(prices: prices, now: health.settings.now, report: onAttempt)
-        let (events, continuation) = AsyncThrowingStream.makeStream(of: ChatEvent.self)
+        let (events, buffer) = ChatEvent.stream()
         let walk = RouteWalk(
             router: self, request: request, routes: routes, spread: spread, gate: gate, log: log, isStreamed: request.stream)
         let task = Task {
             do {
                 try await walk.run { provider, request, route, ticket in
-                    try await pump(provider.chat(request, at: route.endpoint), route, ticket, log, into: continuation)
+                    try await pump(provider.chat(request, at: route.endpoint), route, ticket, log, into: buffer)
                 }
-                continuation.finish()
+                buffer.finish()
             } catch {
                 log.close()
-                continuation.finish(throwing: error)
+                buffer.finish(throwing: error)
             }
         }
-        continuation.onTermination = { reason in
-            guard case .cancelled = reason else { return }
+        buffer.onAbandon {
             // Synchronous, and before the consumer's loop ends: the attempt is on record by then.
             log.close()
             task.cancel()
@@ -99,7 +98,7 @@ public struct Router: Sendable {
     /// What arrives before the first token is held back: it is the caller's only if the attempt succeeds.
     private func pump(
         _ events: AsyncThrowingStream<ChatEvent, any Error>, _ route: Route, _ ticket: RouterHealth.Ticket, _ log: AttemptLog,
-        into client: AsyncThrowingStream<ChatEvent, any Error>.Continuation
+        into client: StreamBuffer<ChatEvent>
     ) async throws {
         var held: [ChatEvent] = []
         var reachedClient = false
@@ -114,11 +113,11 @@ public struct Router: Sendable {
                     reachedClient = true
                     health.answered(ticket)
                     if finished { break }
-                    for event in held { client.yield(event) }
+                    for event in held { client.send(event) }
                     held = []
                 } else {
                     if finished { held = [event]; break }
-                    client.yield(event)
+                    await client.put(event)
                 }
             }
             try Task.checkCancellation()
@@ -129,7 +128,7 @@ public struct Router: Sendable {
         }
         // On record before the caller sees the end.
         log.succeed()
-        for event in held { client.yield(event) }
+        for event in held { client.send(event) }
     }
 }
 

@@ -41,11 +41,11 @@ public struct AddressPolicy: Sendable {
     }
 
     /// No check: for endpoints that only the operator sets.
-    public static let unrestricted = AddressPolicy(Rules(reach: .unrestricted), resolve: SystemResolver.addresses)
+    public static let unrestricted = AddressPolicy(Rules(reach: .unrestricted), resolve: NameLookups.resolver)
     /// Addresses of the public internet only.
-    public static let publicOnly = publicOnly(resolve: SystemResolver.addresses)
+    public static let publicOnly = publicOnly(resolve: NameLookups.resolver)
     /// Loopback and private ranges too; link-local addresses, where clouds put their metadata, never.
-    public static let publicAndPrivate = AddressPolicy(Rules(reach: .publicAndPrivate), resolve: SystemResolver.addresses)
+    public static let publicAndPrivate = AddressPolicy(Rules(reach: .publicAndPrivate), resolve: NameLookups.resolver)
 
     /// ``publicOnly`` with another resolver, for tests.
     public static func publicOnly(resolve: @escaping Resolver) -> AddressPolicy {
@@ -58,10 +58,11 @@ public struct AddressPolicy: Sendable {
         AddressPolicy(Rules(reach: rules.reach, allowed: rules.allowed + blocks), resolve: resolve)
     }
 
-    /// Checks a base URL, as at its saving.
-    /// - Throws: ``ProviderError``: `.invalidRequest` for a URL that cannot be used, `.permission`
-    ///   for an address that is not allowed, `.connection` for a name that does not resolve.
+    /// Checks an address that somebody gives, as at its saving.
+    /// - Throws: ``ProviderError``: `.invalidRequest` for a URL that cannot be used, `.permission` for an IP address that
+    ///   is not allowed, `.connection` for a name that leads to none that is: whether it exists is not told.
     public func check(_ url: String, provider: String) async throws {
+        if let problem = UpstreamURL.problem(url) { throw ProviderError(.invalidRequest, provider: provider, message: "the base URL \(problem)") }
         _ = try await target(of: url, provider: provider)
     }
 
@@ -86,25 +87,29 @@ public struct AddressPolicy: Sendable {
 
     func target(of url: String, provider: String) async throws -> Target {
         switch targets.entry(url) {
-        case .unusable:
-            throw ProviderError(
-                .invalidRequest, provider: provider, message: "the base URL must look like https://host/path, without a user name in it")
+        case .unusable(let reason): throw ProviderError(.invalidRequest, provider: provider, message: "the base URL \(reason)")
         case .fixed(let target): return target
-        case .forbidden(let host, let address): throw refusal(host, address, provider)
+        case .forbidden(let host):
+            throw ProviderError(
+                .permission, provider: provider, message: "\(host) is an address that this server does not let base URLs reach")
         case .named(let parsed):
             let addresses: [[UInt8]]
             do { addresses = try await resolve(parsed.name) } catch is CancellationError { throw CancellationError() } catch { addresses = [] }
-            guard let first = addresses.first else {
-                throw ProviderError(.connection, provider: provider, message: "the host name \(parsed.name) does not resolve")
+            guard let first = addresses.first, addresses.allSatisfy(rules.allows) else {
+                throw ProviderError.unreachable(parsed.name, provider: provider)
             }
-            for address in addresses where !rules.allows(address) { throw refusal(parsed.name, address, provider) }
             return parsed.target(at: first)
         }
     }
+}
 
-    private func refusal(_ host: String, _ address: [UInt8], _ provider: String) -> ProviderError {
+extension ProviderError {
+    /// A name that leads nowhere the policy allows. The same words whether it exists or not: what names stand for inside
+    /// the operator's network is not for users to find out.
+    static func unreachable(_ name: String, provider: String) -> ProviderError {
         ProviderError(
-            .permission, provider: provider,
-            message: "\(host) is \(AddressRange.text(address)), an address this server does not let base URLs reach")
+            .connection, provider: provider,
+            message:
+                "the host name \(name) leads to no address that base URLs may reach here: it does not exist, or what it stands for is closed to them")
     }
 }

@@ -9,8 +9,10 @@ import NIOCore
 public struct HTTPTransport: Sendable {
     /// The largest part of an error body that is read: 64 KiB.
     public static let maximumErrorBody = 64 << 10
-    /// The largest reply that is read, streamed or whole: 64 MiB.
-    public static let maximumReply = 64 << 20
+    /// The largest reply that is read whole, and the most text of a streamed one: 16 MiB. A reply with vectors may be larger.
+    public static let maximumReply = 16 << 20
+    /// The most that is read of a stream, which is some 300 bytes for a token: 64 MiB.
+    public static let maximumStream = 64 << 20
 
     let client: HTTPClient
     let plainClient: HTTPClient
@@ -20,18 +22,18 @@ public struct HTTPTransport: Sendable {
     public let policy: AddressPolicy
 
     /// - Parameters:
-    ///   - client: for tests and special needs, one made with ``configuration(idle:)``; by default
+    ///   - client: for tests and special needs, one made with ``HTTPClients/configuration(idle:guardedBy:)``; by default
     ///     two that the process shares.
     ///   - policy: checked before every request.
     public init(client: HTTPClient? = nil, policy: AddressPolicy = .unrestricted) {
-        self.client = client ?? GuardedClients.client(for: policy.rules)
-        plainClient = client ?? Self.sharedPlain
+        self.client = client ?? HTTPClients.client(for: policy.rules)
+        plainClient = client ?? HTTPClients.plain
         isOwn = client != nil
         self.policy = policy
     }
 
     private init(_ other: HTTPTransport, policy: AddressPolicy) {
-        client = other.isOwn ? other.client : GuardedClients.client(for: policy.rules)
+        client = other.isOwn ? other.client : HTTPClients.client(for: policy.rules)
         plainClient = other.plainClient
         isOwn = other.isOwn
         self.policy = policy
@@ -39,24 +41,6 @@ public struct HTTPTransport: Sendable {
 
     /// The same connections under another policy.
     public func with(policy: AddressPolicy) -> HTTPTransport { HTTPTransport(self, policy: policy) }
-
-    /// Lives as long as the process. Vendors' `https` connections are worth keeping for a minute; plain
-    /// `http` is spoken by servers close by, and the common ones (cpp-httplib, uvicorn, Node) hang up
-    /// after five idle seconds: giving up a second earlier keeps a request from meeting a connection
-    /// that is being closed.
-    public static let sharedPlain = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration(idle: .seconds(4)))
-
-    /// No redirects, 10 s to connect, no hidden reconnects, and room for 512 HTTP/1 streams a host
-    /// (the client's own default of 8 would queue the ninth user).
-    /// - Parameter idle: how long an unused connection is kept.
-    public static func configuration(idle: TimeAmount) -> HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)))
-        configuration.connectionPool = .init(idleTimeout: idle, concurrentHTTP1ConnectionsPerHostSoftLimit: 512)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // Spans are made by whoever routes; the client's own, even where nobody listens, cost 2 % of a short request.
-        configuration.tracing.tracer = nil
-        return configuration
-    }
 
     /// Sends one request and returns when the reply's head is here.
     /// - Throws: ``ProviderError`` (`.connection`, `.timeout`, `.invalidRequest` for an unusable URL,
@@ -85,16 +69,19 @@ public struct HTTPTransport: Sendable {
     }
 
     /// Sends one request and reads the whole reply, all within `timeout`.
-    /// - Parameter limits: how much the reply's JSON may hold.
+    /// - Parameters:
+    ///   - limit: bytes of the reply; more is a malformed one.
+    ///   - jsonLimits: how much the reply's JSON may hold.
     /// - Throws: as ``open(_:provider:timeout:)``, and what `failure` makes of a status outside 200–299.
     public func json(
-        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration, limits: JSONLimits = .standard,
+        _ request: UpstreamRequest, provider: String, key: Secret?, timeout: Duration, limit: Int = maximumReply,
+        jsonLimits: JSONLimits = .standard,
         failure: (VendorFailure) -> ProviderError
     ) async throws -> JSONValue {
-        let reply = try await whole(request, provider: provider, timeout: timeout)
+        let reply = try await whole(request, provider: provider, timeout: timeout, limit: limit)
         guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
         do {
-            return try JSONValue(parsing: reply.body, limits: limits)
+            return try JSONValue(parsing: reply.body, limits: jsonLimits)
         } catch {
             let start = String(decoding: reply.body.readableBytesView.prefix(200), as: UTF8.self)
             throw ProviderError(

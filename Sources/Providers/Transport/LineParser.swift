@@ -1,3 +1,15 @@
+/// A line of a stream, or the data of an event, that is longer than anybody needs: what is not complete has to be kept.
+public struct OverlongLine: Error, CustomStringConvertible {
+    /// Bytes: 1 MiB.
+    public static let limit = 1 << 20
+
+    public var description: String { "a line of the stream is longer than \(Self.limit >> 20) MiB" }
+
+    static func check(_ length: Int) throws(OverlongLine) { if length > limit { throw OverlongLine() } }
+
+    func asReply(_ provider: String) -> ProviderError { ProviderError(.malformedReply, provider: provider, status: 200, message: description) }
+}
+
 /// Incremental splitter of newline-delimited text (NDJSON): LF or CRLF ends a line, blank lines are
 /// skipped, bytes may be split anywhere.
 public struct LineParser: Sendable {
@@ -6,15 +18,18 @@ public struct LineParser: Sendable {
     public init() {}
 
     /// Feeds some bytes; returns the lines they completed.
-    public mutating func push(_ bytes: some Sequence<UInt8>) -> [String] {
+    /// - Throws: ``OverlongLine``.
+    public mutating func push(_ bytes: some Sequence<UInt8>) throws(OverlongLine) -> [String] {
         var lines: [String] = []
         for byte in bytes {
             if byte == 0x0A {
+                try OverlongLine.check(line.count)
                 if let text = take() { lines.append(text) }
             } else {
                 line.append(byte)
             }
         }
+        try OverlongLine.check(line.count)
         return lines
     }
 

@@ -14,7 +14,8 @@ public struct ServerSentEventParser: Sendable {
     public init() {}
 
     /// Feeds some bytes; returns the events they completed.
-    public mutating func push(_ bytes: some Sequence<UInt8>) -> [ServerSentEvent] {
+    /// - Throws: ``OverlongLine``, also for data of several lines that is longer altogether.
+    public mutating func push(_ bytes: some Sequence<UInt8>) throws(OverlongLine) -> [ServerSentEvent] {
         var events: [ServerSentEvent] = []
         for byte in bytes {
             switch byte {
@@ -22,16 +23,18 @@ public struct ServerSentEventParser: Sendable {
                 lastWasCR = false
             case 0x0A, 0x0D:
                 lastWasCR = byte == 0x0D
-                if let event = endLine() { events.append(event) }
+                if let event = try endLine() { events.append(event) }
             default:
                 lastWasCR = false
                 line.append(byte)
             }
         }
+        try OverlongLine.check(line.count)
         return events
     }
 
-    private mutating func endLine() -> ServerSentEvent? {
+    private mutating func endLine() throws(OverlongLine) -> ServerSentEvent? {
+        try OverlongLine.check(line.count + (data?.utf8.count ?? 0))
         defer {
             line.removeAll(keepingCapacity: true)
             isFirstLine = false
@@ -47,7 +50,10 @@ public struct ServerSentEventParser: Sendable {
         let text = String(decoding: value, as: UTF8.self)
 
         switch name {
-        case "data": data = data.map { $0 + "\n" + text } ?? text
+        case "data" where data == nil: data = text
+        case "data":
+            data?.append("\n")
+            data?.append(text)
         case "event": event = text
         case "id" where !text.unicodeScalars.contains("\0"): id = text
         default: break

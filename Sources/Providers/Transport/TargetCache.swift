@@ -5,10 +5,11 @@ import Synchronization
 /// is judged once. What a name stands for is never kept.
 final class TargetCache: Sendable {
     enum Entry: Sendable {
-        case unusable
+        /// Why.
+        case unusable(String)
         /// An allowed address, or no policy at all.
         case fixed(AddressPolicy.Target)
-        case forbidden(host: String, address: [UInt8])
+        case forbidden(host: String)
         /// To be resolved at every request.
         case named(ParsedURL)
     }
@@ -51,9 +52,11 @@ final class TargetCache: Sendable {
     }
 
     private func parse(_ url: String) -> Entry {
-        guard var parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https",
-            let host = parts.host, !host.isEmpty, parts.user == nil, parts.password == nil
-        else { return .unusable }
+        var (parts, scheme, host): (URLComponents, String, String)
+        do throws(UpstreamURL.Unusable) {
+            let address = try UpstreamURL(request: url)
+            (parts, scheme, host) = (address.parts, address.scheme, address.host)
+        } catch { return .unusable(error.reason) }
         let authority = host + (parts.port.map { ":\($0)" } ?? "")
         let origin = "\(scheme)://\(authority)"
         let isPlain = scheme == "http"
@@ -63,11 +66,11 @@ final class TargetCache: Sendable {
         // The URL with a mark in the host's place, cut there.
         let mark = "host.invalid"
         parts.host = mark
-        guard let marked = parts.string, let place = marked.range(of: mark) else { return .unusable }
+        guard let marked = parts.string, let place = marked.range(of: mark) else { return .unusable("must look like https://host/path") }
         let parsed = ParsedURL(
             url: url, name: name, authority: authority, origin: origin, isPlain: isPlain, beforeHost: String(marked[..<place.lowerBound]),
             afterHost: String(marked[place.upperBound...]))
         guard let address = AddressText.bytes(name) else { return .named(parsed) }
-        return rules.allows(address) ? .fixed(parsed.target(at: address).withParsedURL()) : .forbidden(host: host, address: address)
+        return rules.allows(address) ? .fixed(parsed.target(at: address).withParsedURL()) : .forbidden(host: host)
     }
 }

@@ -6,10 +6,8 @@ enum TransportFailure {
     /// Cancellation and provider errors pass through unchanged.
     static func error(_ error: any Error, provider: String, url: String?) -> any Error {
         if error is CancellationError || error is ProviderError { return error }
-        if let error = error as? ForbiddenAddress {
-            return ProviderError(
-                .permission, provider: provider, message: "the name leads to \(error.address), an address this server does not let base URLs reach")
-        }
+        if let error = error as? UnusableReply { return ProviderError(.malformedReply, provider: provider, message: "\(error)") }
+        if error is ForbiddenAddress { return ProviderError.unreachable(url.flatMap { try? UpstreamURL($0).host } ?? "", provider: provider) }
         let target = url.map { " \($0)" } ?? ""
         if let error = error as? HTTPClientError {
             if error == .cancelled { return CancellationError() }

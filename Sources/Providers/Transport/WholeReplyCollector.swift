@@ -7,7 +7,7 @@ import Synchronization
 final class WholeReplyCollector: HTTPClientResponseDelegate {
     /// Why collecting ends before the reply does.
     enum Stop: Error {
-        /// An error's body is longer than anybody reads.
+        /// The body is longer than anybody reads.
         case enough
         case tooLarge
     }
@@ -17,6 +17,15 @@ final class WholeReplyCollector: HTTPClientResponseDelegate {
     }
 
     private let state = Mutex(State())
+    /// Bytes of the body.
+    private let limit: Int
+    /// Whether the reply is whole enough at the limit.
+    private let isCut: Bool
+
+    init(limit: Int, isCut: Bool) {
+        self.limit = limit
+        self.isCut = isCut
+    }
 
     /// What has arrived so far; `nil` before the head.
     var collected: WholeReply? { state.withLock { $0.reply } }
@@ -33,7 +42,7 @@ final class WholeReplyCollector: HTTPClientResponseDelegate {
             guard var reply = state.reply else { return nil }
             state.reply = nil  // The body is held once while it is written to.
             defer { state.reply = reply }
-            guard reply.body.readableBytes + part.readableBytes <= HTTPTransport.maximumReply else { return .tooLarge }
+            guard reply.body.readableBytes + part.readableBytes <= limit else { return isCut ? .enough : .tooLarge }
             if reply.body.readableBytes == 0 { reply.body = part } else { reply.body.writeImmutableBuffer(part) }
             let isRefusal = !(200..<300).contains(reply.status)
             return isRefusal && reply.body.readableBytes >= HTTPTransport.maximumErrorBody ? .enough : nil

@@ -18,20 +18,18 @@ struct ChatCall: Sendable {
     private static let linger = Duration.milliseconds(500)
 
     func events() -> AsyncThrowingStream<ChatEvent, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                do {
-                    try await run(into: continuation)
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { reason in
-                // `.finished` leaves the task to read the connection to its end, for reuse.
-                if case .cancelled = reason { task.cancel() }
+        let (stream, buffer) = ChatEvent.stream()
+        let task = Task {
+            do {
+                try await run(into: buffer)
+                buffer.finish()
+            } catch {
+                buffer.finish(throwing: error)
             }
         }
+        // One that has ended leaves the task to read the connection to its end, for reuse.
+        buffer.onAbandon { task.cancel() }
+        return stream
     }
 
     /// The whole reply's events, without a stream in between: one call of the transport and one pass
@@ -41,16 +39,16 @@ struct ChatCall: Sendable {
         guard (200..<300).contains(reply.status) else { throw failure(VendorFailure(reading: reply)) }
         var decoder = decoder(reply.headers.mediaType)
         var events: [ChatEvent] = []
-        try decoder.push(reply.body, into: &events)
+        do { try decoder.push(reply.body, into: &events) } catch let error as OverlongLine { throw error.asReply(provider) }
         if !decoder.isComplete { try decoder.finish(into: &events) }
         return events
     }
 
-    private func run(into continuation: AsyncThrowingStream<ChatEvent, any Error>.Continuation) async throws {
+    private func run(into buffer: StreamBuffer<ChatEvent>) async throws {
         let firstToken = Flag()
         let (done, markDone) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await pump(into: continuation, firstToken: firstToken, markDone: markDone) }
+            group.addTask { try await pump(into: buffer, firstToken: firstToken, markDone: markDone) }
             group.addTask {
                 if streamed, endpoint.firstTokenTimeout < endpoint.totalTimeout {
                     try await Task.sleep(for: endpoint.firstTokenTimeout)
@@ -61,6 +59,8 @@ struct ChatCall: Sendable {
                 } else {
                     try await Task.sleep(for: endpoint.totalTimeout)
                 }
+                // It was the reader who did not keep up: nothing to hold against the vendor.
+                if buffer.isFull { throw CancellationError() }
                 throw ProviderError(.timeout, provider: provider, message: "not finished within \(endpoint.totalTimeout)")
             }
             group.addTask {
@@ -73,20 +73,20 @@ struct ChatCall: Sendable {
     }
 
     private func pump(
-        into continuation: AsyncThrowingStream<ChatEvent, any Error>.Continuation, firstToken: Flag,
-        markDone: AsyncStream<Void>.Continuation
+        into stream: StreamBuffer<ChatEvent>, firstToken: Flag, markDone: AsyncStream<Void>.Continuation
     ) async throws {
         let reply = try await transport.open(request(), provider: provider, timeout: endpoint.totalTimeout)
         guard (200..<300).contains(reply.status) else { throw failure(try await VendorFailure(reading: reply)) }
         var decoder = decoder(reply.headers.mediaType)
-        var received = 0
+        var (received, text) = (0, 0)
 
         func emit(_ step: (inout [ChatEvent]) throws -> Void) throws {
             var events: [ChatEvent] = []
             defer {
                 for event in events {
                     if event.isToken { firstToken.set() }
-                    continuation.yield(event)
+                    text += event.length
+                    stream.send(event)
                 }
             }
             try step(&events)
@@ -94,21 +94,28 @@ struct ChatCall: Sendable {
 
         var bytes = reply.body.makeAsyncIterator()
         do {
+            // What has not been read is not asked for: the vendor waits with the reader.
             while let buffer = try await bytes.next() {
                 received += buffer.readableBytes
-                guard received <= HTTPTransport.maximumReply else {
-                    throw ProviderError(.malformedReply, provider: provider, status: reply.status, message: "the reply is larger than 64 MiB")
-                }
+                let limit = HTTPTransport.maximumStream
+                guard received <= limit else { throw ProviderError.tooLarge(limit, provider: provider, status: reply.status) }
                 try emit { try decoder.push(buffer, into: &$0) }
+                // Somebody collects it.
+                if text > HTTPTransport.maximumReply {
+                    throw ProviderError.tooLarge(HTTPTransport.maximumReply, provider: provider, status: reply.status)
+                }
                 if decoder.isComplete { break }
+                if stream.isFull { await stream.room() }
             }
+        } catch let error as OverlongLine {
+            throw error.asReply(provider)
         } catch let error as ProviderError where error.kind == .connection {
             if decoder.hasFinishReason { return try emit { try decoder.finish(into: &$0) } }
             guard received > 0 else { throw error }
             throw ProviderError(.cutStream, provider: provider, status: reply.status, message: "the reply broke off: \(error.message)")
         }
         guard decoder.isComplete else { return try emit { try decoder.finish(into: &$0) } }
-        continuation.finish()
+        stream.finish()
         markDone.finish()
         while try await bytes.next() != nil {}
     }

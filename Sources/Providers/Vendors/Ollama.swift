@@ -49,18 +49,22 @@ public struct Ollama: Provider {
         }
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
         let json = try await json(
-            .post, "/api/embed", at: endpoint, limits: .vectors,
-            body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true])
+            .post, "/api/embed", at: endpoint,
+            body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true], limit: request.replyLimit,
+            jsonLimits: .vectors)
         let vectors = try EmbedReply.vectors(json["embeddings"]?.arrayValue ?? [], count: request.texts.count, provider: info.id)
         return EmbedReply(vectors: vectors, usage: EmbedReply.usage(json, "prompt_eval_count"))
     }
 
     private func json(
-        _ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, limits: JSONLimits = .standard, body: JSONValue? = nil
+        _ method: UpstreamRequest.Method, _ path: String, at endpoint: Endpoint, body: JSONValue? = nil, limit: Int = HTTPTransport.maximumReply,
+        jsonLimits: JSONLimits = .standard
     ) async throws -> JSONValue {
         let provider = info.id
         let request = UpstreamRequest(method, UpstreamRequest.join(endpoint.baseURL, path), headers: try vendor.headers(for: endpoint), body: body)
-        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limits: limits) {
+        return try await transport.json(
+            request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limit: limit, jsonLimits: jsonLimits
+        ) {
             OllamaErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

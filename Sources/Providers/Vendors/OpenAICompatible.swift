@@ -57,12 +57,17 @@ public struct OpenAICompatible: Provider {
     public func embed(_ request: EmbedRequest, at endpoint: Endpoint) async throws -> EmbedReply {
         let upstream = try OpenAIEmbeddings.request(request, at: endpoint, vendor: vendor)
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
-        return try OpenAIEmbeddings.reply(try await json(upstream, at: endpoint, limits: .vectors), count: request.texts.count, vendor: vendor)
+        return try OpenAIEmbeddings.reply(
+            try await json(upstream, at: endpoint, limit: request.replyLimit, jsonLimits: .vectors), count: request.texts.count, vendor: vendor)
     }
 
-    private func json(_ request: UpstreamRequest, at endpoint: Endpoint, limits: JSONLimits = .standard) async throws -> JSONValue {
+    private func json(
+        _ request: UpstreamRequest, at endpoint: Endpoint, limit: Int = HTTPTransport.maximumReply, jsonLimits: JSONLimits = .standard
+    ) async throws -> JSONValue {
         let provider = info.id
-        return try await transport.json(request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limits: limits) {
+        return try await transport.json(
+            request, provider: provider, key: endpoint.key, timeout: endpoint.totalTimeout, limit: limit, jsonLimits: jsonLimits
+        ) {
             OpenAIErrors.error($0, provider: provider, key: endpoint.key)
         }
     }

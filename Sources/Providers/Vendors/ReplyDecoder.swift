@@ -3,7 +3,7 @@ import NIOCore
 /// Turns a reply's bytes into events: pure, one per call, the same events however the bytes are split.
 public protocol ReplyDecoder: Sendable {
     /// Reads some bytes; events already complete are appended even when it then throws.
-    /// - Throws: ``ProviderError`` for an error inside the stream or a reply that makes no sense.
+    /// - Throws: ``ProviderError`` for an error inside the stream or a reply that makes no sense; ``OverlongLine``.
     mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws
 
     /// The bytes have ended.

@@ -24,9 +24,9 @@ extension VendorDefinition {
         check(origin != .user || !VendorCatalog.ids.contains(id), "id", "\(id) is a provider of this server already; choose another id")
         check(origin == .builtIn || !isManaged, "managed", "may not be set: only this server runs managed providers")
         check((1...80).contains(name.count) && name.allSatisfy { !$0.isNewline }, "name", "must be one line of 1 to 80 characters")
-        if let baseURL { check(Self.isBaseURL(baseURL), "base_url", "must look like https://host/path, without user name, query or fragment") }
+        if let baseURL, let problem = UpstreamURL.problem(baseURL) { problems.append(Problem("base_url", problem)) }
         check(origin == .builtIn || baseURL != nil, "base_url", "is required")
-        if let docs { check(Self.isBaseURL(docs) && docs.count <= 500, "docs", "must be an http or https URL") }
+        if let docs { check(UpstreamURL.problem(docs) == nil && docs.count <= 500, "docs", "must be an http or https URL") }
 
         let dialect = dialects.first { $0.name == self.dialect }
         check(dialect != nil, "dialect", "unknown dialect \"\(self.dialect.prefix(40))\"; known: \(dialects.map(\.name).joined(separator: ", "))")
@@ -111,9 +111,4 @@ extension VendorDefinition {
     }
 
     private static func isFieldName(_ name: String) -> Bool { name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_.\-]{0,63}/) != nil }
-
-    private static func isBaseURL(_ text: String) -> Bool {
-        guard text.count <= 500, let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme?.lowercased()) else { return false }
-        return parts.host?.isEmpty == false && parts.user == nil && parts.password == nil && parts.query == nil && parts.fragment == nil
-    }
 }

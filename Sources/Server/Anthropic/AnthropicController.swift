@@ -34,10 +34,10 @@ struct AnthropicController: Sendable {
         ) { send in
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
                 try await pipeline.complete(snapshot, question, admission) { event in
-                    if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { send(bytes) }
+                    if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { await send(bytes) }
                 }
             }
-            send(stream.state.withLock { $0.ending(completion) })
+            await send(stream.state.withLock { $0.ending(completion) })
         }.adding(admission.headers)
     }
 

@@ -136,11 +136,11 @@ struct AskController: Sendable {
                 try await clients.whileConnected(context.channel) {
                     for try await event in pipeline.ask(minion, question, admission) {
                         switch event {
-                        case .stage(let timing): send(try Self.frame("stage", timing))
-                        case .text(let text): send(try Self.frame("text", ["text": text]))
+                        case .stage(let timing): await send(try Self.frame("stage", timing))
+                        case .text(let text): await send(try Self.frame("text", ["text": text]))
                         // A question of this kind brings no tools; what a model thinks is not its answer.
                         case .reasoning, .toolCall: break
-                        case .done(let answer): send(try Self.frame("done", AnswerBody(answer, trace: trace)))
+                        case .done(let answer): await send(try Self.frame("done", AnswerBody(answer, trace: trace)))
                         }
                     }
                 }
@@ -148,7 +148,7 @@ struct AskController: Sendable {
                 throw CancellationError()
             } catch {
                 // The status line is long gone: the error is the stream's last event.
-                send(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
+                await send(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
             }
         }
         guard case .person(let user, let token) = context.identity else { return ServerSentEvents.response(produce) }

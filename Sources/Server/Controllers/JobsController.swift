@@ -169,7 +169,7 @@ struct JobsController: Sendable {
                 let isOver = try await !rows.job(job.id).status.isActive
                 let events = try await rows.jobEvents(job.id, after: seq)
                 for event in events {
-                    send(ServerSentEvents.frame(id: String(event.seq), event: event.type, data: Self.data(event)))
+                    await send(ServerSentEvents.frame(id: String(event.seq), event: event.type, data: Self.data(event)))
                     seq = event.seq
                 }
                 if events.count == 500 { continue }

@@ -15,7 +15,7 @@ public struct ClientError: Error, CustomStringConvertible {
 struct APIClient: Sendable {
     var url: String
     var token: String?
-    var client = HTTPTransport.sharedPlain
+    var client = HTTPClients.plain
 
     func get(_ path: String) async throws -> JSONValue { try await send("GET", path, body: nil, type: nil) }
 
@@ -37,7 +37,7 @@ struct APIClient: Sendable {
         guard response.status == .ok else { throw Self.error(response.status.code, try await response.body.collect(upTo: 1 << 20)) }
         var parser = ServerSentEventParser()
         for try await buffer in response.body {
-            for event in parser.push(buffer.readableBytesView) {
+            for event in try parser.push(buffer.readableBytesView) {
                 guard let data = try? JSONValue(parsing: event.data) else { continue }
                 try await body(event, data)
             }
@@ -54,7 +54,7 @@ struct APIClient: Sendable {
         guard response.status == .ok else { throw Self.error(response.status.code, try await response.body.collect(upTo: 1 << 20)) }
         var parser = ServerSentEventParser()
         for try await buffer in response.body {
-            for event in parser.push(buffer.readableBytesView) {
+            for event in try parser.push(buffer.readableBytesView) {
                 guard let data = try? JSONValue(parsing: event.data) else { continue }
                 try await body(event.event ?? "message", data)
             }

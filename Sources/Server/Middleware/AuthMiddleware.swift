@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Pipeline
+import Providers
 import Store
 
 /// Finds out who is asking. What they may do is decided by the contexts.
@@ -26,16 +27,18 @@ struct AuthMiddleware: RouterMiddleware {
         return try await Self.acting(context) { try await next(request, $0) }
     }
 
-    /// Runs `body` with the audit log knowing who acts and from where. A minion token writes nothing that is audited, and
-    /// its requests are the hot path.
+    /// Runs `body` with the name look-ups counted for the caller, and with the audit log knowing who acts and from where. A minion
+    /// token writes nothing that is audited, and its requests are the hot path.
     private static func acting(_ context: AppContext, _ body: (AppContext) async throws -> Response) async throws -> Response {
-        let user: String?
+        let caller: String?
         switch context.identity {
-        case .minion: return try await body(context)
-        case .person(let person, _): user = person.id
-        case nil: user = nil
+        case .minion(let snapshot): return try await NameLookups.$user.withValue(snapshot.minion.userID) { try await body(context) }
+        case .person(let person, _): caller = person.id
+        case nil: caller = nil
         }
-        return try await AuditActor.$current.withValue(AuditActor(userID: user, address: context.remoteAddress)) { try await body(context) }
+        return try await AuditActor.$current.withValue(AuditActor(userID: caller, address: context.remoteAddress)) {
+            try await NameLookups.$user.withValue(caller) { try await body(context) }
+        }
     }
 
     /// The bearer's token, or below `/v1` the `x-api-key` that Anthropic's clients send.

@@ -37,14 +37,14 @@ struct OpenAIController: Sendable {
             let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
                 try await pipeline.complete(snapshot, question, admission) { event in
                     guard let chunk = reply.chunk(event) else { return }
-                    if isOpen.first() { send(reply.opening()) }
-                    send(chunk)
+                    if isOpen.first() { await send(reply.opening()) }
+                    await send(chunk)
                 }
             }
-            if isOpen.first() { send(reply.opening()) }
-            send(reply.closing(completion.finish))
-            if parsed.includeUsage { send(reply.usageChunk(completion)) }
-            send(ChatCompletionReply.done)
+            if isOpen.first() { await send(reply.opening()) }
+            await send(reply.closing(completion.finish))
+            if parsed.includeUsage { await send(reply.usageChunk(completion)) }
+            await send(ChatCompletionReply.done)
         }.adding(admission.headers)
     }
 

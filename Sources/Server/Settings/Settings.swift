@@ -66,6 +66,8 @@ public struct Settings: Sendable {
     public var firstTokenTimeout = 60
     /// `ATELIER_TOTAL_TIMEOUT`: seconds for a whole call to a provider.
     public var totalTimeout = 600
+    /// `ATELIER_SLOW_CLIENT_SECONDS`: how long a client may leave lying what is sent to it.
+    public var slowClientSeconds = 60
     /// `ATELIER_SCRYPT_COST`: log2 of scrypt's work factor for new passwords, 10 to 20.
     public var scryptCost = 15
     /// `ATELIER_LOCAL_THREADS`: threads of the local model server.
@@ -175,6 +177,7 @@ public struct Settings: Sendable {
         }
         settings.firstTokenTimeout = try number("atelier.first.token.timeout", 1...3600, settings.firstTokenTimeout)
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
+        settings.slowClientSeconds = try number("atelier.slow.client.seconds", 1...3600, settings.slowClientSeconds)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
         settings.localBases = try number("atelier.local.bases", 1...64, settings.localBases)
@@ -212,12 +215,7 @@ public struct Settings: Sendable {
 
     /// An address with scheme and host, and with nothing secret in it: it may end up in a log.
     private static func address(_ text: String, key: String, example: String) throws -> String {
-        guard let parts = URLComponents(string: text), ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false, parts.user == nil,
-            parts.password == nil, parts.query == nil, parts.fragment == nil
-        else {
-            throw SettingsError(
-                key: key, message: "not an address like \(example), without user, password, query and fragment")
-        }
+        if let problem = UpstreamURL.problem(text) { throw SettingsError(key: key, message: "not an address like \(example): it \(problem)") }
         return text
     }
 

@@ -103,14 +103,11 @@ final class SpanExporter: SpanSink, Service, CustomStringConvertible {
     }
 
     private func post(_ spans: [Span]) async -> Outcome {
-        var request = HTTPClientRequest(url: url)
-        request.method = .POST
-        request.headers.add(name: "content-type", value: "application/json")
-        request.headers.add(name: "user-agent", value: "atelier/\(version)")
-        request.body = .bytes(ByteBuffer(string: OTLP.request(spans, version: version)))
+        let body = HTTPClient.Body.byteBuffer(ByteBuffer(string: OTLP.request(spans, version: version)))
         do {
-            let response = try await HTTPTransport.sharedPlain.execute(request, timeout: .seconds(3))
-            _ = try await response.body.collect(upTo: 1 << 20)
+            let request = try HTTPClient.Request(
+                url: url, method: .POST, headers: ["content-type": "application/json", "user-agent": "atelier/\(version)"], body: body)
+            let response = try await HTTPClients.plain.reply(to: request, upTo: 1 << 20, within: .seconds(3))
             if (200..<300).contains(response.status.code) {
                 exported.wrappingAdd(spans.count, ordering: .relaxed)
                 return .taken

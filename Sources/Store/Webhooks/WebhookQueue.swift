@@ -8,6 +8,7 @@ public struct WebhookQueue: Sendable {
     /// A delivery with what sending it needs.
     public struct Due: Sendable {
         public var delivery: WebhookDelivery
+        public var userID: String
         public var url: String
         /// `whsec_…`; nil where no configured key opens it.
         public var secret: String?
@@ -27,13 +28,34 @@ public struct WebhookQueue: Sendable {
             ).map { row in
                 let delivery = try WebhookDelivery(row: row)
                 return Due(
-                    delivery: delivery, url: try row.text("url"),
+                    delivery: delivery, userID: try row.text("user_id"), url: try row.text("url"),
                     secret: try? vault.open(row.text("encrypted_secret"), user: row.text("user_id"), provider: Webhook.seal(delivery.webhookID)))
             }
         }
     }
 
-    /// Writes what came of an attempt.
+    /// Counts an attempt before it is made, so that one under which this process ends is made again only as often as any
+    /// other; until `until` nobody makes the next.
+    /// - Returns: false where it is over or another process has begun it.
+    public func begin(_ delivery: WebhookDelivery, until: Date) async throws -> Bool {
+        try await database.write { connection in
+            try !connection.query(
+                "UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $3 WHERE id = $1 AND state = 'pending' AND attempts = $2 RETURNING id",
+                .text(delivery.id), SQLValue(delivery.attempts), SQLValue(until)
+            ).isEmpty
+        }
+    }
+
+    /// Takes the count of an attempt back that was not made, or cut: the server is ending.
+    public func undo(_ delivery: WebhookDelivery) async throws {
+        try await database.write { connection in
+            try connection.query(
+                "UPDATE webhook_deliveries SET attempts = $2, next_at = $3 WHERE id = $1 AND state = 'pending' AND attempts = $2 + 1",
+                .text(delivery.id), SQLValue(delivery.attempts), SQLValue(delivery.nextAt ?? Date()))
+        }
+    }
+
+    /// Writes what came of an attempt that ``begin(_:until:)`` has counted.
     /// - Parameters:
     ///   - status: of the reply, where there was one.
     ///   - retryAt: when to try again; nil ends it: as delivered without an error, else as failed.
@@ -42,7 +64,7 @@ public struct WebhookQueue: Sendable {
             let state: WebhookDelivery.State = error == nil ? .delivered : retryAt == nil ? .failed : .pending
             try connection.query(
                 """
-                UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, status = $3, error = $4, milliseconds = $5, next_at = COALESCE($6, next_at),
+                UPDATE webhook_deliveries SET state = $2, status = $3, error = $4, milliseconds = $5, next_at = COALESCE($6, next_at),
                     finished_at = $7
                 WHERE id = $1 AND state = 'pending'
                 """,

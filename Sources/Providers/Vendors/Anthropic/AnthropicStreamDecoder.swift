@@ -28,7 +28,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
     }
 
     public mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
-        for event in parser.push(bytes.readableBytesView) where !isComplete { try read(event, into: &events) }
+        for event in try parser.push(bytes.readableBytesView) where !isComplete { try read(event, into: &events) }
     }
 
     public mutating func finish(into events: inout [ChatEvent]) throws {

@@ -17,7 +17,7 @@ public struct OllamaStreamDecoder: ReplyDecoder {
     }
 
     public mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
-        for line in parser.push(bytes.readableBytesView) where !isComplete {
+        for line in try parser.push(bytes.readableBytesView) where !isComplete {
             guard let json = try? JSONValue(parsing: line) else {
                 throw ProviderError(
                     .malformedReply, provider: provider, status: 200,
