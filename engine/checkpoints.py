@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import files
+from failures import TrainError
 
 KEPT = 2
 
@@ -20,6 +21,11 @@ class Checkpoints:
 
     def __init__(self, folder: Path, fingerprint: str):
         self.folder, self.fingerprint = folder, fingerprint
+
+    def require_folder(self) -> None:
+        """Another attempt takes the folder away when it takes the job over: then this one is over."""
+        if not self.folder.parent.is_dir():
+            raise TrainError("superseded", "another attempt at this job has taken it over", "Nothing: the other goes on with it.")
 
     def paths(self) -> list[Path]:
         """Oldest first."""
@@ -35,7 +41,8 @@ class Checkpoints:
         """Write the state after `step`, durably. Returns its bytes."""
         import torch
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Not its parents: an attempt whose folder was taken away makes none.
+        self.folder.mkdir(exist_ok=True)
         content = io.BytesIO()
         torch.save(state | {"fingerprint": self.fingerprint}, content)
         temporary = self.folder / "step.tmp"

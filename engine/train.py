@@ -202,7 +202,8 @@ def fail(out: Path, record: dict) -> None:
     for leftover in ("peft.tmp", "adapter.gguf.tmp"):
         path = out / leftover
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    files.write_json(out / "exit.json", {"status": "failed", "error": record})
+    if out.is_dir():  # taken away when another attempt took the job over
+        files.write_json(out / "exit.json", {"status": "failed", "error": record})
 
 
 def lead(arguments: Arguments) -> None:
@@ -210,7 +211,7 @@ def lead(arguments: Arguments) -> None:
     out, exit_file = arguments.out, arguments.out / "exit.json"
 
     def stopped(reason: str) -> None:
-        if reason == "terminated" and not exit_file.exists():
+        if reason == "terminated" and out.is_dir() and not exit_file.exists():
             files.write_json(exit_file, {"status": "failed", "error": {
                 "code": "stopped", "message": "the job was stopped", "hint": "Start it again when you like: it goes on from its last checkpoint."}})
 

@@ -150,6 +150,7 @@ class TrainingRun:
     def take(self, step: plan.Step) -> None:
         began = time.monotonic()
         state, job = self.state, self.job
+        self.checkpoints.require_folder()
         self.model.train()
         if step.epoch != state.epoch:
             state.epoch, state.epoch_loss, state.epoch_reply_tokens = step.epoch, 0.0, 0

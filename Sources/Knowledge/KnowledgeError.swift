@@ -11,6 +11,8 @@ public enum KnowledgeError: Error, Sendable, Equatable {
     case indexDamaged(collection: String, reason: String)
     /// The target folder holds a collection made from other input or settings.
     case destinationExists(collection: String)
+    /// There was no room for what was to be written.
+    case diskFull(what: String)
     /// Another process is building the same collection now.
     case buildBusy(collection: String)
     /// The embedder answered something that is not what it promised.
@@ -32,6 +34,7 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .indexDamaged: "index_damaged"
         case .destinationExists: "destination_exists"
         case .buildBusy: "build_busy"
+        case .diskFull: "disk_full"
         case .embedderInvalid: "embedder_invalid"
         case .vectorsInvalid: "vectors_invalid"
         case .vectorServer: "vector_server"
@@ -52,6 +55,7 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .nothingLeft(let collection): "The update \(collection) would leave the collection without a document."
         case .indexDamaged(let collection, let reason): "The collection \(collection) is damaged: \(reason)."
         case .destinationExists(let collection): "The folder \(collection) already holds another collection."
+        case .diskFull(let what): "The disk is full: there was no room for \(what)."
         case .buildBusy(let collection): "The collection \(collection) is being built by another process."
         case .embedderInvalid(let reason): "The embedder broke its contract: \(reason)."
         case .vectorsInvalid(let reason): "The vectors do not fit the index: \(reason)."
@@ -69,6 +73,7 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         case .nothingLeft: "Delete the collection instead, or change what the filter matches. The version before is as it was."
         case .indexDamaged: "Build the collection again from its documents; the damaged folder can be deleted."
         case .destinationExists: "Build into a new version's folder, or delete this one first."
+        case .diskFull: "Free some space, then start again: finished work is kept."
         case .buildBusy: "Wait for the running build, or stop it and start this one again: finished work is kept."
         case .embedderInvalid: "Check the model folder and the engine's version, then start the build again: finished work is kept."
         case .vectorsInvalid: "Build a new version with the embedder in use; vectors of two models cannot be compared."

@@ -5,11 +5,16 @@ import Store
 extension AnswerPipeline {
     /// Lets the question in, before anything is spent or said: reserves what its answer may come to.
     /// - Throws: ``LimitExceeded``.
-    /// - Parameter selection: the user's providers, where the minion names one that is data.
-    public func admit(_ minion: Minion, _ question: Question, selection: ProviderCatalog.Selection? = nil) async throws -> Admission {
+    /// - Parameters:
+    ///   - selection: the user's providers, where the minion names one that is data.
+    ///   - purpose: of its calls, where they are no answer to a user.
+    public func admit(
+        _ minion: Minion, _ question: Question, selection: ProviderCatalog.Selection? = nil, purpose: String? = nil
+    ) async throws -> Admission {
         let prices = selection.map { router.with($0).prices } ?? router.prices
         let estimate = SpendingEstimate(question, minion: minion, prices: prices) { router.registry[$0]?.info.isManaged ?? false }
-        return try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost)
+        return try await meter.admit(
+            user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost, usage: estimate.usage, purpose: purpose ?? "answer")
     }
 
     /// Answers stage by stage, with what the minion's release holds; a minion in direct mode without draft,
@@ -44,7 +49,7 @@ extension AnswerPipeline {
     /// - Parameter purpose: what its calls are recorded as; nil for each stage's own.
     /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
     func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String? = nil) async throws -> Answer {
-        let admission = try await admit(minion, question)
+        let admission = try await admit(minion, question, purpose: purpose)
         let ledger = AttemptLedger()
         defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil, purpose: purpose)) }
         return try await make(context(minion, question, materials, ledger, admission) { _ in })

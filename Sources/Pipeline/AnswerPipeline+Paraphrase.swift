@@ -18,7 +18,7 @@ extension AnswerPipeline {
         let price = router.prices.price(provider: minion.provider, model: minion.modelID)
         let admission = try await meter.admit(
             user: minion.userID, minion: minion.id, tokens: estimate.input + estimate.output,
-            cost: paraphraser == .base ? 0 : price?.cost(estimate))
+            cost: paraphraser == .base ? 0 : price?.cost(estimate), usage: estimate, purpose: Paraphraser.purpose)
         let ledger = AttemptLedger()
         defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil)) }
         let request = ChatRequest(

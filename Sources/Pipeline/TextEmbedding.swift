@@ -51,7 +51,8 @@ public struct TextEmbedding: Sendable {
             OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model)
             ?? prices.price(provider: minion.provider, model: model)
         let admission = try await meter.admit(
-            user: minion.userID, minion: minion.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)))
+            user: minion.userID, minion: minion.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)),
+            purpose: "embedding")
         try meter.gate(admission, prices: prices)(
             Route(provider: minion.provider, model: model, endpoint: choice.endpoint, keyID: choice.key?.id, price: price))
         let at = Date()

@@ -55,8 +55,11 @@ public struct TrainingPipeline: Sendable {
         }
         do {
             return try await step("publish", context, 0.99...1) { try await publish.run(prepared, trained, built, measured, $0) }
+        } catch is CancellationError {
+            // Stopped, or lost to another attempt, which may have found it finished: it stays.
+            throw CancellationError()
         } catch {
-            if let built { try? collection.discard(built, context) }
+            if let built { try? await collection.discard(built, context) }
             throw error
         }
     }
@@ -148,6 +151,10 @@ extension JobFailure {
         switch error {
         case let error as StageFailure: self = error.failure
         case let error as JobFailure: self = error
+        case _ where DiskFull.isCause(of: error):
+            self.init(
+                step: stage, code: DiskFull.code, message: "the disk is full: \(error)",
+                hint: "free some space and start the job again: finished work is kept")
         case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
         case let error as LimitExceeded:
             self.init(
@@ -161,8 +168,6 @@ extension JobFailure {
         case let error as ProviderError: self.init(stage: stage, provider: error)
         case let error as DatabaseError where error.isTransient:
             self.init(step: stage, code: "database_unavailable", message: "\(error)", hint: "start the job again when the database can be reached")
-        case let error as CocoaError where error.code == .fileWriteOutOfSpace:
-            self.init(step: stage, code: "disk_full", message: "the disk is full", hint: "free some space and start the job again")
         default:
             self.init(
                 step: stage, code: "internal", message: "\(error)",

@@ -49,7 +49,7 @@ public struct App: Sendable {
     /// - Throws: ``SettingsError``, ``LocatedError`` when another server uses the data directory.
     public static func build(_ settings: Settings, role: Role = .server, logger: Logger) async throws -> App {
         let data = try dataDirectory(settings)
-        let lock = role == .server ? try DataDirectoryLock(data) : nil
+        let lock = role == .server ? try await DataDirectoryLock(data) : nil
         let store = try await openStore(settings, data, logger: logger)
         let engine = try await enginePaths(settings, data, logger: logger)
         let extractor = ArchiveTool(paths: engine)
@@ -113,7 +113,7 @@ public struct App: Sendable {
             embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
             meter: meter, health: router.health,
             answers: answers,
-            snapshots: MinionSnapshots(store: store, catalog: catalog),
+            snapshots: MinionSnapshots(store: store, catalog: catalog, outage: .seconds(settings.outageSeconds), logger: logger),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
                 maxBytes: settings.maxUploadMegabytes << 20),
@@ -138,7 +138,9 @@ public struct App: Sendable {
             ErrorMiddleware()
             AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
-        MetaController(store: store, engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()).routes(router)
+        MetaController(
+            storage: StorageProbe(store: store, data: data), engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()
+        ).routes(router)
 
         PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)
 
@@ -215,6 +217,7 @@ public struct App: Sendable {
         sources.circuits = { [health] in health.snapshot() }
         sources.refusals = { [meter] in meter.refusals }
         sources.journalBacklogBytes = { [journal] in journal.backlogBytes }
+        sources.usageLost = { [journal] in journal.lost }
         if let exporter { sources.spans = { exporter.counts } }
         return sources
     }
@@ -239,10 +242,9 @@ public struct App: Sendable {
     /// The same as a group that can be told to stop.
     func serviceGroup(handlingSignals: Bool, onListening: @Sendable @escaping (Int) async -> Void) async throws -> ServiceGroup {
         try await housekeeping.sweep()
-        try await WorkerJournals.adopt(data, store: store, logger: logger)
         store.listen { [worker] in worker.heard($0) }
         let background: [any Service] =
-            [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [
+            [JournalService(self)] + (exporter.map { [$0] } ?? []) + [
                 WebhookService(sender: webhooks), WorkerService(app: self), SchedulerService(app: self),
             ]
         let application = Application(
@@ -274,7 +276,10 @@ public struct App: Sendable {
                 logger.notice("made an encryption key for provider keys in \(data.encryptionKey.path); without it they cannot be read: back it up")
             }
         }
-        return try await Store(database: database(settings, data), vault: KeyVault(keys: keys))
+        let folder = try data.installation()
+        let store = try await Store(database: database(settings, data), vault: KeyVault(keys: keys), folder: folder)
+        if folder.id == nil { try data.write(installation: await store.installation()) }
+        return store
     }
 
     /// Relative to the working directory. The Python of a virtual environment must not be resolved:

@@ -19,7 +19,7 @@ extension App {
         // Limits that the server changes hold here too.
         store.changes.observe { [meter] _ in meter.limitsChanged() }
         store.listen { [worker] in worker.heard($0) }
-        let services: [any Service] = [JournalService(journal: journal)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]
+        let services: [any Service] = [JournalService(self)] + (exporter.map { [$0] } ?? []) + [WorkerService(app: self)]
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: BackgroundService(base: $0)) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -36,7 +36,7 @@ extension App {
 
     static func journalFolder(_ role: Role, _ data: DataDirectory) throws -> URL {
         switch role {
-        case .server: try data.folder("usage")
+        case .server: try WorkerJournals.server(data)
         case .worker: try WorkerJournals.own(data)
         }
     }

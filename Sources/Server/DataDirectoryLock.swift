@@ -5,11 +5,22 @@ import Pipeline
 /// number. The lock ends with the process, however that ends.
 final class DataDirectoryLock: Sendable {
     private let lock: FileLock
+    private let usage: FileLock
 
-    init(_ data: DataDirectory) throws {
+    /// - Throws: ``LocatedError`` while another server lives.
+    init(_ data: DataDirectory) async throws {
         guard let lock = try FileLock(data.url("server.lock")) else {
             throw LocatedError("another server is using the data directory \(data.root.path): stop it, or set ATELIER_DATA_DIR to another one")
         }
         self.lock = lock
+        usage = try await Self.waitFor(WorkerJournals.serverLock(data))
+    }
+
+    /// A worker has it for a moment at most.
+    private static func waitFor(_ file: URL) async throws -> FileLock {
+        while true {
+            if let lock = try FileLock(file) { return lock }
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 }

@@ -70,6 +70,11 @@ struct APIError: Error {
     init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error
+        case _ where DiskFull.isCause(of: error):
+            self.init(
+                status: .init(code: 507, reasonPhrase: "Insufficient Storage"), code: DiskFull.code,
+                message: "the server's disk is full: nothing was changed",
+                details: [Detail(hint: "delete what is no longer needed, or ask the operator for room; then send the request again")])
         case StoreError.notFound(let what): self = .notFound(what)
         case StoreError.conflict(let field, let message):
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])

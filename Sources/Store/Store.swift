@@ -15,10 +15,12 @@ public struct Store: Sendable {
     var database: any Database { observed }
 
     /// Migrates the database to the newest schema.
-    public init(database: any Database, vault: KeyVault) async throws {
+    /// - Parameter folder: the data directory the rows are used with.
+    /// - Throws: ``WrongDatabase`` where the two do not belong together, or the schema is newer than this program.
+    public init(database: any Database, vault: KeyVault, folder: InstallationFolder? = nil) async throws {
         observed = ObservedDatabase(base: database, changes: changes)
         self.vault = vault
-        try await Migrator.migrate(database)
+        try await Migrator.migrate(database, folder: folder)
     }
 
     /// A handle that sees and changes the rows of this user and of nobody else.

@@ -70,6 +70,55 @@ struct UnfinishedCollectionTests {
         }
     }
 
+    /// A builder that is frozen holds its lock and does not know that it is over.
+    @Test func `a frozen builder keeps nobody from building, and changes nothing when it wakes`() async throws {
+        try await withTemporaryFolder { folder in
+            let source = try folder.write("corpus.jsonl", corpus(documents: 20))
+            let directory = folder.appendingPathComponent("v1")
+            let second = Mutex<CollectionSummary?>(nil)
+            var embedder = HashingEmbedder()
+            embedder.beforeEmbedding = { _ in
+                guard second.withLock({ $0 == nil }) else { return }
+                let made = try? await CollectionBuilder(embedder: HashingEmbedder(), extractor: nil, whenBusy: .buildBeside)
+                    .build(sources: [source], into: directory) { _ in }
+                second.withLock { $0 = made }
+            }
+            let first = try await CollectionBuilder(embedder: embedder, extractor: nil, whenBusy: .buildBeside)
+                .build(sources: [source], into: directory) { _ in }
+            #expect(second.withLock { $0?.chunks } == first.chunks)
+            #expect(try CollectionIndex.open(directory).summary.documents == 20)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains("building") } == [])
+        }
+    }
+
+    @Test func `what a frozen builder has begun is not searched in place of what is built beside it`() async throws {
+        try await withTemporaryFolder { folder in
+            let old = try folder.write("old.jsonl", corpus(documents: 3))
+            let new = try folder.write("new.jsonl", corpus(documents: 20))
+            let directory = folder.appendingPathComponent("v1")
+            let seen = Mutex<[Int]>([])
+            var outer = HashingEmbedder()
+            outer.beforeEmbedding = { _ in
+                guard seen.withLock({ $0.isEmpty }) else { return }
+                var inner = HashingEmbedder()
+                inner.beforeEmbedding = { _ in
+                    let documents = (try? CollectionIndex.openUnfinished(directory)?.summary.documents) ?? -1
+                    seen.withLock { $0.append(documents) }
+                }
+                _ = try? await CollectionBuilder(embedder: inner, extractor: nil, whenBusy: .buildBeside).build(sources: [new], into: directory) {
+                    _ in
+                }
+            }
+            // Made of other documents, so it may not take the finished one for its own.
+            await #expect(throws: KnowledgeError.destinationExists(collection: "v1")) {
+                _ = try await CollectionBuilder(embedder: outer, extractor: nil, whenBusy: .buildBeside).build(sources: [old], into: directory) { _ in
+                }
+            }
+            #expect(Set(seen.withLock { $0 }) == [20])
+            #expect(try CollectionIndex.open(directory).summary.documents == 20)
+        }
+    }
+
     @Test func `one builder at a time`() async throws {
         try await withTemporaryFolder { folder in
             let source = try folder.write("corpus.jsonl", corpus(documents: 20))

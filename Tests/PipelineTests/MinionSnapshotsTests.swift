@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Pipeline
 import Providers
 import Store
@@ -9,6 +10,7 @@ import Testing
 @Suite struct MinionSnapshotsTests {
     private struct Setup {
         let store: Store
+        let database: InterruptedDatabase
         let snapshots: MinionSnapshots
         let clock: Clock
         let rows: UserStore
@@ -26,16 +28,19 @@ import Testing
         let root = FileManager.default.temporaryDirectory.appending(path: "atelier-snapshots-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: root) }
         let data = try DataDirectory(root)
-        let store = try await Store(database: TestDatabase(in: data.root).open(), vault: KeyVault(keys: Fernet.generateKey()))
+        let database = InterruptedDatabase(try await TestDatabase(in: data.root).open())
+        let store = try await Store(database: database, vault: KeyVault(keys: Fernet.generateKey()))
         let user = try await store.accounts(hasher: PasswordHasher(costExponent: 4)).create(email: "a@b", name: "a", password: "long enough")
         let rows = store.user(user.id)
         let minion = try await rows.createMinion(Self.draft("openai"))
         let clock = Clock()
         try await body(
             Setup(
-                store: store,
+                store: store, database: database,
                 snapshots: MinionSnapshots(
-                    store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()), now: { clock.now }),
+                    store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()),
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                    now: { clock.now }),
                 clock: clock, rows: rows,
                 minion: minion, token: try await rows.regenerateMinionToken(minion.id)))
     }
@@ -96,6 +101,60 @@ import Testing
             #expect(second !== first)
             setup.clock.advance(.milliseconds(450))
             #expect(try await setup.snapshots.snapshot(forToken: setup.token) === second)
+        }
+    }
+
+    // MARK: while the database is away
+
+    private func isUnavailable(_ body: () async throws -> MinionSnapshot?) async -> Bool {
+        do { _ = try await body() } catch DatabaseError.unavailable { return true } catch {}
+        return false
+    }
+
+    @Test func anOutageIsBridgedFromMemoryForAStatedTime() async throws {
+        try await withSetup { setup in
+            let first = try #require(try await setup.snapshots.snapshot(forToken: setup.token))
+            setup.database.isAway = true
+            for _ in 0..<3 {
+                setup.clock.advance(.seconds(99))
+                #expect(try await setup.snapshots.snapshot(forToken: setup.token) === first)
+            }
+            setup.clock.advance(.seconds(4))
+            #expect(await isUnavailable { try await setup.snapshots.snapshot(forToken: setup.token) }, "after five minutes it is over")
+        }
+    }
+
+    @Test func whatWasNotInMemoryWhenTheOutageBeganStaysOut() async throws {
+        try await withSetup { setup in
+            let other = try await setup.rows.createMinion(MinionDraft(name: "o", displayName: "o", provider: "openai", modelID: "m"))
+            let token = try await setup.rows.regenerateMinionToken(other.id)
+            _ = try await setup.snapshots.snapshot(forToken: setup.token)
+            setup.database.isAway = true
+            setup.clock.advance(.seconds(2))
+            #expect(await isUnavailable { try await setup.snapshots.snapshot(forToken: token) })
+            #expect(try await setup.snapshots.snapshot(forToken: setup.token) != nil)
+        }
+    }
+
+    @Test func aTokenThatWasTakenBackBeforeTheOutageStaysOut() async throws {
+        try await withSetup { setup in
+            _ = try await setup.snapshots.snapshot(forToken: setup.token)
+            let fresh = try await setup.rows.regenerateMinionToken(setup.minion.id)
+            setup.database.isAway = true
+            #expect(await isUnavailable { try await setup.snapshots.snapshot(forToken: setup.token) })
+            #expect(await isUnavailable { try await setup.snapshots.snapshot(forToken: fresh) })
+        }
+    }
+
+    @Test func afterTheOutageRowsAreReadAgain() async throws {
+        try await withSetup { setup in
+            let first = try await setup.snapshots.snapshot(forToken: setup.token)
+            setup.database.isAway = true
+            setup.clock.advance(.seconds(2))
+            #expect(try await setup.snapshots.snapshot(forToken: setup.token) === first)
+            setup.database.isAway = false
+            // Whoever asks first after the database answers reads; until that is noticed the old one may still come.
+            while try await setup.snapshots.snapshot(forToken: setup.token) === first { await Task.yield() }
         }
     }
 }

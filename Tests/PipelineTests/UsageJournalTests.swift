@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import Providers
 import Store
 import Testing
 
@@ -146,6 +147,152 @@ import Testing
             }
             try await metered.journal.flush()
             #expect(try await rows.usageSummary().first?.requests == 2000)
+        }
+    }
+
+    // MARK: calls under way
+
+    private func begin(_ metered: MeteredStore, _ rows: UserStore, model: String = "gpt-4o-mini") async throws -> Admission {
+        let admission = try await metered.meter.admit(
+            user: rows.userID, minion: "min_1", tokens: 1100, cost: 0.01, usage: TokenUsage(input: 1000, output: 100))
+        try metered.meter.gate(admission, answerID: "ans_1")(route(model))
+        return admission
+    }
+
+    private func route(_ model: String) -> Route {
+        Route(provider: "openai", model: model, endpoint: Endpoint(baseURL: "http://x"), keyID: "key_1")
+    }
+
+    private func ended(_ metered: MeteredStore, model: String, outcome: String = "ok") -> UsageRecord {
+        var record = metered.record(minion: "min_1", answer: "ans_1", key: "key_1", tokens: 7, cost: 0.5, model: model)
+        record.outcome = outcome
+        return record
+    }
+
+    @Test func aCallThatWasUnderWayWhenTheProcessWasKilledIsRecordedOnceAsAnEstimate() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows)
+            try await metered.journal.flush()
+            #expect(try await rows.usage().items.isEmpty, "it is under way")
+            for _ in 0..<3 {
+                let again = try metered.journalAgain()
+                try await again.close()
+                let record = try #require(try await rows.usage().items.first)
+                #expect(try await rows.usage().items.count == 1)
+                #expect(record.isEstimate && record.outcome == UsageRecord.interrupted)
+                #expect((record.inputTokens, record.outputTokens) == (1000, 100))
+                #expect(record.cost == 1000 * 0.15e-6 + 100 * 0.6e-6)
+                #expect((record.minionID, record.answerID, record.keyID, record.purpose) == ("min_1", "ans_1", "key_1", "answer"))
+            }
+            withExtendedLifetime(admission) {}
+        }
+    }
+
+    @Test func aCallThatEndedIsRecordedAsItEnded() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows)
+            metered.meter.settle(admission, [ended(metered, model: "gpt-4o-mini")])
+            for _ in 0..<2 {
+                try await metered.journalAgain().close()
+                let record = try #require(try await rows.usage().items.first)
+                #expect(try await rows.usage().items.count == 1)
+                #expect(!record.isEstimate && record.outcome == "ok" && record.inputTokens == 7 && record.cost == 0.5)
+            }
+        }
+    }
+
+    /// The process that dies may have brought the file in which a long call began into the database, and removed it, long before.
+    @Test func aCallOutlivesTheFileItBeganIn() async throws {
+        try await MeteredStore.run(segmentBytes: 2048) { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows)
+            for _ in 0..<120 { metered.journal.append([metered.record()], user: rows.userID) }
+            try await metered.journal.flush()
+            #expect(metered.files.count == 1)
+            try await metered.journalAgain().close()
+            let requests = Dictionary(uniqueKeysWithValues: try await rows.usageSummary().map { ($0.model, $0.requests) })
+            #expect(requests == ["m": 120, "gpt-4o-mini": 1])
+            withExtendedLifetime(admission) {}
+        }
+    }
+
+    @Test func anOrderlyEndKeepsACallThatIsStillUnderWay() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows)
+            try await metered.journal.close()
+            try await metered.journalAgain().close()
+            #expect(try await rows.usage().items.map(\.outcome) == [UsageRecord.interrupted])
+            withExtendedLifetime(admission) {}
+        }
+    }
+
+    @Test func aCallThatAnotherHasFollowedIsNotUnderWay() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows, model: "gpt-4o")
+            try metered.meter.gate(admission)(route("gpt-4o-mini"))
+            try await metered.journalAgain().close()
+            #expect(try await rows.usage().items.map(\.model) == ["gpt-4o-mini"])
+            // And where it goes on, both are recorded as they ended.
+            metered.meter.settle(admission, [ended(metered, model: "gpt-4o", outcome: "overloaded"), ended(metered, model: "other")])
+            try await metered.journalAgain().close()
+            #expect(
+                Set(try await rows.usage().items.map { "\($0.model) \($0.outcome)" }) == ["gpt-4o overloaded", "gpt-4o-mini interrupted", "other ok"])
+        }
+    }
+
+    @Test func whatWasLetThroughAndNeverSentLeavesNothing() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            _ = try await begin(metered, rows)
+            let settled = try await begin(metered, rows)
+            metered.meter.settle(settled, [])
+            try await metered.journalAgain().close()
+            #expect(try await rows.usage().items.isEmpty)
+        }
+    }
+
+    @Test func twoWhoTakeOverTheSameFilesRecordACallOnce() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let admission = try await begin(metered, rows)
+            metered.journal.append((0..<20).map { _ in metered.record() }, user: rows.userID)
+            let both = [try metered.journalAgain(), try metered.journalAgain()]
+            await withTaskGroup(of: Void.self) { group in
+                // One of them may find a file that the other has removed meanwhile.
+                for journal in both { group.addTask { try? await journal.close() } }
+            }
+            try await metered.journalAgain().close()
+            #expect(try await rows.usageSummary().map(\.requests).reduce(0, +) == 21)
+            withExtendedLifetime(admission) {}
+        }
+    }
+
+    /// Prints how fast it is; whether it is fast is not asserted.
+    @Test func whatALineMoreForACallCosts() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let calls = 50_000
+            let clock = ContinuousClock()
+            let records = (0..<calls).map { _ in metered.record(minion: "min_0123456789abcdef0123", key: "key_0123456789") }
+            let alone = clock.measure { for record in records { metered.journal.append([record], user: rows.userID) } }
+            let again = records.map { record in
+                var record = record
+                record.id += "x"
+                return record
+            }
+            let both = clock.measure {
+                for record in again {
+                    metered.journal.begin(record, user: rows.userID)
+                    metered.journal.append([record], user: rows.userID)
+                }
+            }
+            print("journal: a record \(alone / calls), with the line before its call \(both / calls)")
+            try await metered.journal.flush()
+            #expect(try await rows.usageSummary().first?.requests == 2 * calls)
         }
     }
 

@@ -89,3 +89,18 @@ def test_a_damaged_base_model(settings, small, tmp_path):
     status, events, _ = train(tmp_path, **settings | {"base_model": str(broken)})
     assert status == 1
     failed(tmp_path, events, "base_model_unsupported")
+
+
+def test_a_run_whose_folder_is_taken_away_ends_and_writes_nothing(settings, tmp_path):
+    """Another attempt has taken the job over, with links to what was finished."""
+    (tmp_path / "job.json").write_text(json.dumps(settings))
+    events = []
+    with running("train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out") as process:
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "progress" and events[-1]["step"] == 2:
+                (tmp_path / "out").rename(tmp_path / "taken")
+        assert process.wait() == 1
+    assert events[-1]["event"] == "failed" and events[-1]["error"]["code"] in ("superseded", "internal"), events[-1]
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == ["checkpoint"]

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 
 /// Builds a collection: reads documents, cuts them, embeds the chunks, publishes the folder.
 ///
@@ -12,7 +13,16 @@ public struct CollectionBuilder: Sendable {
     /// Chunks looked at together where most have a vector already.
     private static let window = 1024
 
+    /// What to do while another builder works on the same folder.
+    public enum WhenBusy: Sendable {
+        /// Throw `KnowledgeError.buildBusy`.
+        case refuse
+        /// Build in a folder of its own. Whoever is first gives the collection its name; the other finds it finished.
+        case buildBeside
+    }
+
     private let embedder: any Embedder
+    private let whenBusy: WhenBusy
     private let extractor: (any ArchiveExtractor)?
     private let parser: (any DocumentParser)?
     private let settings: ChunkingSettings
@@ -22,9 +32,10 @@ public struct CollectionBuilder: Sendable {
     ///   - extractor: unpacks archives; nil reports them as problems.
     ///   - parser: turns other kinds of files into text; nil reports them as problems.
     public init(
-        embedder: any Embedder, extractor: (any ArchiveExtractor)?, parser: (any DocumentParser)? = nil, settings: ChunkingSettings = .init(),
-        limits: DocumentLimits = .init()
+        embedder: any Embedder, extractor: (any ArchiveExtractor)?, parser: (any DocumentParser)? = nil, whenBusy: WhenBusy = .refuse,
+        settings: ChunkingSettings = .init(), limits: DocumentLimits = .init()
     ) {
+        self.whenBusy = whenBusy
         self.embedder = embedder
         self.extractor = extractor
         self.parser = parser
@@ -58,7 +69,7 @@ public struct CollectionBuilder: Sendable {
         let fingerprint = try InputFingerprint.compute(
             sources, settings: settings, embedder: identity, update: earlier.map { ($0.index.fingerprint, $0.strategy) })
         if let finished = try existing(directory, fingerprint) { return finished }
-        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: identity, settings: settings)
+        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: identity, settings: settings, whenBusy: whenBusy)
         do {
             // Another builder may have finished between the first look and the lock.
             if let finished = try existing(directory, fingerprint) {
@@ -68,12 +79,30 @@ public struct CollectionBuilder: Sendable {
             }
             let summary = try await chunk(sources, build, earlier, onProgress)
             try await embed(summary, build, earlier, onProgress)
-            try build.publish(as: directory, chunks: summary.chunks)
+            do { try build.publish(as: directory, chunks: summary.chunks) } catch {
+                // Another builder may have come first.
+                guard let finished = try existing(directory, fingerprint) else { throw error }
+                try FileManager.default.removeItem(at: build.folder)
+                return finished
+            }
+            removeAbandoned(directory)
         } catch {
             build.abandon()
+            if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
+                throw KnowledgeError.diskFull(what: directory.lastPathComponent)
+            }
             throw error
         }
         return try CollectionIndex.open(directory).summary
+    }
+
+    /// What other builders left that are gone. One that is held is its builder's to leave.
+    private func removeAbandoned(_ directory: URL) {
+        for folder in CollectionFolder.allUnfinished(directory) {
+            guard let lock = try? BuildLock(folder, collection: directory.lastPathComponent) else { continue }
+            try? FileManager.default.removeItem(at: folder)
+            withExtendedLifetime(lock) {}
+        }
     }
 
     private func existing(_ directory: URL, _ fingerprint: String) throws -> CollectionSummary? {

@@ -15,12 +15,28 @@ public enum CollectionFolder {
         directory.deletingLastPathComponent().appendingPathComponent(directory.lastPathComponent + ".building", isDirectory: true)
     }
 
+    /// Where the collection is built while another builder, who may be frozen and not know that it is over, holds
+    /// ``unfinished(_:)``: folders of their own, of which a search sees the last.
+    static func unfinished(_ directory: URL, beside number: Int) -> URL {
+        number == 1 ? unfinished(directory) : unfinished(directory).appendingPathExtension(String(number))
+    }
+
+    /// All that are there, the last first.
+    static func allUnfinished(_ directory: URL) -> [URL] {
+        let first = unfinished(directory).lastPathComponent
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.deletingLastPathComponent().path)) ?? []
+        let numbers = names.compactMap { name in
+            name == first ? 1 : name.hasPrefix("\(first).") ? Int(name.dropFirst(first.count + 1)) : nil
+        }
+        return numbers.sorted(by: >).map { unfinished(directory, beside: $0) }
+    }
+
     /// Deletes a collection, its unfinished build and whatever an interrupted build had unpacked. Does
     /// nothing where there is none.
     ///
     /// - Throws: the file system's error if something is left behind.
     public static func remove(_ directory: URL) throws {
-        for folder in [directory, unfinished(directory)] where FileManager.default.fileExists(atPath: folder.path) {
+        for folder in [directory] + allUnfinished(directory) where FileManager.default.fileExists(atPath: folder.path) {
             try FileManager.default.removeItem(at: folder)
         }
         let parent = directory.deletingLastPathComponent()

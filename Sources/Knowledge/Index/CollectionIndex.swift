@@ -71,8 +71,10 @@ public final class CollectionIndex: Sendable {
     ///
     /// - Throws: `KnowledgeError.indexDamaged` when it cannot be read.
     public static func openUnfinished(_ directory: URL) throws -> CollectionIndex? {
-        let folder = CollectionFolder.unfinished(directory)
-        guard FileManager.default.fileExists(atPath: folder.appendingPathComponent(CollectionFolder.chunks).path) else { return nil }
+        let folder = CollectionFolder.allUnfinished(directory).first {
+            FileManager.default.fileExists(atPath: $0.appendingPathComponent(CollectionFolder.chunks).path)
+        }
+        guard let folder else { return nil }
         return try opening(folder) { file, damaged -> CollectionIndex? in
             let database = try ChunkDatabase.openUnfinished(file)
             return try database.read { db -> CollectionIndex? in

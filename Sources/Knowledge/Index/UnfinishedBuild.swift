@@ -14,13 +14,27 @@ struct UnfinishedBuild {
 
     /// Opens `directory`'s unfinished build if it has the same fingerprint, else starts a new one.
     ///
-    /// - Throws: `KnowledgeError.buildBusy` while another builder works on it.
+    /// - Throws: `KnowledgeError.buildBusy` while another builder works on it, unless it is built beside that.
     static func open(
-        _ directory: URL, fingerprint: String, embedder: EmbedderIdentity, settings: ChunkingSettings
+        _ directory: URL, fingerprint: String, embedder: EmbedderIdentity, settings: ChunkingSettings, whenBusy: CollectionBuilder.WhenBusy
     ) throws -> UnfinishedBuild {
-        let folder = CollectionFolder.unfinished(directory)
-        try Durable.createPrivateFolder(folder)
-        let lock = try BuildLock(folder, collection: directory.lastPathComponent)
+        var number = 1
+        while true {
+            let folder = CollectionFolder.unfinished(directory, beside: number)
+            try Durable.createPrivateFolder(folder)
+            let lock: BuildLock
+            do { lock = try BuildLock(folder, collection: directory.lastPathComponent) } catch KnowledgeError.buildBusy {
+                guard whenBusy == .buildBeside else { throw KnowledgeError.buildBusy(collection: directory.lastPathComponent) }
+                number += 1
+                continue
+            }
+            return try open(folder, lock: lock, fingerprint: fingerprint, embedder: embedder, settings: settings)
+        }
+    }
+
+    private static func open(
+        _ folder: URL, lock: BuildLock, fingerprint: String, embedder: EmbedderIdentity, settings: ChunkingSettings
+    ) throws -> UnfinishedBuild {
         let file = folder.appendingPathComponent(CollectionFolder.chunks)
         if FileManager.default.fileExists(atPath: file.path) {
             // An unfinished build may be damaged in any way a crash can damage it; it is only a saving.

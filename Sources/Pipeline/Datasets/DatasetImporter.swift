@@ -226,11 +226,22 @@ public struct DatasetImporter: Sendable {
     /// Reads every document once and for all; what is built later begins with their text.
     private func readDocuments(_ staging: Staging, _ description: Description) async throws -> (Int, [DocumentProblem]) {
         try FileManager.default.createDirectory(at: staging.scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let found: (documents: Int, problems: [DocumentProblem])
         do {
-            return try await ParsedDocuments.write(
+            found = try await ParsedDocuments.write(
                 DocumentSource(staging.file, name: description.fileName), into: staging.documents, extractor: extractor, parser: parser,
                 scratch: staging.scratch)
-        } catch KnowledgeError.nothingReadable(let problems) { throw DatasetRefused(problems) }
+        } catch KnowledgeError.nothingReadable(let problems) {
+            try Self.requireRoom(problems)
+            throw DatasetRefused(problems)
+        }
+        try Self.requireRoom(found.problems)
+        return found
+    }
+
+    /// A document that a full disk kept from being read is none of the file's faults.
+    private static func requireRoom(_ problems: [DocumentProblem]) throws {
+        if let full = problems.first(where: { $0.code == DiskFull.code }) { throw KnowledgeError.diskFull(what: full.name) }
     }
 }
 

@@ -68,7 +68,8 @@ public struct ProviderEmbedding: Sendable {
         let estimate = request.texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
         let price = routes.first?.price ?? router.prices.price(provider: routes[0].provider, model: request.model)
         let admission = try await meter.admit(
-            user: user, minion: minion?.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)))
+            user: user, minion: minion?.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)),
+            purpose: "embedding")
         let ledger = AttemptLedger()
         defer { meter.settle(admission, ledger.records(minionID: minion?.id, answerID: nil)) }
         return try await router.embed(

@@ -17,6 +17,22 @@ public struct DataDirectory: Sendable {
     public var encryptionKey: URL { root.appending(path: "encryption.key") }
     public var models: URL { root.appending(path: "models") }
 
+    /// Names the installation whose rows belong to this folder.
+    private var installationID: URL { root.appending(path: "installation.id") }
+
+    /// What the folder says of the installation it belongs to.
+    public func installation() throws -> InstallationFolder {
+        let id = FileManager.default.fileExists(atPath: installationID.path) ? try String(contentsOf: installationID, encoding: .utf8) : ""
+        let users = (try? FileManager.default.contentsOfDirectory(atPath: url("users").path)) ?? []
+        let name = id.trimmingCharacters(in: .whitespacesAndNewlines)
+        return InstallationFolder(path: root.path, id: name.isEmpty ? nil : name, users: users.filter { !$0.hasPrefix(".") })
+    }
+
+    public func write(installation id: String) throws {
+        try Data("\(id)\n".utf8).write(to: installationID, options: .atomic)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: installationID.path)
+    }
+
     public func url(_ relative: String) -> URL { root.appending(path: relative) }
 
     /// A folder (0700) below the root, made where it is not there.
@@ -38,7 +54,7 @@ public struct DataDirectory: Sendable {
         try Self.makePrivate(target.deletingLastPathComponent())
         try Self.synchronize(finished)
         if rename(finished.path, target.path) != 0 {
-            throw LocatedError("cannot move \(finished.lastPathComponent) into place: \(String(cString: strerror(errno)))")
+            throw LocatedError("cannot move \(finished.lastPathComponent) into place", errno)
         }
         try Self.synchronize(target.deletingLastPathComponent(), deep: false)
     }
@@ -53,10 +69,10 @@ public struct DataDirectory: Sendable {
             for child in try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil) { try synchronize(child) }
         }
         let descriptor = open(url.path, O_RDONLY)
-        guard descriptor >= 0 else { throw LocatedError("cannot open \(url.lastPathComponent): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw LocatedError("cannot open \(url.lastPathComponent)", errno) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else {
-            throw LocatedError("cannot write \(url.lastPathComponent) to the disk: \(String(cString: strerror(errno)))")
+            throw LocatedError("cannot write \(url.lastPathComponent) to the disk", errno)
         }
     }
 }
@@ -64,5 +80,14 @@ public struct DataDirectory: Sendable {
 /// A failure of the file system, in words.
 public struct LocatedError: Error, Sendable, CustomStringConvertible {
     public var description: String
+    /// The system's, where it said one.
+    public var code: Int32?
+
     public init(_ description: String) { self.description = description }
+
+    /// - Parameter code: of the system, which is put into words.
+    public init(_ what: String, _ code: Int32) {
+        description = "\(what): \(String(cString: strerror(code)))"
+        self.code = code
+    }
 }

@@ -48,7 +48,9 @@ public struct Housekeeping: Sendable {
                     // A version above the row's was never published.
                     if let collection, let number, number <= collection.version { continue }
                     // One that is not finished is gone on with when its job is started again.
-                    if let building = collection?.buildingVersion, version == "v\(building).building" || version == "v\(building)" { continue }
+                    if let building = collection?.buildingVersion, version.hasPrefix("v\(building).building") || version == "v\(building)" {
+                        continue
+                    }
                     remove("\(DataPaths.collection(id, user: user))/\(version)")
                 }
                 if collection == nil { remove(DataPaths.collection(id, user: user)) }

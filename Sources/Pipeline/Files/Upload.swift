@@ -15,8 +15,9 @@ struct Upload: Sendable {
     /// - Throws: ``UploadTooLarge``, ``LimitExceeded``. What was written by then stays with the caller.
     static func receive<Bytes: AsyncSequence>(_ bytes: Bytes, into file: URL, maxBytes: Int, room: StorageReservation) async throws -> Upload
     where Bytes.Element: Sequence<UInt8> {
-        _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        let handle = try FileHandle(forWritingTo: file)
+        let descriptor = open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LocatedError("cannot make a file for the upload", errno) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         defer { try? handle.close() }
         var hash = SHA256()
         var size = 0

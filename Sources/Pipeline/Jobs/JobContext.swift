@@ -58,6 +58,24 @@ public struct JobContext: Sendable {
         }
     }
 
+    /// Removes a file or folder that another attempt at the job may have made its own: only while the job is this attempt's.
+    /// It is set aside first, and comes back if the job was lost by then.
+    /// - Parameter path: relative to the data directory; nothing happens where nothing is.
+    /// - Throws: `CancellationError` where the job is another's.
+    func remove(_ path: String) async throws {
+        guard FileManager.default.fileExists(atPath: data.url(path).path) else { return }
+        let aside = "\(path).aside.\(job.attempt)"
+        try data.remove(aside)
+        try FileManager.default.moveItem(at: data.url(path), to: data.url(aside))
+        let isOurs = (try? await persisted { _ in try await queue.holds(job.id, worker: worker) }) ?? false
+        guard isOurs else {
+            // Where another has put something in its place, that stays.
+            if (try? FileManager.default.moveItem(at: data.url(aside), to: data.url(path))) == nil { try data.remove(aside) }
+            throw CancellationError()
+        }
+        try data.remove(aside)
+    }
+
     /// Writes to the database, however long that is away: nothing that was worked for is lost with it. Ends when the job
     /// is no longer ours, which cancels the task.
     /// - Parameter write: told whether an earlier try may have succeeded all the same.

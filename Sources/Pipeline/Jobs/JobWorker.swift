@@ -19,10 +19,17 @@ public final class JobWorker: Sendable {
     private let identity = WorkerIdentity.current
     private let wake: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
-    private let running = Mutex<[String: Task<Void, Never>]>([:])
+    /// Attempts at jobs by their owner's name.
+    private let running = Mutex<[String: Attempt]>([:])
+    private let claims = Atomic(0)
     private let isEnding = Atomic(false)
 
     public var name: String { identity.name }
+
+    private struct Attempt {
+        var job: String
+        var task: Task<Void, Never>
+    }
 
     public init(
         store: Store, data: DataDirectory, pipeline: TrainingPipeline, settings: WorkerSettings = .init(), logger: Logger,
@@ -53,14 +60,17 @@ public final class JobWorker: Sendable {
 
     /// Ends the work on a job that was stopped; returns when nothing of it runs any more, here or elsewhere.
     public func stopped(_ job: String) async throws {
-        let task = running.withLock { $0[job] }
-        task?.cancel()
-        await task?.value
+        for task in tasks(of: job) {
+            task.cancel()
+            await task.value
+        }
         // Elsewhere: its worker lets go of it when its processes are gone, or its lease runs out.
         while try await store.queue.isHeld(job) { try await Task.sleep(for: .milliseconds(50)) }
     }
 
-    private func cancel(_ job: String) { running.withLock { $0[job] }?.cancel() }
+    private func cancel(_ job: String) { for task in tasks(of: job) { task.cancel() } }
+
+    private func tasks(of job: String) -> [Task<Void, Never>] { running.withLock { $0.values.filter { $0.job == job }.map(\.task) } }
 
     /// Works until the task is cancelled; jobs that run then are put back in line when their processes have ended.
     public func run() async {
@@ -88,7 +98,7 @@ public final class JobWorker: Sendable {
             wakeUp.finish()
         }
         ticker.cancel()
-        for task in running.withLock({ Array($0.values) }) {
+        for task in running.withLock({ $0.values.map(\.task) }) {
             task.cancel()
             await task.value
         }
@@ -121,8 +131,11 @@ public final class JobWorker: Sendable {
                 let limits = ClaimLimits(
                     host: identity.host, jobsPerHost: settings.jobsPerHost, jobsPerUser: settings.jobsPerUser,
                     memoryMegabytes: MachineMemory.availableMegabytes())
-                guard let job = try await store.queue.claim(worker: name, lease: settings.lease, limits: limits) else { return }
-                work(job)
+                // A name for each attempt: one that was frozen and lost its job is not taken for the one that came after it, be that
+                // this very process's.
+                let owner = "\(name)\(WorkerIdentity.attemptMark)\(claims.add(1, ordering: .relaxed).newValue)"
+                guard let job = try await store.queue.claim(worker: owner, lease: settings.lease, limits: limits) else { return }
+                work(job, as: owner)
             }
         } catch { complain(error) }
     }
@@ -132,28 +145,35 @@ public final class JobWorker: Sendable {
         logger.error("cannot look for jobs: \(error)")
     }
 
-    private func work(_ job: TrainingJob) {
+    private func work(_ job: TrainingJob, as owner: String) {
         running.withLock { running in
-            running[job.id] = Task {
-                await self.perform(job)
-                self.running.withLock { $0[job.id] = nil }
+            let earlier = running.values.filter { $0.job == job.id }.map(\.task)
+            let task = Task {
+                await self.perform(job, as: owner, after: earlier)
+                self.running.withLock { $0[owner] = nil }
                 self.nudge()
             }
+            running[owner] = Attempt(job: job.id, task: task)
         }
     }
 
-    private func perform(_ job: TrainingJob) async {
-        let context = JobContext(job: job, worker: name, queue: store.queue, data: data, logger: logger)
+    /// - Parameter earlier: attempts at the same job that have lost it and are about to end.
+    private func perform(_ job: TrainingJob, as owner: String, after earlier: [Task<Void, Never>]) async {
+        let context = JobContext(job: job, worker: owner, queue: store.queue, data: data, logger: logger)
         logger.info("job \(job.id) started", metadata: ["type": "\(job.trainingType.rawValue)", "attempt": "\(job.attempt)"])
         do {
             let release = try await withThrowingTaskGroup(of: Release?.self) { group in
                 group.addTask {
-                    try await ChildJob.$current.withValue(job.id) {
+                    for task in earlier {
+                        task.cancel()
+                        await task.value
+                    }
+                    return try await ChildJob.$current.withValue(job.id) {
                         try await NameLookups.$user.withValue(job.userID) { try await self.pipeline.run(context) }
                     }
                 }
                 let lease = LeaseClock(settings.lease)
-                group.addTask { try await self.keepLease(job, lease) }
+                group.addTask { try await self.keepLease(job, owner, lease) }
                 group.addTask { try await self.watch(lease, of: job) }
                 defer { group.cancelAll() }
                 do { return try await group.next()! } catch is LostJob {
@@ -169,18 +189,18 @@ public final class JobWorker: Sendable {
             // What a stage says whose processes were ended under it is not the job's failure.
             let cause: any Error = Task.isCancelled ? CancellationError() : error
             // A cancelled task cannot write to the database, hence a task of its own.
-            await Task { await self.settle(job, cause) }.value
+            await Task { await self.settle(job, owner, cause) }.value
         }
     }
 
     /// Renews the lease until the job is over.
     /// - Throws: `LostJob` where it is another's.
-    private func keepLease(_ job: TrainingJob, _ lease: LeaseClock) async throws -> Release? {
+    private func keepLease(_ job: TrainingJob, _ owner: String, _ lease: LeaseClock) async throws -> Release? {
         while true {
             try await Task.sleep(for: min(.seconds(1), settings.lease / 5))
             let before = ContinuousClock.now
             do {
-                guard try await store.queue.heartbeat(job.id, worker: name, lease: settings.lease) else { throw LostJob() }
+                guard try await store.queue.heartbeat(job.id, worker: owner, lease: settings.lease) else { throw LostJob() }
                 lease.renewed(before)
             } catch let error as DatabaseError {
                 // A database that is away for a moment costs a heartbeat, not the job.
@@ -199,26 +219,26 @@ public final class JobWorker: Sendable {
     }
 
     /// What becomes of a job that ended here without a release. Until the database has it.
-    private func settle(_ job: TrainingJob, _ error: any Error) async {
+    private func settle(_ job: TrainingJob, _ owner: String, _ error: any Error) async {
         while true {
             do {
                 switch error {
                 case is CancellationError where isEnding.load(ordering: .relaxed):
-                    if try await store.queue.handBack(job.id, worker: name, reason: "the worker was shut down in order") {
+                    if try await store.queue.handBack(job.id, worker: owner, reason: "the worker was shut down in order") {
                         logger.notice("job \(job.id) is back in line: the worker is shutting down")
                     }
                 case is CancellationError:
                     // Stopped, or lost: nothing is to be written but that nothing of it runs here.
-                    if try await store.queue.handBack(job.id, worker: name, reason: "worker \(name) lost its lease") {
+                    if try await store.queue.handBack(job.id, worker: owner, reason: "worker \(name) lost its lease") {
                         logger.warning("job \(job.id) is back in line")
                     }
                 default:
                     let failure = (error as? StageFailure)?.failure ?? JobFailure(stage: "worker", error: error)
-                    let delay = try await store.queue.fail(job.id, worker: name, failure)
+                    let delay = try await store.queue.fail(job.id, worker: owner, failure)
                     logger.notice(
                         "job \(job.id) ended: \(failure.step): \(failure.code): \(failure.message)\(delay.map { "; again in \($0) s" } ?? "")")
                 }
-                return try await store.queue.release(job.id, worker: name)
+                return try await store.queue.release(job.id, worker: owner)
             } catch let error as DatabaseError where error.isTransient {
                 // Whoever asks for an orderly end does not wait for the database: the lease will run out.
                 if isEnding.load(ordering: .relaxed) { return }

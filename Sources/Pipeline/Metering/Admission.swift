@@ -1,3 +1,5 @@
+import Foundation
+import Providers
 import Store
 import Synchronization
 
@@ -8,17 +10,39 @@ public final class Admission: Sendable {
     public let minion: String?
     let account: MeterAccount
     let ask: ScopeUse.Ask
+    /// What one call of it may use.
+    let estimate: TokenUsage
+    /// Of its calls, as their records have it.
+    let purpose: String
     private let rates: Rates
     /// Keys on which it holds a reservation too; changed under the account's lock.
     let keys = Mutex<Set<String>>([])
+    /// Calls that were let through, in their order.
+    private let calls = Mutex<[Call]>([])
     private let isOpen = Atomic<Bool>(true)
+    private let journal: UsageJournal
     private let clock: @Sendable () -> Int
 
-    init(account: MeterAccount, minion: String?, ask: ScopeUse.Ask, rates: Rates, clock: @escaping @Sendable () -> Int) {
+    private struct Call {
+        var id: String
+        var provider: String
+        var model: String
+        var key: String?
+        /// Another has followed it: one call of a request is under way at a time.
+        var isOver = false
+    }
+
+    init(
+        account: MeterAccount, minion: String?, ask: ScopeUse.Ask, estimate: TokenUsage, purpose: String, rates: Rates, journal: UsageJournal,
+        clock: @escaping @Sendable () -> Int
+    ) {
         user = account.user
         self.minion = minion
         self.account = account
         self.ask = ask
+        self.estimate = estimate
+        self.purpose = purpose
+        self.journal = journal
         self.rates = rates
         self.clock = clock
     }
@@ -26,10 +50,42 @@ public final class Admission: Sendable {
     /// `x-ratelimit-*`, for every reply.
     public var headers: [(String, String)] { rates.headers }
 
+    /// Puts a call that is about to be sent into the journal.
+    func begin(_ route: Route, price: Price?, answerID: String?) {
+        let call = UsageRecord(
+            minionID: minion, answerID: answerID, keyID: route.keyID, purpose: purpose, provider: route.provider, model: route.model,
+            at: Date(milliseconds: Int64(clock())), inputTokens: estimate.input, outputTokens: estimate.output, cachedTokens: nil, isEstimate: true,
+            cost: price?.cost(estimate), latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: UsageRecord.interrupted)
+        let over: [String] = calls.withLock { calls in
+            let over = calls.last.flatMap { $0.isOver ? nil : $0.id }
+            if !calls.isEmpty { calls[calls.count - 1].isOver = true }
+            calls.append(Call(id: call.id, provider: route.provider, model: route.model, key: route.keyID))
+            return over.map { [$0] } ?? []
+        }
+        journal.begin(call, user: user, ended: over)
+    }
+
+    /// Gives records the ids under which their calls were begun.
+    /// - Returns: the records, and the calls that none is of.
+    func identify(_ records: [UsageRecord]) -> (records: [UsageRecord], others: [String]) {
+        var calls = calls.withLock { $0 }
+        guard !calls.isEmpty else { return (records, []) }
+        var records = records
+        for index in records.indices {
+            let record = records[index]
+            if let place = calls.firstIndex(where: { $0.provider == record.provider && $0.model == record.model && $0.key == record.keyID }) {
+                records[index].id = calls.remove(at: place).id
+            }
+        }
+        return (records, calls.map(\.id))
+    }
+
     /// True for the first caller only.
     func end() -> Bool { isOpen.exchange(false, ordering: .relaxed) }
 
     deinit {
-        if end() { account.settle(self, keys: keys.withLock { $0 }, [], now: clock()) { _ in } }
+        guard end() else { return }
+        account.settle(self, keys: keys.withLock { $0 }, [], now: clock()) { _ in }
+        journal.append([], ended: identify([]).others, user: user)
     }
 }

@@ -47,23 +47,33 @@ public final class Meter: Sendable {
     /// - Parameters:
     ///   - tokens: input and the most output, estimated.
     ///   - cost: US dollars for them; nil where the price is unknown.
+    ///   - usage: what one upstream call may use; nil where all `tokens` are its input.
+    ///   - purpose: of the calls, as their records have it.
     /// - Throws: ``LimitExceeded``.
-    public func admit(user: String, minion: String?, tokens: Int, cost: Double?) async throws -> Admission {
+    public func admit(
+        user: String, minion: String?, tokens: Int, cost: Double?, usage: TokenUsage? = nil, purpose: String = "answer"
+    ) async throws -> Admission {
         try await journal.relief()
         let account = accounts.account(user, now: now)
         // No request comes to more: what is reserved for all of them stays a number.
         let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.map { min(max(0, $0), 1e12) })
         let rates = try await ready(account) { state, now in state.admit(ask, minion: minion, now: now) }
-        return Admission(account: account, minion: minion, ask: ask, rates: rates, clock: { [self] in now })
+        return Admission(
+            account: account, minion: minion, ask: ask, estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true),
+            purpose: purpose,
+            rates: rates, journal: journal, clock: { [self] in now })
     }
 
     /// Ends the reservation with what was really used; without records, with nothing. The records are
     /// safe against the end of the process when it returns. Microseconds; does not wait.
     public func settle(_ admission: Admission, _ records: [UsageRecord]) {
         guard admission.end() else { return }
+        let (records, others) = admission.identify(records)
         let missing = records.reduce(0) { $0 + ($1.cost == nil && $1.inputTokens != nil ? 1 : 0) }
         if missing > 0 { unpriced.add(missing, ordering: .relaxed) }
-        admission.account.settle(admission, keys: admission.keys.withLock { $0 }, records, now: now) { journal.append($0, user: admission.user) }
+        admission.account.settle(admission, keys: admission.keys.withLock { $0 }, records, now: now) {
+            journal.append($0, ended: others, user: admission.user)
+        }
     }
 
     /// The rate headers of a reply that spends nothing.
@@ -126,7 +136,11 @@ public final class Meter: Sendable {
             let task = Task {
                 do {
                     // What was settled before is in the database after this; what is settled from now on is remembered until the sums are read.
-                    try await journal.flush()
+                    do { try await journal.flush() } catch DatabaseError.diskFull {
+                        // It can still be read: what it does not take is added from the journal.
+                        let waiting = try journal.waiting(of: account.user)
+                        account.state.withLock { $0.settled(earlier: waiting) }
+                    }
                     let now = now
                     let spent = try await store.user(account.user).spent(
                         day: Date(milliseconds: Int64(Period.dayStart(now))), month: Date(milliseconds: Int64(Period.monthStart(now)))

@@ -30,7 +30,7 @@ final class MeterAccount: Sendable {
     /// Ends a reservation. `journal` is called under the lock: what is in the journal and what is in the sums is then one state.
     func settle(_ admission: Admission, keys: Set<String>, _ records: [UsageRecord], now: Int, journal: ([UsageRecord]) -> Void) {
         state.withLock { state in
-            if !records.isEmpty { journal(records) }
+            journal(records)
             let used = records.reduce(0) { $0.adding($1.tokens) }
             state.user.release(admission.ask, used: used, limits: state.limits, now: now)
             if let minion = admission.minion {
@@ -69,6 +69,13 @@ extension MeterAccount.State {
             if let key = record.keyID { keys[key, default: ScopeUse()].add(record, request: keysSeen.insert(key).inserted, now: now) }
             isFirst = false
         }
+    }
+
+    /// Takes over records that were settled before the sums began to be read, request by request.
+    mutating func settled(earlier records: [UsageRecord]) {
+        let known = Set(settledMeanwhile.flatMap { $0.map(\.id) })
+        let requests = Dictionary(grouping: records.filter { !known.contains($0.id) }) { $0.answerID ?? $0.id }
+        settledMeanwhile.insert(contentsOf: requests.values, at: 0)
     }
 
     /// Takes the database's sums over, and adds what they do not hold yet.

@@ -1,13 +1,25 @@
 import Foundation
 import Store
 
-/// One usage record as one line of text: fields with tabs between them, an absent value an empty
-/// field. Written by hand, because it is written in the path of every answer. Fields are added at the
-/// end only; a line without them is an older one.
+/// One line of the journal: fields with tabs between them, an absent value an empty field. Written by
+/// hand, because it is written in the path of every answer. Fields are added at the end only; a line
+/// without them is an older one.
 enum UsageLine {
+    /// What a line says.
+    enum Meaning {
+        case record(UsageEntry)
+        /// A call was sent upstream. The entry is what to record if nothing more is heard of it.
+        case begun(UsageEntry)
+        /// The call with this id is over, and there is no record of its own.
+        case ended(String)
+    }
+
     private static let fields = 19
     /// Until the year 10000, in milliseconds: a line with another time was not written by us.
     private static let times = 0...253_402_300_799_999
+    private static let begunFields = 13
+    private static let begunMark = UInt8(ascii: "+")
+    private static let endedMark = UInt8(ascii: "-")
     private static let tab = UInt8(ascii: "\t")
     static let end = UInt8(ascii: "\n")
 
@@ -32,6 +44,60 @@ enum UsageLine {
         number(record.firstTokenMilliseconds, &line)
         text(record.outcome, &line)
         line[line.count - 1] = end
+    }
+
+    /// A `+` and what is known of a call before it is sent: a record that is an estimate, without times and outcome.
+    static func appendBegun(_ record: UsageRecord, user: String, to line: inout [UInt8]) {
+        line.append(begunMark)
+        line.append(tab)
+        text(record.id, &line)
+        text(user, &line)
+        text(record.minionID, &line)
+        text(record.answerID, &line)
+        text(record.keyID, &line)
+        text(record.purpose, &line)
+        text(record.provider, &line)
+        text(record.model, &line)
+        number(Int(record.at.milliseconds), &line)
+        number(record.inputTokens, &line)
+        number(record.outputTokens, &line)
+        number(record.cost, &line)
+        line[line.count - 1] = end
+    }
+
+    /// A `-` and the call's id.
+    static func appendEnded(_ id: String, to line: inout [UInt8]) {
+        line.append(endedMark)
+        line.append(tab)
+        text(id, &line)
+        line[line.count - 1] = end
+    }
+
+    /// - Parameter line: without its end.
+    /// - Returns: nil where it is no such line.
+    static func meaning(_ line: ArraySlice<UInt8>) -> Meaning? {
+        guard line.count > 2, line[line.startIndex + 1] == tab else { return read(line).map(Meaning.record) }
+        switch line[line.startIndex] {
+        case begunMark: return readBegun(line).map(Meaning.begun)
+        case endedMark: return .ended(unescaped(line.dropFirst(2)))
+        default: return nil
+        }
+    }
+
+    private static func readBegun(_ line: ArraySlice<UInt8>) -> UsageEntry? {
+        let parts = line.split(separator: tab, omittingEmptySubsequences: false)
+        guard parts.count >= begunFields, !parts[1].isEmpty else { return nil }
+        func text(_ index: Int) -> String { unescaped(parts[index]) }
+        func optional(_ index: Int) -> String? { parts[index].isEmpty ? nil : text(index) }
+        guard let at = Int(String(decoding: parts[9], as: UTF8.self)) else { return nil }
+        return UsageEntry(
+            user: text(2),
+            record: UsageRecord(
+                id: text(1), minionID: optional(3), answerID: optional(4), keyID: optional(5), purpose: text(6), provider: text(7), model: text(8),
+                at: Date(milliseconds: Int64(at)), inputTokens: Int(String(decoding: parts[10], as: UTF8.self)),
+                outputTokens: Int(String(decoding: parts[11], as: UTF8.self)), cachedTokens: nil, isEstimate: true,
+                cost: Double(String(decoding: parts[12], as: UTF8.self)), latencyMilliseconds: 0, firstTokenMilliseconds: nil,
+                outcome: UsageRecord.interrupted))
     }
 
     /// - Parameter line: without its end.

@@ -23,30 +23,11 @@ struct AdapterStage: Sendable {
         }
         let base = try BaseModels(paths: engine).find(context.job.config.baseModel)
         let config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)
-        let folder = try data.folder("\(context.folder)/adapter")
+        let attempt = AttemptFolder(context: context)
+        let folder = try attempt.open()
         let history = try await TrainingEvents(context, store: store)
         let result = try await trainer.train(config, into: folder, calibration: data.trainingSpeed) { try await history.report($0) }
-        return TrainedAdapter(folder: try copy(of: folder, context), result: result, baseModel: base.name)
-    }
-
-    /// The same files under a name of their own, without their bytes: what is published is moved, and until the
-    /// release stands the job keeps what it has.
-    private func copy(of folder: URL, _ context: JobContext) throws -> URL {
-        let path = "\(context.folder)/adapter.finished"
-        try data.remove(path)
-        let copy = try data.folder(path)
-        _ = try data.folder("\(path)/peft")
-        for file in ["adapter.gguf", "exit.json", "job.json", "peft/adapter_config.json", "peft/adapter_model.safetensors"] {
-            let (source, target) = (folder.appending(path: file), copy.appending(path: file))
-            // Not every file system has links; shared ones often have none.
-            do { try FileManager.default.linkItem(at: source, to: target) } catch { try FileManager.default.copyItem(at: source, to: target) }
-        }
-        // For the evaluation; there is none where nothing was held out.
-        let losses = folder.appending(path: HeldOutLosses.fileName)
-        if FileManager.default.fileExists(atPath: losses.path) {
-            try FileManager.default.linkItem(at: losses, to: copy.appending(path: HeldOutLosses.fileName))
-        }
-        return copy
+        return TrainedAdapter(folder: try attempt.finished(folder), result: result, baseModel: base.name)
     }
 }
 

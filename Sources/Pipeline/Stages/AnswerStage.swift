@@ -58,7 +58,7 @@ struct AnswerStage: Sendable {
         let ledger = context.ledger
         let stream = context.router.chat(
             context.question.request(prompt, sampling(context)), routes: resolved.routes, spread: minion.spread,
-            gate: meter.gate(context.admission, prices: context.router.prices)
+            gate: meter.gate(context.admission, prices: context.router.prices, answerID: context.id)
         ) {
             ledger.add($0, purpose: "answer")
         }

@@ -48,7 +48,7 @@ struct CollectionStage: Sendable {
         let progress = ProgressRelay(context)
         do {
             let builder = CollectionBuilder(
-                embedder: embedder, extractor: extractor, parser: parser,
+                embedder: embedder, extractor: extractor, parser: parser, whenBusy: .buildBeside,
                 settings: ChunkingSettings(
                     strategy: job.config.chunkStrategy.chunking, maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
             let update = try await earlier(collection, job, minion)
@@ -57,7 +57,7 @@ struct CollectionStage: Sendable {
                 summary = try await builder.build(sources: prepared.documents, update: update, into: directory) { progress.send($0) }
             } catch KnowledgeError.destinationExists {
                 // Finished by an attempt that could not publish it, and made of other data than this one's.
-                try data.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
+                try await context.remove(DataPaths.collection(collection.id, version: version, user: job.userID))
                 summary = try await builder.build(sources: prepared.documents, update: update, into: directory) { progress.send($0) }
             }
             try await copy(directory, collection, version, context)
@@ -132,8 +132,8 @@ struct CollectionStage: Sendable {
     }
 
     /// Removes a finished version that no release will refer to.
-    func discard(_ built: BuiltCollection, _ context: JobContext) throws {
-        try data.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
+    func discard(_ built: BuiltCollection, _ context: JobContext) async throws {
+        try await context.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
     }
 }
 

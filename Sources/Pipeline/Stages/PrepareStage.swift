@@ -87,13 +87,19 @@ struct PrepareStage: Sendable {
             try examples.requireEnough(stage: context.stage)
             let (train, validation, heldOut) = examples.split()
             // What another state of the datasets gave is of no use any more.
-            try data.remove("\(context.folder)/prepared")
-            let unfinished = try data.folder("\(context.folder)/prepared.tmp")
+            for other in (try? FileManager.default.contentsOfDirectory(atPath: data.url("\(context.folder)/prepared").path)) ?? []
+            where other != folder.lastPathComponent { try data.remove("\(context.folder)/prepared/\(other)") }
+            let unfinishedPath = "\(context.folder)/prepared.\(context.job.attempt)"
+            try data.remove(unfinishedPath)
+            let unfinished = try data.folder(unfinishedPath)
             try train.write(to: unfinished.appending(path: "train.jsonl"))
             try validation.write(to: unfinished.appending(path: "validation.jsonl"))
             try JSONEncoder().encode(Facts(trainCount: examples.count - heldOut, heldOutCount: heldOut))
                 .write(to: unfinished.appending(path: "facts.json"))
-            try data.publish(unfinished, as: path)
+            // Another attempt may have come first, with the very same.
+            do { try data.publish(unfinished, as: path) } catch  where FileManager.default.fileExists(atPath: folder.path) {
+                try data.remove(unfinishedPath)
+            }
         }
         let facts = try JSONDecoder().decode(Facts.self, from: Data(contentsOf: folder.appending(path: "facts.json")))
         prepared.train = folder.appending(path: "train.jsonl")

@@ -63,7 +63,7 @@ struct RestylePairsStage: Sendable {
 
         var longer = prepared
         longer.replies = train
-        longer.train = try context.data.folder("\(context.folder)/pairs").appending(path: "train.jsonl")
+        longer.train = try context.data.folder("\(context.folder)/pairs.\(context.job.attempt)").appending(path: "train.jsonl")
         var lines = try Data(contentsOf: train)
         if lines.last != 0x0A { lines.append(0x0A) }
         for pair in judged.pairs { lines += try RestylePairs.line(pair) + [0x0A] }

@@ -32,6 +32,8 @@ extension Metric {
     static let cacheLookups = Metric(name: "atelier_cache_lookups_total", kind: .counter, help: "Look-ups of the response cache, by result.")
     static let journalBacklog = Metric(
         name: "atelier_usage_journal_backlog_bytes", kind: .gauge, help: "Usage that is journalled and not in the database yet.")
+    static let usageLost = Metric(
+        name: "atelier_usage_lost_total", kind: .counter, help: "Usage records that neither the journal's disk nor memory had room for.")
 
     static let requests = Metric(name: "atelier_http_requests_total", kind: .counter, help: "Requests answered, by method, route and status.")
     static let inFlight = Metric(name: "atelier_http_requests_in_flight", kind: .gauge, help: "Requests whose reply is not complete.")

@@ -12,6 +12,7 @@ extension Telemetry {
             .cacheLookups,
             [("hit", cacheHits), ("miss", cacheMisses)].map { ([(MetricLabel.result, $0)], Double($1.value)) })
         text.write(.journalBacklog, sources.journalBacklogBytes.map { Double($0()) })
+        text.write(.usageLost, sources.usageLost.map { Double($0()) })
         text.write(
             .requests,
             requests.all.map { labels, counter in

@@ -6,6 +6,8 @@ public struct TelemetrySources: Sendable {
     public var refusals: (@Sendable () -> [String: Int])?
     /// Bytes of usage that are journalled and not in the database yet.
     public var journalBacklogBytes: (@Sendable () -> Int)?
+    /// Usage records that neither disk nor memory had room for, since the start.
+    public var usageLost: (@Sendable () -> Int)?
     /// Training jobs by status.
     public var jobs: (@Sendable () async throws -> [String: Int])?
     /// Spans that were delivered and that were given up.

@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import Knowledge
 import Pipeline
 import Providers
 import ServiceLifecycle
@@ -146,7 +147,7 @@ struct JobsController: Sendable {
     private func discard(_ folder: String?) async throws {
         guard let folder else { return }
         await library.close(under: data.url(folder))
-        try data.remove(folder)
+        try CollectionFolder.remove(data.url(folder))
     }
 
     /// Replies when the work has ended and no process of it is left.

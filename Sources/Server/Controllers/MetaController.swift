@@ -6,7 +6,7 @@ import Store
 
 /// What the server says of itself.
 struct MetaController: Sendable {
-    let store: Store
+    let storage: StorageProbe
     let engine: EnginePaths
     let telemetry: Telemetry
     let sources: TelemetrySources
@@ -15,6 +15,8 @@ struct MetaController: Sendable {
     private struct Readiness: Encodable {
         var status: String
         var database: String
+        /// Whether uploads, collections and adapters find room.
+        var disk: String
         var engine: String
         var sandbox: String
     }
@@ -33,10 +35,11 @@ struct MetaController: Sendable {
 
     /// 200 when questions can be answered, 503 with what is missing otherwise.
     @Sendable func ready(_ request: Request, context: AppContext) async throws -> Response {
+        let storage = await storage.state()
         var readiness = Readiness(
-            status: "ok", database: "ok", engine: engine.missing()?.message ?? "ok", sandbox: engine.sandbox.shortcoming ?? "ok")
-        do { try await store.ping() } catch { readiness.database = "not reachable" }
-        if readiness.database != "ok" || readiness.engine != "ok" { readiness.status = "not ready" }
+            status: "ok", database: storage.database, disk: storage.disk, engine: engine.missing()?.message ?? "ok",
+            sandbox: engine.sandbox.shortcoming ?? "ok")
+        if readiness.database != "ok" || readiness.disk != "ok" || readiness.engine != "ok" { readiness.status = "not ready" }
         return .json(readiness, status: readiness.status == "ok" ? .ok : .serviceUnavailable)
     }
 }

@@ -32,7 +32,8 @@ struct MeteredTest: Sendable {
         guard let model else { return (priced(await tests.test(provider: info.id, endpoint: endpoint)), []) }
         let price = price(model)
         let admission = try await meter.admit(
-            user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)))
+            user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)), usage: TokenUsage(input: 8, output: 8),
+            purpose: "test")
         let began = Date()
         try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key, price: price))
         let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)

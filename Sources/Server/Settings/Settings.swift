@@ -19,6 +19,8 @@ public struct Settings: Sendable {
     public var databaseURL = Secret("sqlite")
     /// `ATELIER_DATABASE_CONNECTIONS`: connections to PostgreSQL of this process, one for listening beside them.
     public var databaseConnections = 10
+    /// `ATELIER_OUTAGE_SECONDS`: how long direct chats go on from memory while the database cannot be reached.
+    public var outageSeconds = 300
     /// `ATELIER_WORKER_JOBS`: jobs at once on this machine, its workers together; 0 runs none in this process.
     public var workerJobs = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
     /// `ATELIER_USER_JOBS`: jobs of one user at once, on all machines; 0 sets no bound.
@@ -146,6 +148,7 @@ public struct Settings: Sendable {
                 key: "atelier.database.url", message: "neither \"sqlite\" nor an address like postgres://user:password@host:5432/database")
         }
         settings.databaseConnections = try number("atelier.database.connections", 2...1000, settings.databaseConnections)
+        settings.outageSeconds = try number("atelier.outage.seconds", 0...86_400, settings.outageSeconds)
         settings.workerJobs = try number("atelier.worker.jobs", 0...1000, settings.workerJobs)
         settings.userJobs = try number("atelier.user.jobs", 0...1000, settings.userJobs)
         settings.leaseSeconds = try number("atelier.lease.seconds", 3...3600, settings.leaseSeconds)

@@ -88,8 +88,12 @@ extension Accounts {
         guard let row else { return nil }
         // To the minute is enough, and spares a write for every request.
         if try now.timeIntervalSince(row.date("last_seen")) > 60 {
-            try await database.write {
-                try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(token)), SQLValue(now))
+            do {
+                try await database.write {
+                    try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(token)), SQLValue(now))
+                }
+            } catch let error as DatabaseError where error.isTransient {
+                // Who only reads is not kept from it by a database that takes no writes.
             }
         }
         return try User(row: row)

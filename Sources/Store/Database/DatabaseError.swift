@@ -9,12 +9,14 @@ public enum DatabaseError: Error, Sendable, CustomStringConvertible {
     /// The connection broke while a transaction was being committed: it is kept whole or not at all, and
     /// which of the two only a look at the rows can tell.
     case unknownOutcome(String)
+    /// There is no room for what was to be written; nothing was changed, and reading goes on.
+    case diskFull(String)
     case other(String)
 
     /// Whether the same may succeed later without anything being changed.
     public var isTransient: Bool {
         switch self {
-        case .unavailable, .unknownOutcome: true
+        case .unavailable, .unknownOutcome, .diskFull: true
         default: false
         }
     }
@@ -35,6 +37,7 @@ public enum DatabaseError: Error, Sendable, CustomStringConvertible {
         case .missingColumn(let name): "the row has no column \(name)"
         case .unavailable(let detail): "the database cannot be used now: \(detail)"
         case .unknownOutcome(let detail): "the connection broke while a change was being saved; it may or may not be kept: \(detail)"
+        case .diskFull(let detail): "the database's disk is full: \(detail)"
         case .other(let detail): detail
         }
     }

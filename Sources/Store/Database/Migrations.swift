@@ -2,7 +2,7 @@
 enum Migrations {
     static let all: [String] = [
         initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle, accountTrail,
-        usageBounds,
+        usageBounds, recovery,
     ]
 
     private static let initial = """

@@ -9,7 +9,7 @@ struct ObservedDatabase: Database {
         "workers", "answers",
         "usage_records",
         "idempotency_keys", "audit_log", "response_cache", "release_events", "canary_arms", "job_inputs", "webhooks", "webhook_deliveries",
-        "paraphrases",
+        "paraphrases", "installation",
     ]
 
     /// What is told to other processes that share the database, with this process's name and the user.

@@ -5,6 +5,7 @@ import Synchronization
 /// SQLite through GRDB's `DatabasePool`: WAL, foreign keys on, readers never wait for the writer.
 public struct SQLiteDatabase: Database {
     private let pool: DatabasePool
+    private let folder: String
     private let notices = SQLiteNotices()
 
     /// Opens or creates the file (0600).
@@ -25,16 +26,17 @@ public struct SQLiteDatabase: Database {
         if !FileManager.default.fileExists(atPath: path) {
             _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
         }
-        pool = try DatabasePool(path: path, configuration: configuration)
+        folder = URL(filePath: path).deletingLastPathComponent().path
+        pool = try Self.translated(in: folder) { try DatabasePool(path: path, configuration: configuration) }
     }
 
     /// On the calling thread: two changes of thread cost ten times what a read by index does.
     public func read<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
-        try await Self.translated { try readHere(body) }
+        try await translated { try readHere(body) }
     }
 
     public func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
-        try await Self.translated { try await pool.read { try body(SQLiteConnection(db: $0)) } }
+        try await translated { try await pool.read { try body(SQLiteConnection(db: $0)) } }
     }
 
     /// In a function that is not async the pool's own `read` is the one that stays on its thread.
@@ -45,7 +47,7 @@ public struct SQLiteDatabase: Database {
     @discardableResult
     public func write<T: Sendable>(_ isolation: WriteIsolation, _ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
         // `BEGIN IMMEDIATE`: one writer at a time, whatever is asked for.
-        let (value, said) = try await Self.translated {
+        let (value, said) = try await translated {
             try await pool.write { db in
                 let outbox = SQLiteOutbox()
                 return (try body(SQLiteConnection(db: db, outbox: outbox)), outbox.notices)
@@ -63,7 +65,7 @@ public struct SQLiteDatabase: Database {
 
     /// The log still holds the pages as they were before: it is copied into the database and cut to nothing.
     public func scrub() async throws {
-        try await Self.translated {
+        try await translated {
             do { try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } } catch let error as GRDB.DatabaseError
                 where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
             {
@@ -74,18 +76,30 @@ public struct SQLiteDatabase: Database {
 
     public func close() throws { try pool.close() }
 
-    private static func translated<T>(_ body: () async throws -> T) async throws -> T {
-        do { return try await body() } catch let error as GRDB.DatabaseError {
-            let detail = error.message ?? error.resultCode.description
-            switch error.extendedResultCode {
-            case .SQLITE_CONSTRAINT_UNIQUE, .SQLITE_CONSTRAINT_PRIMARYKEY: throw DatabaseError.uniqueViolation(detail)
-            case .SQLITE_CONSTRAINT_FOREIGNKEY: throw DatabaseError.foreignKeyViolation(detail)
-            case .SQLITE_CONSTRAINT_CHECK: throw DatabaseError.checkViolation(detail)
-            case .SQLITE_FULL: throw DatabaseError.unavailable("the disk is full")
-            case .SQLITE_BUSY, .SQLITE_BUSY_SNAPSHOT: throw DatabaseError.unavailable("another process has been writing for 10 s")
-            // Never the statement's arguments: they may hold user text.
-            default: throw DatabaseError.other("SQLite \(error.resultCode.rawValue): \(detail)")
-            }
+    private func translated<T>(_ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch let error as GRDB.DatabaseError { throw Self.translation(of: error, folder) }
+    }
+
+    private static func translated<T>(in folder: String, _ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as GRDB.DatabaseError { throw translation(of: error, folder) }
+    }
+
+    private static func translation(of error: GRDB.DatabaseError, _ folder: String) -> DatabaseError {
+        let detail = error.message ?? error.resultCode.description
+        switch error.extendedResultCode {
+        case .SQLITE_CONSTRAINT_UNIQUE, .SQLITE_CONSTRAINT_PRIMARYKEY: return .uniqueViolation(detail)
+        case .SQLITE_CONSTRAINT_FOREIGNKEY: return .foreignKeyViolation(detail)
+        case .SQLITE_CONSTRAINT_CHECK: return .checkViolation(detail)
+        case .SQLITE_BUSY, .SQLITE_BUSY_SNAPSHOT: return .unavailable("another process has been writing for 10 s")
+        default: break
+        }
+        switch error.resultCode {
+        case .SQLITE_FULL: return .diskFull(detail)
+        // What SQLite says of a quota, of a limit of a file's size, and of its side files on a full disk.
+        case .SQLITE_IOERR where DiskSpace.isExhausted(in: folder), .SQLITE_CANTOPEN where DiskSpace.isExhausted(in: folder):
+            return .diskFull(detail)
+        // Never the statement's arguments: they may hold user text.
+        default: return .other("SQLite \(error.resultCode.rawValue): \(detail)")
         }
     }
 }

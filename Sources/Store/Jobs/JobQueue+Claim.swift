@@ -106,7 +106,9 @@ extension JobQueue {
             """, .text(id), .text(worker), SQLValue(until), SQLValue(now), .text(host))
         let job = try TrainingJob.load(rows, connection)[0]
         if let cause {
-            try append(connection, job: id, type: "resumed", payload: Resumed(cause: cause, attempt: job.attempt, worker: worker), at: now)
+            try append(
+                connection, job: id, type: "resumed",
+                payload: Resumed(cause: cause, attempt: job.attempt, worker: WorkerRecord.name(ofOwner: worker)), at: now)
         } else {
             try WebhookOutbox.started(connection, job, at: now)
         }

@@ -52,6 +52,16 @@ extension JobQueue {
         }
     }
 
+    /// Whether the job is this worker's at this moment.
+    public func holds(_ job: String, worker: String, now: Date = Date()) async throws -> Bool {
+        try await database.read { connection in
+            try !connection.query(
+                "SELECT id FROM external_training_jobs WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' AND lease_expires_at >= $3",
+                .text(job), .text(worker), SQLValue(now)
+            ).isEmpty
+        }
+    }
+
     /// Whether processes of the job may still run somewhere.
     public func isHeld(_ job: String, now: Date = Date()) async throws -> Bool {
         try await database.read { connection in
@@ -117,7 +127,7 @@ extension JobQueue {
             try end(connection, job: id, failure, now)
             return true
         }
-        let cause = "worker \(owner) was lost in stage \"\(stage)\""
+        let cause = "worker \(WorkerRecord.name(ofOwner: owner)) was lost in stage \"\(stage)\""
         try connection.query(
             """
             UPDATE external_training_jobs SET status = 'QUEUED', resume_cause = $2, lost_workers = $3, lost_progress = $4, lease_owner = NULL,

@@ -18,6 +18,12 @@ public struct WorkerRecord: Sendable, Encodable, Identifiable, Equatable {
     /// Ids of the jobs it holds.
     public var runningJobs: [String]
 
+    /// Between a worker's name and what tells its attempts at jobs apart, in a job's `lease_owner`.
+    public static let attemptMark = "#"
+
+    /// Whose attempt it is that holds a lease under this name.
+    public static func name(ofOwner owner: String) -> String { owner.split(separator: attemptMark, maxSplits: 1).first.map(String.init) ?? owner }
+
     init(row: Row, runningJobs: [String], now: Date) throws {
         name = try row.text("name")
         host = try row.text("host")
@@ -58,7 +64,9 @@ public struct WorkerTable: Sendable {
         try await database.read { connection in
             var running: [String: [String]] = [:]
             for row in try connection.query("SELECT id, lease_owner FROM external_training_jobs WHERE status = 'RUNNING' ORDER BY id") {
-                if let owner = try row.optionalText("lease_owner") { running[owner, default: []].append(try row.text("id")) }
+                if let owner = try row.optionalText("lease_owner") {
+                    running[WorkerRecord.name(ofOwner: owner), default: []].append(try row.text("id"))
+                }
             }
             return try connection.query("SELECT * FROM workers ORDER BY started_at DESC, name").map {
                 try WorkerRecord(row: $0, runningJobs: running[$0.text("name")] ?? [], now: now)

@@ -88,7 +88,7 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         origin = try row.optionalText("origin_id").map {
             JobOrigin(jobID: $0, cause: JobOrigin.Cause(rawValue: try row.text("origin_cause")) ?? .schedule)
         }
-        worker = status == .running ? try row.optionalText("lease_owner") : nil
+        worker = status == .running ? try row.optionalText("lease_owner").map(WorkerRecord.name(ofOwner:)) : nil
         releaseID = try row.optionalText("release_id")
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")

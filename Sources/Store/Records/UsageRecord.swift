@@ -9,6 +9,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public static let maxTokens = 1_000_000_000
     /// The highest cost of one call, in US dollars.
     public static let maxCost = 10_000_000_000.0
+    /// ``outcome`` of a call that was under way when its process was killed: what it came to is an estimate.
+    public static let interrupted = "interrupted"
 
     public var id: String
     public var minionID: String?

@@ -63,7 +63,8 @@ extension UserStore {
     }
 
     /// Gives up what a job was building and has not finished.
-    /// - Returns: the folder, relative to the data directory, that nothing refers to any more.
+    /// - Returns: the collection's folder or the version's, relative to the data directory, that nothing refers to any more; what
+    ///   is unfinished of the version lies beside it.
     func abandonBuild(_ connection: any Connection, job: String) throws -> String? {
         guard let row = try connection.query("SELECT * FROM collections WHERE building_job = $1 AND user_id = $2", .text(job), user).first else {
             return nil
@@ -74,7 +75,7 @@ extension UserStore {
             return DataPaths.collection(collection.id, user: userID)
         }
         try connection.query("UPDATE collections SET building_version = NULL, building_job = NULL WHERE id = $1", .text(collection.id))
-        return collection.buildingVersion.map { "\(DataPaths.collection(collection.id, version: $0, user: userID)).building" }
+        return collection.buildingVersion.map { DataPaths.collection(collection.id, version: $0, user: userID) }
     }
 
     private func newest(_ connection: any Connection, _ minionID: String) throws -> Collection? {

@@ -47,6 +47,7 @@ struct PostgresFailure: Error {
         case "23505": .uniqueViolation(constraint ?? message)
         case "23503": .foreignKeyViolation(constraint ?? message)
         case "23514": .checkViolation(constraint ?? message)
+        case "53100": .diskFull(message)
         case _ where isLost || isConflict || code == "53300": .unavailable(message)
         default: .other("PostgreSQL \(code): \(message)")
         }

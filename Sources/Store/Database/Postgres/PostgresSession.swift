@@ -43,6 +43,8 @@ final class PostgresSession: @unchecked Sendable {
         // Notices ("already exists, skipping") would go to standard error.
         PQsetNoticeProcessor(made, { _, _ in }, nil)
         connection = made
+        // A client that is frozen in the middle of a transaction would hold its rows' locks for as long as it is.
+        try run("SET idle_in_transaction_session_timeout = 15000")
     }
 
     func disconnect() {

@@ -1,0 +1,33 @@
+import Foundation
+import Knowledge
+import LocalModels
+import Store
+
+/// Whether an error means that a disk has no room left, whoever met it: the database, a file, or a child.
+public enum DiskFull {
+    /// The code that jobs and replies have for it.
+    public static let code = "disk_full"
+
+    public static func isCause(of error: any Error) -> Bool {
+        switch error {
+        case DatabaseError.diskFull: true
+        case let error as LocatedError: error.code.map(DiskSpace.isExhausted) ?? false
+        case let error as LocalModelError: error.code == code
+        case let error as KnowledgeError: error.code == code
+        case let error as JobFailure: error.code == code
+        case let error as StageFailure: error.failure.code == code
+        case let error as POSIXError: DiskSpace.isExhausted(error.code.rawValue)
+        case let error as CocoaError:
+            error.code == .fileWriteOutOfSpace || (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isCause) ?? false
+        default: isCause(of: error as NSError)
+        }
+    }
+
+    private static func isCause(of error: NSError) -> Bool {
+        switch error.domain {
+        case NSPOSIXErrorDomain: DiskSpace.isExhausted(Int32(clamping: error.code))
+        case NSCocoaErrorDomain: error.code == CocoaError.Code.fileWriteOutOfSpace.rawValue
+        default: false
+        }
+    }
+}
