@@ -36,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -69,6 +70,7 @@ let package = Package(
                 "Pipeline", "Store", "Knowledge", "Datasets", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ] + nio,
             resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: strict),
         .executableTarget(
@@ -83,6 +85,11 @@ let package = Package(
         tests("LocalModels", [httpClient]),
         tests("Datasets", []),
         tests("Pipeline", ["TestDatabases"]),
-        tests("Server", ["Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests(
+            "Server",
+            [
+                "Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
     ]
 )

@@ -14,6 +14,7 @@ struct DemoCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
+        CrashReport.shorten()
         var options = options
         options.logLevel = options.logLevel ?? ProcessInfo.processInfo.environment["ATELIER_LOG_LEVEL"] ?? "warning"
         let settings = try await options.settings(["atelier.port": port.map(String.init)])

@@ -16,6 +16,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
+        CrashReport.shorten()
         let settings = try await options.settings(["atelier.host": host, "atelier.port": port.map(String.init)])
         let app = try await App.build(settings, logger: makeLogger(settings))
         try await app.run { port in

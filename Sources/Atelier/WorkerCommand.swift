@@ -16,6 +16,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
+        CrashReport.shorten()
         let settings = try await options.settings(["atelier.worker.jobs": jobs.map(String.init)])
         let app = try await App.build(settings, role: .worker, logger: makeLogger(settings))
         try await app.runWorker { name in

@@ -34,7 +34,7 @@ public struct App: Sendable {
     let health: RouterHealth
     let answers: AnswerPipeline
     let snapshots: MinionSnapshots
-    let clients = ClientConnections()
+    let clients: ClientConnections
     /// One-time sign-in links, made by commands that run in the server's own process.
     public let links = SignInLinks()
     let importer: DatasetImporter
@@ -114,6 +114,7 @@ public struct App: Sendable {
             meter: meter, health: router.health,
             answers: answers,
             snapshots: MinionSnapshots(store: store, catalog: catalog, outage: .seconds(settings.outageSeconds), logger: logger),
+            clients: clients(settings, logger: logger),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
                 maxBytes: settings.maxUploadMegabytes << 20),
@@ -136,10 +137,14 @@ public struct App: Sendable {
             TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
             ErrorMiddleware()
+            AdmissionMiddleware(
+                hosts: HostPolicy(listening: settings.host, isLoopback: settings.listensOnLoopback, allowed: settings.allowedHosts),
+                clients: ClientAddresses(trustedProxies: settings.trustedProxies))
             AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
         MetaController(
-            storage: StorageProbe(store: store, data: data), engine: engine, telemetry: telemetry, sources: sources, specification: try OpenAPI.json()
+            storage: StorageProbe(store: store, data: data), engine: engine, telemetry: telemetry, sources: sources,
+            specification: try OpenAPI.json(), token: settings.metricsToken
         ).routes(router)
 
         PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)
@@ -147,8 +152,7 @@ public struct App: Sendable {
         let api = router.group("api")
         let throttle = LoginThrottle()
         AuthController(
-            accounts: accounts, throttle: throttle,
-            registrations: LoginThrottle(limits: .init(perAccount: 5, perAddress: 30)), links: links, settings: settings
+            accounts: accounts, throttle: throttle, registrations: LoginThrottle(limits: .init(perNetwork: 30)), links: links, settings: settings
         ).routes(api.group("auth"))
         AccountController(accounts: accounts, throttle: throttle).routes(api.group("me").group(context: PersonContext.self))
         let estimator = JobEstimator(store: store, data: data, engine: engine)
@@ -257,7 +261,12 @@ public struct App: Sendable {
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.
             services: background.map(BackgroundService.init),
-            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
+            onServerRunning: { [clients, logger] channel in
+                do { try await AcceptHandler.add(to: channel, connections: clients, logger: logger) } catch {
+                    logger.error("the listening socket cannot be watched: \(error)")
+                }
+                await onListening(channel.localAddress?.port ?? 0)
+            },
             logger: logger)
         var configuration = ServiceGroupConfiguration(
             services: [.init(service: EventLoopService(base: application, description: "server"))],
@@ -265,6 +274,19 @@ public struct App: Sendable {
         // Answers under way may finish; what takes longer is cut.
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         return ServiceGroup(configuration: configuration)
+    }
+
+    private static func clients(_ settings: Settings, logger: Logger) -> ClientConnections {
+        let descriptors = FileDescriptors.raiseLimit()
+        let limits = ConnectionLimits(
+            descriptors: descriptors, kept: settings.usesSQLite ? 0 : settings.databaseConnections + 1, total: settings.maxConnections,
+            perClient: settings.maxConnectionsPerAddress)
+        if limits.total < max(settings.maxConnections, 200) {
+            logger.warning("\(descriptors) file descriptors leave room for \(limits.total) connections: raise the limit (ulimit -n, LimitNOFILE)")
+        }
+        return ClientConnections(
+            limits: limits, timeouts: ConnectionTimeouts(idle: .seconds(Int64(settings.idleTimeout)), largestBody: settings.maxUploadMegabytes << 20),
+            addresses: ClientAddresses(trustedProxies: settings.trustedProxies))
     }
 
     private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {

@@ -15,8 +15,8 @@ public enum Identity: Sendable {
 /// Every request's context.
 public struct AppContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
-    /// The client's address, for throttling and the session list.
-    public let remoteAddress: String?
+    /// Whom the request came from. Requests of the gateway, which have no use for it, are ``ClientAddress/unknown``.
+    var client = ClientAddress.unknown
     public var identity: Identity?
     /// Whether a session cookie was left out of account, because the request did not come from the page.
     var isCrossSite = false
@@ -26,8 +26,10 @@ public struct AppContext: RequestContext {
     public init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
-        remoteAddress = source.channel.remoteAddress?.ipAddress
     }
+
+    /// The client's address, for the session list.
+    public var remoteAddress: String? { client.address?.description }
 
     /// What the vendors' clients show as the request's id.
     var vendorRequestID: String { GatewayID.request(number) }
@@ -47,7 +49,7 @@ public struct AppContext: RequestContext {
 /// A signed-in person.
 struct PersonContext: ChildRequestContext {
     var coreContext: CoreRequestContextStorage
-    let remoteAddress: String?
+    let client: ClientAddress
     let caller: User
     let token: String
 
@@ -56,7 +58,7 @@ struct PersonContext: ChildRequestContext {
             throw context.isCrossSite ? APIError.crossSite : APIError.unauthenticated
         }
         coreContext = context.coreContext
-        remoteAddress = context.remoteAddress
+        client = context.client
         caller = user
         self.token = token
     }

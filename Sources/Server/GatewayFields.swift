@@ -89,7 +89,7 @@ extension Request {
     /// The body as a JSON object.
     /// - Throws: ``APIError``.
     func gatewayObject() async throws -> [String: JSONValue] {
-        let buffer = try await body.collect(upTo: AppContext.maxConversationBytes)
+        let buffer = try await wholeBody(upTo: AppContext.maxConversationBytes)
         let value: JSONValue
         do { value = try JSONValue(parsing: buffer) } catch {
             throw APIError.badRequest("We could not parse the JSON body of your request: \(error).", code: "invalid_json")

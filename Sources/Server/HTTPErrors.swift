@@ -119,6 +119,8 @@ struct APIError: Error {
             self.init(status: .unprocessableContent, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case let error as LocalModelError:
             self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+        case RequestBodyError.tooSlow: self = .bodyTooSlow
+        case RequestBodyError.cut: self = .bodyCut
         case let error as HTTPError:
             self.init(
                 status: error.status, code: error.status == .contentTooLarge ? "body_too_large" : "http_\(error.status.code)",

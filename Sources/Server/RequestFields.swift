@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import NIOCore
 import Providers
 
 /// What is wrong with a request: the first of it in full, the rest by number, so that a small body never makes a large reply.
@@ -35,19 +36,21 @@ struct RequestFields {
 
     /// - Parameter limit: largest body in bytes.
     init(_ request: Request, context: some RequestContext, limit: Int = 1 << 20) async throws {
-        let buffer = try await request.body.collect(upTo: limit)
+        try self.init(json: await request.wholeBody(upTo: limit))
+    }
+
+    /// A request whose body may be left out.
+    init(optional request: Request, context: some RequestContext) async throws {
+        let buffer = try await request.wholeBody(upTo: 1 << 20)
+        if buffer.readableBytes == 0 { self.init([:]) } else { try self.init(json: buffer) }
+    }
+
+    private init(json buffer: ByteBuffer) throws {
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("the body is empty; send a JSON object", code: "invalid_json") }
         let value: JSONValue
         do { value = try JSONValue(parsing: buffer) } catch { throw APIError.badRequest("the body is not JSON: \(error)", code: "invalid_json") }
         guard let object = value.objectValue else { throw APIError.badRequest("the body is not a JSON object", code: "invalid_json") }
         self.init(object)
-    }
-
-    /// A request whose body may be left out.
-    init(optional request: Request, context: some RequestContext) async throws {
-        var request = request
-        let buffer = try await request.collectBody(upTo: 1 << 20)
-        if buffer.readableBytes == 0 { self.init([:]) } else { try await self.init(request, context: context) }
     }
 
     init(_ object: [String: JSONValue], prefix: String = "") {
@@ -212,5 +215,17 @@ struct RequestFields {
     func finish() throws {
         let all = remaining()
         if !all.isEmpty { throw APIError.invalid(all.listed, unlisted: all.unlisted) }
+    }
+}
+
+extension Request {
+    /// The whole body.
+    /// - Throws: ``APIError`` where it has more bytes than `limit`.
+    func wholeBody(upTo limit: Int) async throws -> ByteBuffer {
+        do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
+            throw APIError(
+                status: .contentTooLarge, code: "body_too_large",
+                message: "the body is larger than \(limit >= 1 << 20 ? "\(limit >> 20) MiB" : "\(limit >> 10) KiB")")
+        }
     }
 }

@@ -111,6 +111,8 @@ class Server:
         if cluster:
             self.database = f"atelier_{uuid.uuid4().hex}"
             self.environment["ATELIER_DATABASE_URL"] = cluster.url(self.database)
+        #: what the server is started by, e.g. a program that sets limits and then becomes it
+        self.under: list[str] = []
         self.process: subprocess.Popen | None = None
         self.workers: list[Worker] = []
         self.url = ""
@@ -120,7 +122,7 @@ class Server:
         assert BINARY.exists(), f"there is no {BINARY.name}: build it with swift build -c release"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--port", str(self.port), "--data-dir", self.data], cwd=self.data.parent, env=self.environment,
+                [*self.under, BINARY, "serve", "--port", str(self.port), "--data-dir", self.data], cwd=self.data.parent, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
         line = self.process.stdout.readline().decode() if ready else ""

@@ -34,6 +34,8 @@ struct TestServer {
         settings.databaseURL = Secret(try await TestDatabase(in: folder).url)
         settings.databaseConnections = 4
         settings.scryptCost = 10
+        // Without a socket nobody is known to be on this machine.
+        settings.registration = "open"
         change(&settings)
         let app = try await App.build(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await Application(router: app.router(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }).test(.router) { client in

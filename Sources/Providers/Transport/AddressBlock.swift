@@ -27,7 +27,8 @@ public struct AddressBlock: Sendable, Hashable, CustomStringConvertible {
     /// The bits of one byte that count when `bits` of it and the following do.
     private static func mask(_ bits: Int) -> UInt8 { bits >= 8 ? 0xFF : bits <= 0 ? 0 : ~(0xFF >> UInt8(bits)) }
 
-    func contains(_ address: [UInt8]) -> Bool {
+    /// - Parameter address: 4 bytes (IPv4) or 16 (IPv6).
+    public func contains(_ address: [UInt8]) -> Bool {
         guard address.count == network.count else { return false }
         for index in network.indices where (address[index] & Self.mask(prefix - index * 8)) != network[index] { return false }
         return true

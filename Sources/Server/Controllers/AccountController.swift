@@ -21,13 +21,13 @@ struct AccountController: Sendable {
         let current = fields.required("current_password", length: 1...1000, trim: false)
         let new = AuthController.password(&fields, "new_password")
         try fields.finish()
-        let (email, address) = (context.caller.email, context.remoteAddress)
-        try throttle.admit(account: email, address: address)
+        let email = context.caller.email
+        try throttle.admit(account: email, from: context.client)
         guard try await accounts.changePassword(of: context.caller, from: current, to: new, keeping: context.token) else {
-            try await throttle.noteLockOut(account: email, address: address, accounts)
+            try await throttle.noteLockOut(account: email, from: context.client, accounts)
             throw APIError.invalid([.init(field: "current_password", code: "wrong_password", message: "is not your password")])
         }
-        throttle.succeeded(account: email, address: address)
+        throttle.succeeded(account: email, from: context.client.address?.network)
         return .noContent
     }
 

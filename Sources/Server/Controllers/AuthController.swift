@@ -29,7 +29,7 @@ struct AuthController: Sendable {
     }
 
     @Sendable func register(_ request: Request, context: AppContext) async throws -> Response {
-        guard settings.registration == "open" else {
+        guard isRegistrationOpen(context.client) else {
             throw APIError(status: .forbidden, code: "registration_closed", message: "registration is closed here: ask the operator for an account")
         }
         var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
@@ -41,7 +41,7 @@ struct AuthController: Sendable {
         try fields.finish()
         try Self.check(wantsCookie, request)
         // Each registration costs a scrypt.
-        try registrations.admit(account: email, address: context.remoteAddress)
+        try registrations.admit(account: email, from: context.client)
         let user = try await accounts.create(
             email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, action: .userRegister)
         return try await signedIn(user, by: "registration", request, context, cookie: wantsCookie, status: .created)
@@ -54,16 +54,16 @@ struct AuthController: Sendable {
         let wantsCookie = fields.bool("cookie") ?? false
         try fields.finish()
         try Self.check(wantsCookie, request)
-        try throttle.admit(account: email, address: context.remoteAddress)
+        try throttle.admit(account: email, from: context.client)
         guard
             let (user, session) = try await accounts.logIn(
                 email: email, password: password, lifetime: .seconds(lifetime), ip: context.remoteAddress, agent: request.headers[.userAgent])
         else {
-            try await throttle.noteLockOut(account: email, address: context.remoteAddress, accounts)
+            try await throttle.noteLockOut(account: email, from: context.client, accounts)
             // One answer for an unknown address, a wrong password and a closed account.
             throw APIError(status: .unauthorized, code: "login_failed", message: "the address or the password is wrong")
         }
-        throttle.succeeded(account: email, address: context.remoteAddress)
+        throttle.succeeded(account: email, from: context.client.address?.network)
         return reply(user, session, request, cookie: wantsCookie)
     }
 
@@ -112,6 +112,10 @@ struct AuthController: Sendable {
     /// Of a session, in seconds.
     private var lifetime: Int { settings.sessionHours * 3600 }
 
+    private func isRegistrationOpen(_ client: ClientAddress) -> Bool {
+        settings.registration.map { $0 == "open" } ?? (settings.servesThisMachineOnly && client.isLocal)
+    }
+
     static func password(_ fields: inout RequestFields, _ name: String = "password") -> String {
         fields.required(name, length: 10...1000, trim: false)
     }
@@ -125,15 +129,15 @@ struct AuthController: Sendable {
 extension LoginThrottle {
     /// Counts a try before it is made.
     /// - Throws: ``APIError``, a 429, where it may not be made yet.
-    func admit(account: String, address: String?) throws {
-        guard let wait = begin(account: account, address: address) else { return }
+    func admit(account: String, from client: ClientAddress) throws {
+        guard let wait = begin(account: account, from: client.address?.network) else { return }
         throw APIError(
             status: .tooManyRequests, code: "too_many_attempts", message: "too many attempts: try again in \(wait) s", retryAfter: wait)
     }
 
-    /// Keeps for the audit log that a failure has locked the account or the address out. Tries that are refused meanwhile
+    /// Keeps for the audit log that a failure has locked the account or the network out. Tries that are refused meanwhile
     /// leave no entry: they cost their sender nothing.
-    func noteLockOut(account: String, address: String?, _ accounts: Accounts) async throws {
-        if let wait = wait(account: account, address: address) { try await accounts.noteLockOut(email: account, seconds: wait) }
+    func noteLockOut(account: String, from client: ClientAddress, _ accounts: Accounts) async throws {
+        if let wait = wait(account: account, from: client.address?.network) { try await accounts.noteLockOut(email: account, seconds: wait) }
     }
 }

@@ -81,7 +81,7 @@ struct DefinitionsController: Sendable {
 
     /// The provider that the body defines, and the body.
     private func read(_ request: Request) async throws -> (ProviderInfo, String) {
-        let buffer = try await request.body.collect(upTo: 256 << 10)
+        let buffer = try await request.wholeBody(upTo: 256 << 10)
         guard let value = try? JSONValue(parsing: buffer), value.objectValue != nil else {
             throw APIError.badRequest("the body is not a JSON object", code: "invalid_json")
         }

@@ -1,8 +1,11 @@
+import Crypto
 import Foundation
 import Hummingbird
 import LocalModels
 import Pipeline
 import Store
+
+import struct Providers.Secret
 
 /// What the server says of itself.
 struct MetaController: Sendable {
@@ -11,35 +14,58 @@ struct MetaController: Sendable {
     let telemetry: Telemetry
     let sources: TelemetrySources
     let specification: Data
+    /// Reads metrics and details from other machines; empty: nothing does.
+    let token: Secret
 
     private struct Readiness: Encodable {
         var status: String
-        var database: String
+        var database: String?
         /// Whether uploads, collections and adapters find room.
-        var disk: String
-        var engine: String
-        var sandbox: String
+        var disk: String?
+        var engine: String?
+        var sandbox: String?
     }
 
     func routes(_ router: Router<AppContext>) {
         router.get("/health") { _, _ in Response.json(["status": "ok", "version": AtelierVersion.current]) }
         router.get("/ready", use: ready)
-        router.get("/metrics") { [telemetry, sources] _, _ in
-            let text = await telemetry.text(sources)
-            return Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
-        }
+        router.get("/metrics", use: metrics)
         router.get("/openapi.json") { [specification] _, _ in Response.json(data: specification) }
     }
 
-    /// 200 when questions can be answered, 503 with what is missing otherwise.
+    @Sendable func metrics(_ request: Request, context: AppContext) async throws -> Response {
+        guard isOperators(request, context) else {
+            throw APIError(
+                status: .unauthorized, code: "unauthenticated", message: "metrics are for this machine, superusers and whoever has the metrics token",
+                details: [.init(hint: "send Authorization: Bearer with ATELIER_METRICS_TOKEN, or with a superuser's session token")])
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: await telemetry.text(sources))))
+    }
+
+    /// Whether the request may be told about the machine: it was made there, or by a superuser, or with the token for it.
+    private func isOperators(_ request: Request, _ context: AppContext) -> Bool {
+        if context.client.isLocal { return true }
+        if case .person(let user, _) = context.identity, user.role == .superuser { return true }
+        let token = token.reveal()
+        guard !token.isEmpty, let given = AuthMiddleware.token(request) else { return false }
+        // Hashes are compared in a time that does not tell where they differ.
+        return SHA256.hash(data: Data(given.utf8)) == SHA256.hash(data: Data(token.utf8))
+    }
+
+    /// 200 when questions can be answered, 503 otherwise; what is missing is for the operator.
     @Sendable func ready(_ request: Request, context: AppContext) async throws -> Response {
         let storage = await storage.state()
-        var readiness = Readiness(
-            status: "ok", database: storage.database, disk: storage.disk, engine: engine.missing()?.message ?? "ok",
-            sandbox: engine.sandbox.shortcoming ?? "ok")
-        if readiness.database != "ok" || readiness.disk != "ok" || readiness.engine != "ok" { readiness.status = "not ready" }
+        let engine = engine.missing()?.message ?? "ok"
+        let isReady = storage.database == "ok" && storage.disk == "ok" && engine == "ok"
+        var readiness = Readiness(status: isReady ? "ok" : "not ready")
+        if isOperators(request, context) {
+            readiness.database = storage.database
+            readiness.disk = storage.disk
+            readiness.engine = engine
+            readiness.sandbox = self.engine.sandbox.shortcoming ?? "ok"
+        }
         return .json(readiness, status: readiness.status == "ok" ? .ok : .serviceUnavailable)
     }
 }

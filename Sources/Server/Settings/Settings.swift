@@ -48,8 +48,21 @@ public struct Settings: Sendable {
     public var childEnvironment: [String] = []
     /// `ATELIER_LOG_LEVEL`: trace, debug, info, notice, warning, error or critical.
     public var logLevel = "info"
-    /// `ATELIER_REGISTRATION`: `open` lets anybody register, `closed` only superusers' commands.
-    public var registration = "open"
+    /// `ATELIER_REGISTRATION`: `open` lets anybody register, `closed` leaves accounts to the operator's commands. Unset: open to
+    /// clients on this machine, and only while the server is for this machine alone.
+    public var registration: String?
+    /// `ATELIER_ALLOWED_HOSTS`: host names the server answers to beside those it knows itself, without ports; `*` allows all.
+    public var allowedHosts: [String] = []
+    /// `ATELIER_TRUSTED_PROXIES`: blocks of addresses whose `X-Forwarded-For` is believed.
+    public var trustedProxies: [AddressBlock] = []
+    /// `ATELIER_METRICS_TOKEN`: bearer token that reads `/metrics` and the details of `/ready` from other machines.
+    public var metricsToken = Secret("")
+    /// `ATELIER_MAX_CONNECTIONS`: most connections of clients; 0 takes what the process's file descriptors allow.
+    public var maxConnections = 0
+    /// `ATELIER_MAX_CONNECTIONS_PER_ADDRESS`: most of one client's address (of IPv6, of a /64); 0 takes a quarter of all.
+    public var maxConnectionsPerAddress = 0
+    /// `ATELIER_IDLE_TIMEOUT`: seconds a connection may wait for its next request.
+    public var idleTimeout = 120
     /// `ATELIER_SESSION_HOURS`: how long a log-in lasts.
     public var sessionHours = 168
     /// `ATELIER_SESSION_IDLE_HOURS`: a log-in that was not used for so long is over.
@@ -59,7 +72,7 @@ public struct Settings: Sendable {
     /// `ATELIER_MAX_UPLOAD_MB`: largest dataset, in MiB.
     public var maxUploadMegabytes = 512
     /// `ATELIER_ALLOW_PRIVATE_UPSTREAMS`: whether base URLs may lead to loopback and private
-    /// addresses. Unset: only while the server itself listens on loopback.
+    /// addresses. Unset: only while the server itself listens on loopback and no proxy is trusted.
     public var allowPrivateUpstreams: Bool?
     /// `ATELIER_ALLOWED_UPSTREAM_RANGES`: blocks of addresses that base URLs may lead to all the same, in
     /// CIDR notation with commas. Metadata, link-local and reserved addresses only by a block within them.
@@ -137,6 +150,17 @@ public struct Settings: Sendable {
             }
             return value
         }
+        func list(_ key: String) -> [String] {
+            (text(key) ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        }
+        func blocks(_ key: String) throws -> [AddressBlock] {
+            try list(key).map { block in
+                guard let range = AddressBlock(block) else {
+                    throw SettingsError(key: key, message: "\"\(block)\" is not a block of addresses like 10.1.0.0/16 or fd00::/8")
+                }
+                return range
+            }
+        }
         var settings = Settings()
         settings.host = text("atelier.host") ?? settings.host
         settings.port = try number("atelier.port", 0...65535, settings.port)
@@ -164,20 +188,28 @@ public struct Settings: Sendable {
             text("atelier.child.environment")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
-        settings.registration = try choice("atelier.registration", ["open", "closed"], settings.registration)
+        if text("atelier.registration") != nil { settings.registration = try choice("atelier.registration", ["open", "closed"], "closed") }
+        settings.allowedHosts = try list("atelier.allowed.hosts").map { name in
+            guard let host = HostPolicy.setting(name) else {
+                throw SettingsError(
+                    key: "atelier.allowed.hosts", message: "\"\(name)\" is not a host name like atelier.example.org, without scheme and port")
+            }
+            return host
+        }
+        settings.trustedProxies = try blocks("atelier.trusted.proxies")
+        settings.metricsToken = Secret(text("atelier.metrics.token") ?? "")
+        guard settings.metricsToken.reveal().isEmpty || settings.metricsToken.reveal().utf8.count >= 16 else {
+            throw SettingsError(key: "atelier.metrics.token", message: "needs at least 16 characters")
+        }
+        settings.maxConnections = try number("atelier.max.connections", 0...1_000_000, settings.maxConnections)
+        settings.maxConnectionsPerAddress = try number("atelier.max.connections.per.address", 0...1_000_000, settings.maxConnectionsPerAddress)
+        settings.idleTimeout = try number("atelier.idle.timeout", 1...86_400, settings.idleTimeout)
         settings.sessionHours = try number("atelier.session.hours", 1...8760, settings.sessionHours)
         settings.sessionIdleHours = try number("atelier.session.idle.hours", 1...8760, settings.sessionIdleHours)
         settings.keepAuditDays = try number("atelier.keep.audit.days", 1...3650, settings.keepAuditDays)
         settings.maxUploadMegabytes = try number("atelier.max.upload.mb", 1...1_000_000, settings.maxUploadMegabytes)
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
-        settings.allowedUpstreamRanges = try (text("atelier.allowed.upstream.ranges") ?? "").split(separator: ",").map {
-            let block = $0.trimmingCharacters(in: .whitespaces)
-            guard let range = AddressBlock(block) else {
-                throw SettingsError(
-                    key: "atelier.allowed.upstream.ranges", message: "\"\(block)\" is not a block of addresses like 10.1.0.0/16 or fd00::/8")
-            }
-            return range
-        }
+        settings.allowedUpstreamRanges = try blocks("atelier.allowed.upstream.ranges")
         settings.firstTokenTimeout = try number("atelier.first.token.timeout", 1...3600, settings.firstTokenTimeout)
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.slowClientSeconds = try number("atelier.slow.client.seconds", 1...3600, settings.slowClientSeconds)
@@ -211,8 +243,7 @@ public struct Settings: Sendable {
             } ?? settings.webhookWaits
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
-        settings.defaultProviders =
-            text("default.providers")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
+        settings.defaultProviders = list("default.providers")
         return settings
     }
 
@@ -228,10 +259,13 @@ public struct Settings: Sendable {
     /// Where rows are otherwise; nil for an address that cannot be read.
     var postgres: PostgresAddress? { PostgresAddress(databaseURL.reveal()) }
 
-    /// Whether only this machine can reach the server.
-    var listensOnLoopback: Bool { ["127.0.0.1", "localhost", "::1"].contains(host) }
+    /// Whether only this machine can connect to the server. Others may still reach it through a proxy on this machine.
+    package var listensOnLoopback: Bool { host == "localhost" || NetworkAddress(host)?.isLoopback == true }
 
-    var reachesPrivateUpstreams: Bool { allowPrivateUpstreams ?? listensOnLoopback }
+    /// Whether nobody but this machine's users can be meant to reach the server: what may then be open by default is closed otherwise.
+    package var servesThisMachineOnly: Bool { listensOnLoopback && trustedProxies.isEmpty }
+
+    package var reachesPrivateUpstreams: Bool { allowPrivateUpstreams ?? servesThisMachineOnly }
 }
 
 /// A setting that cannot be used.
