@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots chaos format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
+.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots chaos fuzz audit format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ format:  ## Format the Swift sources in place.
 
 lint:  ## Check the format without changing anything.
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+fuzz: setup  ## Hostile vendors, settings, archives, adapters and documents for half an hour (MINUTES=5, SEED=2).
+	@.venv/bin/python Tests/EndToEnd/fuzz.py --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+audit:  ## Ask the advisory databases about every Python and Swift package (needs the network).
+	@python3 scripts/supply.py audit
 
 bench: bench-training bench-gateway bench-validation bench-search bench-ingest bench-quality bench-adapters  ## Every side-by-side benchmark.
 

@@ -107,7 +107,8 @@ def install_litellm() -> None:
         return
     print(f"installing {wanted} into {PEER_VENV.name}: 700 MB on disk, a minute or two", flush=True)
     run([sys.executable, "-m", "venv", "--clear", str(PEER_VENV)], "python -m venv")
-    run([str(PEER_VENV / "bin/pip"), "install", "--disable-pip-version-check", "-q", wanted], "pip install")
+    hashed = ["--require-hashes", "-r", str(ROOT / "bench/requirements-litellm.txt")]
+    run([str(PEER_VENV / "bin/pip"), "install", "--disable-pip-version-check", "-q", *hashed], "pip install")
     stamp.write_text(wanted)
 
 

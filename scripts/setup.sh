@@ -177,8 +177,8 @@ digest() {
   "$python" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read() + sys.argv[2].encode()).hexdigest())' "$@"
 }
 
-step 'Python packages into .venv, as pinned in engine/pyproject.toml' '2 to 10 minutes the first time'
-stamp=$(digest engine/pyproject.toml "$python_version")
+step 'Python packages into .venv, as listed with their hashes in engine/requirements.txt' '2 to 10 minutes the first time'
+stamp=$(cat engine/requirements*.txt >"$LOGS/requirements" && digest "$LOGS/requirements" "$python_version")
 if [[ -x .venv/bin/python && $(cat .venv/atelier-stamp 2>/dev/null) == "$stamp" ]]; then
   finished 'unchanged; checked'
 else
@@ -187,9 +187,14 @@ else
     "$python" -m venv --clear .venv >"$LOGS/venv.log" 2>&1 ||
       fail 'the virtual environment could not be made' 'on Debian: apt-get install python3-venv; then run this again' "$LOGS/venv.log"
   fi
-  run pip .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off -e 'engine[test]' ||
+  lists=(-r engine/requirements.txt)
+  # Where an index or folder that pip knows has the CPU build of torch, it is taken: PyPI's brings 5 GB of CUDA on Linux.
+  run torch .venv/bin/python -m pip download --no-deps --require-hashes --only-binary :all: --dest "$LOGS/torch" -r engine/requirements-torch-cpu.txt &&
+    lists+=(-r engine/requirements-torch-cpu.txt --find-links "$LOGS/torch") || lists+=(-r engine/requirements-torch.txt)
+  run pip .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --only-binary :all: "${lists[@]}" ||
     fail 'pip could not install the packages' \
-      'check the network and the free disk space (3 GB; more where torch brings CUDA), then run this again' "$LOGS/pip.log"
+      'check the network and the free disk space (3 GB; more where torch brings CUDA), then run this again; where a hash does not match, the file is not the one that was listed: do not install it' \
+      "$LOGS/pip.log"
   printf '%s\n' "$stamp" >.venv/atelier-stamp
   finished installed
 fi
@@ -214,6 +219,10 @@ step 'swift build, release' '5 to 20 minutes the first time'
 if [[ ${SETUP_SKIP_SWIFT:-} == 1 ]]; then
   finished 'skipped (SETUP_SKIP_SWIFT=1)'
 else
+  run swift-resolve swift package resolve ||
+    fail 'swift package resolve failed' 'check the network, then run this again' "$LOGS/swift-resolve.log"
+  run swift-pins "$python" scripts/supply.py check ||
+    fail 'a Swift package is not the listed one' 'follow the lines above' "$LOGS/swift-pins.log"
   run swift-build swift build -c release --product atelier ||
     fail 'swift build failed' 'read the first error in the log; a build that ran out of memory succeeds with: swift build -c release -j 1' \
       "$LOGS/swift-build.log"
