@@ -103,6 +103,25 @@ def load(job: Job, device: str):
     return (model if job.load_in_4bit else model.to(device)), tokenizer
 
 
+def with_adapter(model, job: Job, **options):
+    """The model with a fresh LoRA adapter on the modules that the job names, all of which must be there: PEFT is
+    content when one of them is."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    linear = sorted({name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)} - {"lm_head"})
+    hint = f"Use all-linear, or some of {', '.join(linear)}."
+    if isinstance(job.target_modules, list):
+        names = [name for name, _ in model.named_modules()]
+        unknown = [wanted for wanted in job.target_modules if not any(f".{name}".endswith(f".{wanted}") for name in names)]
+        if unknown:
+            raise TrainError("target_modules_unknown", f"the base model has no {', '.join(unknown)}", hint)
+    try:
+        return get_peft_model(model, LoraConfig(r=job.rank, target_modules=job.target_modules, task_type="CAUSAL_LM", **options))
+    except ValueError as error:
+        raise TrainError("target_modules_unknown", f"the base model has none of {job.target_modules}: {str(error).splitlines()[0][:200]}", hint) from error
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a GGUF file")

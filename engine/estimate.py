@@ -53,7 +53,6 @@ class Arguments:
 def shape(job: Job, folder: Path) -> Model:
     """From the model built without weights, with PEFT's own choice of modules."""
     import torch
-    from peft import LoraConfig, get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.from_pretrained(folder)
@@ -61,11 +60,8 @@ def shape(job: Job, folder: Path) -> Model:
         model = AutoModelForCausalLM.from_config(config)
     head = model.get_output_embeddings().weight.numel()
     linear = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear)) - head
-    try:
-        with torch.device("meta"):
-            model = get_peft_model(model, LoraConfig(r=job.rank, target_modules=job.target_modules, use_dora=False, task_type="CAUSAL_LM"))
-    except ValueError as error:
-        raise TrainError("target_modules_unknown", str(error).splitlines()[0][:200], "Use all-linear, or names of the base model's modules.")
+    with torch.device("meta"):
+        model = base_model.with_adapter(model, job, use_dora=False)
     adapter = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     return Model(config.num_hidden_layers, config.hidden_size, linear, head, adapter)
 

@@ -4,7 +4,8 @@
 
 Reads row group by row group and batch by batch, so memory does not grow with the file; one that claims more than fits into the memory limit
 fails alone. Columns may hold text, numbers, booleans, dates, lists and structs; bytes that are no UTF-8 are refused, since JSON has no bytes.
-Numbers that JSON cannot say (NaN, infinite) are refused, too. Absent values are null.
+Numbers that JSON cannot say (NaN, infinite) are refused, too. A column without a value is null; a field of a struct without one is left
+out, since a struct has all fields that any row's has: a message without tool calls does not get a null in their place.
 
 Prints {"event":"done","rows","bytes","columns"}; or, with exit status 1 and nothing at --out,
 {"event":"error","code","message","hint","row"} (row is 1-based, null where no single one is to blame).
@@ -54,6 +55,17 @@ def plain(value: object) -> object:
             raise TypeError(f"a value of the type {type(value).__name__}")
 
 
+def present(value: object) -> object:
+    """A value without the fields of structs that have none."""
+    match value:
+        case dict():
+            return {name: present(field) for name, field in value.items() if field is not None}
+        case list():
+            return [present(item) for item in value]
+        case _:
+            return value
+
+
 def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
     import pyarrow.parquet as pq
 
@@ -67,11 +79,14 @@ def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
             raise ParquetError("duplicate_column", "two columns have the same name", "Rename or remove one of the two.")
         descriptor = os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as target:
-            for batch in source.iter_batches(batch_size=BATCH, use_threads=False):
+            # One row group at a time: across several, Arrow cannot read dictionaries inside structs.
+            batches = (batch for group in range(source.num_row_groups)
+                       for batch in source.iter_batches(batch_size=BATCH, row_groups=[group], use_threads=False))
+            for batch in batches:
                 for row in batch.to_pylist():
                     count += 1
                     try:
-                        line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=plain).encode() + b"\n"
+                        line = json.dumps({name: present(value) for name, value in row.items()}, ensure_ascii=False, allow_nan=False, default=plain).encode() + b"\n"
                     except (TypeError, ValueError) as error:
                         raise ParquetError("value_unsupported", f"row {count} holds what JSON cannot say: {error}",
                                            "Write the column as text.", count) from error

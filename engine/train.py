@@ -86,7 +86,7 @@ def prepare(job: Job, team, device: str):
     """The model with a fresh adapter, and the tokenizer. Returns (PEFT model, tokenizer)."""
     import torch
     from lora_linear import accelerate
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from peft import prepare_model_for_kbit_training
 
     if team.leads:
         base_model.trainable_folder(Path(job.base_model))  # one of us converts a GGUF file
@@ -98,14 +98,8 @@ def prepare(job: Job, team, device: str):
         model.enable_input_require_grads()
     if job.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    try:
-        peft_model = get_peft_model(model, LoraConfig(
-            r=job.rank, lora_alpha=job.alpha, lora_dropout=job.dropout, target_modules=job.target_modules, use_rslora=job.use_rslora,
-            use_dora=job.use_dora, bias="none", task_type="CAUSAL_LM"))
-    except ValueError as error:
-        names = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)} - {"lm_head"}
-        raise TrainError("target_modules_unknown", f"the base model has none of {job.target_modules}: {str(error).splitlines()[0][:200]}",
-                         f"Use all-linear, or some of {', '.join(sorted(names))}.")
+    peft_model = base_model.with_adapter(
+        model, job, lora_alpha=job.alpha, lora_dropout=job.dropout, use_rslora=job.use_rslora, use_dora=job.use_dora, bias="none")
     accelerate(peft_model)
     torch.manual_seed(job.seed + 1000 * team.rank)  # what is dropped out differs between the members
     return peft_model, tokenizer

@@ -17,6 +17,7 @@ import pypdfium2.raw as pdfium
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 from .pdf_flow import Flow
 from .pdf_lines import Line, page_lines
+from .pdf_notes import page_notes
 from .pdf_statistics import Statistics, edge_lines
 
 MAX_FAILING = 100  # pages in a row that cannot be loaded: a page tree that lies
@@ -29,7 +30,9 @@ NO_TITLE = re.compile(r"^(untitled|microsoft word - .*|powerpoint.*|document\d*|
 
 def open_document(source: Source) -> pypdfium2.PdfDocument:
     try:
-        return pypdfium2.PdfDocument(source.path)
+        document = pypdfium2.PdfDocument(source.path)
+        document.init_forms()  # before any page: a page loaded earlier does not know its fields
+        return document
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
             raise ParseError("encrypted", "the PDF is encrypted and asks for a password",
@@ -39,8 +42,8 @@ def open_document(source: Source) -> pypdfium2.PdfDocument:
                          "Open it in a viewer, save or print it as a new PDF, and upload that.") from error
 
 
-def pages(source: Source, statistics: Statistics) -> Iterator[list[Line]]:
-    """The lines of every page; an empty list where a page cannot be read."""
+def pages(source: Source, statistics: Statistics) -> Iterator[tuple[list[Line], list[str]]]:
+    """The lines of every page and what was added to it; empty where a page cannot be read."""
     document = open_document(source)
     failing = 0
     try:
@@ -56,21 +59,23 @@ def pages(source: Source, statistics: Statistics) -> Iterator[list[Line]]:
                 failing += 1
                 if failing == MAX_FAILING:
                     return
-                yield []
+                yield [], []
                 continue
             failing = 0
             try:
                 lines = list(page_lines(page))
+                notes, more = page_notes(document, page)
+                statistics.unread_notes += more
                 if len(lines) <= 4 and has_picture(page):
                     statistics.framed += 1
-                    if not lines:
+                    if not lines and not notes:
                         statistics.pictures.append(index + 1)
             except pypdfium2.PdfiumError:
                 statistics.failed.append(index + 1)
-                lines = []
+                lines, notes = [], []
             finally:
                 page.close()
-            yield lines
+            yield lines, notes
     finally:
         document.close()
 
@@ -83,15 +88,19 @@ def has_picture(page: pypdfium2.PdfPage) -> bool:
 def read(source: Source, out: Output) -> Parsed:
     statistics = Statistics()
     with tempfile.TemporaryFile(dir=out.folder) as spool:
-        for lines in pages(source, statistics):
+        for lines, notes in pages(source, statistics):
             statistics.count(lines)
-            marshal.dump([line.pack() for line in lines], spool)
+            statistics.characters += sum(map(len, notes))
+            marshal.dump(([line.pack() for line in lines], notes), spool)
         explain(source, statistics, out)
         flow, offsets = write(spool, statistics, out, statistics.is_running)
         if not out.visible and not statistics.framed:  # identical pages: nothing on them is a running head
             flow, offsets = write(spool, statistics, out, lambda line, page: False)
     if not out.visible:
         raise no_text(statistics)
+    if flow.unsure:
+        out.warn("table_unsure", f"on {len(flow.unsure)} of {statistics.pages} pages a table's cells may stand under another heading, or apart: "
+                 f"{some(flow.unsure)}")
     information = describe(source)
     own = information.pop("Title", "")
     return Parsed("pdf", title=title_of(None if NO_TITLE.match(own.strip()) else own, flow.title), pages=offsets,
@@ -104,9 +113,11 @@ def write(spool: IO[bytes], statistics: Statistics, out: Output, is_running: Cal
     spool.seek(0)
     flow = Flow(out, statistics.headings(), statistics.hyphenated, code=statistics.mono * 2 < statistics.characters)
     for page in range(1, statistics.pages + 1):
-        lines = [Line(*packed) for packed in marshal.load(spool)]
+        packed, notes = marshal.load(spool)
+        lines = [Line(*line) for line in packed]
         running = {id(line) for line in edge_lines(lines) if is_running(line, page)}
         flow.page([line for line in lines if id(line) not in running])
+        flow.notes(notes)
     return flow, flow.end()
 
 
@@ -135,6 +146,8 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
         out.warn("truncated", "the PDF's end is missing; what could be found of it was read")
     if statistics.failed:
         out.warn("damaged_pages", f"{len(statistics.failed)} of {statistics.pages} pages cannot be read: {some(statistics.failed)}")
+    if statistics.unread_notes:
+        out.warn("notes_left_out", f"{statistics.unread_notes} form fields and notes were not read: a page has too many of them")
     if statistics.pictures:
         out.warn("pages_without_text", f"{len(statistics.pictures)} of {statistics.pages} pages are pictures; their text was not "
                  f"read, since there is no OCR: {some(statistics.pictures)}")

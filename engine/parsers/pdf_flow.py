@@ -1,12 +1,13 @@
 """From a PDF's lines to headings, paragraphs, lists and code, across pages."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .blocks import Blocks
 from .document import Output
 from .pdf_lines import HYPHEN, Line
-from .pdf_rows import LEADER, column, find_rows, goes_on_in_cell, in_columns, indented, right_edges, same_row, usual_gap
+from .pdf_layout import LEADER, arrange
+from .pdf_rows import column, indented, right_edges, same_row, usual_gap
 
 BULLET = re.compile(r"^[•◦▪‣●○■□∙·]\s*|^[–—-]\s+")
 NUMBERED = re.compile(r"^(\d{1,3}[.)]|\([a-z0-9]{1,3}\)|[a-z]\))\s+\S")
@@ -31,20 +32,6 @@ class Open:
     # Pages that begin here: at the start (None), or after so many characters, or lines of code.
     pages: list[tuple[int, int | None]] = field(default_factory=list)
 
-    @property
-    def row(self) -> Line:
-        """The last of the table's rows."""
-        return self.lines[-1]
-
-    def extend_cell(self, line: Line) -> None:
-        """Add a line to the cell of the last row that it stands under."""
-        cells = list(self.row.cells)
-        at = min(range(1, len(cells)), key=lambda index: abs(cells[index][0] - line.left))
-        left, right, text = cells[at]
-        text = text[:-1] + HYPHEN if text.endswith("-") and line.text[:1].islower() else text + " "
-        cells[at] = (left, max(right, line.right), text + line.text)
-        self.lines[-1] = replace(self.row, cells=cells)
-
 
 class Flow:
     def __init__(self, out: Output, levels: dict[float, int], hyphenated: set[str], code: bool):
@@ -56,6 +43,7 @@ class Flow:
         self.rights: dict[int, float] = {}  # right edge of this page's columns, by their left one
         self.offsets: list[int | None] = []
         self.starting: list[int] = []  # pages whose first text is still to come
+        self.unsure: list[int] = []  # numbers of pages with a table whose cells may stand in another column
         self.title: str | None = None
         self.title_level = 7
 
@@ -63,11 +51,26 @@ class Flow:
         self.starting.append(len(self.offsets))
         self.offsets.append(None)
         self.last = None
-        lines = find_rows(lines)
+        lines, unsure = arrange(lines)
+        if unsure:
+            self.unsure.append(len(self.offsets))
         self.leading = usual_gap(lines)
         self.rights = right_edges(lines)
         for line in lines:
             self.add(line)
+
+    def notes(self, notes: list[str]) -> None:
+        """What was added to the page, as a list behind its text."""
+        if not notes:
+            return
+        self.flush()
+        self.blocks.end_list()
+        for note in notes:
+            self.blocks.item(0, "-", note)
+            for page in self.starting:
+                self.offsets[page] = self.blocks.began
+            self.starting = []
+        self.blocks.end_list()
 
     def end(self) -> list[int]:
         """Write what is left; the byte offset of each page's first text."""
@@ -124,9 +127,7 @@ class Flow:
         if kind == "row" and block.kind == "row":
             return (last is not None and 0 <= last.bottom - line.top < 3 * line.size
                     and len(line.cells) == len(block.lines[0].cells))
-        if block.kind == "row":
-            return kind == "paragraph" and last is not None and goes_on_in_cell(last, line, block.row)
-        if kind == "row":
+        if kind == "row" or block.kind == "row":
             return False
         if len(block.text) > LONGEST:
             return False
@@ -160,9 +161,6 @@ class Flow:
     def join(self, line: Line) -> None:
         block = self.open
         assert block is not None
-        if block.kind == "row" and not line.cells:
-            block.extend_cell(line)
-            return
         if block.kind == "code":
             block.text += " " if self.last and same_row(self.last, line) else "\n"
         elif block.text.endswith("-") and block.text[-2:-1].isalpha() and line.text[:1].islower():
@@ -196,7 +194,7 @@ class Flow:
             case "code":
                 self.blocks.code(block.text)
             case "row":
-                self.blocks.table([[self.mend(cell) for cell in row] for row in in_columns(block.lines)])
+                self.blocks.table([[self.mend(text) for _, _, text in line.cells] for line in block.lines])
             case "item" if block.marker:
                 self.blocks.item(0, block.marker, self.mend(block.text))
             case _:

@@ -82,9 +82,12 @@ class Measure:
         words: list[list[str]] = [[] for _ in pieces]
         at = 0
         for word in re.finditer(r"\S+", text):
+            # Where the pen stands before its first glyph, which is drawn some way right of it: the middle of the gap decides.
             x, _ = self.origin(first + word.start())
-            while at + 1 < len(pieces) and pieces[at + 1][0] <= x + 1:
+            while at + 1 < len(pieces) and x > (pieces[at][1] + pieces[at + 1][0]) / 2:
                 at += 1
+            if not words[at]:
+                pieces[at][0] = x
             words[at].append(word.group())
         return [(piece[0], piece[1], tidy(" ".join(texts))) for piece, texts in zip(pieces, words)]
 

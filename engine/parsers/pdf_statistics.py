@@ -25,6 +25,7 @@ class Statistics:
         self.pictures: list[int] = []  # numbers of pages with pictures and no text
         self.framed = 0  # pages with a picture and few lines: what repeats there is a frame around the picture
         self.failed: list[int] = []
+        self.unread_notes = 0  # form fields and notes beyond what is read of a page
 
     def count(self, lines: list[Line]) -> None:
         self.pages += 1
@@ -34,11 +35,12 @@ class Statistics:
             self.mono += len(line.text) * line.mono
             if "-" in line.text and len(self.hyphenated) < MAX_COUNTED:
                 self.hyphenated.update(word.lower() for word in HYPHENATED.findall(line.text))
-        for line in edge_lines(lines):
-            if len(self.edges) < MAX_COUNTED or mask(line) in self.edges:
-                self.edges[mask(line)] += 1
-            self.bands[round(line.top / 4)] += 1
-        self.shifts.update({number - self.pages for line in edge_lines(lines) for number in outer_numbers(line.text)})
+        edges = edge_lines(lines)
+        for text in {mask(line) for line in edges}:  # once a page: a line twice on one page is no running head
+            if len(self.edges) < MAX_COUNTED or text in self.edges:
+                self.edges[text] += 1
+        self.bands.update(round(line.top / 4) for line in edges)
+        self.shifts.update({number - self.pages for line in edges for number in outer_numbers(line.text)})
 
     def is_running(self, line: Line, page: int) -> bool:
         """Whether a line at a page's edge is a running head or a page number: it stands on

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 from collections import Counter
 from typing import Iterator
 
@@ -15,12 +16,19 @@ MAX_FIELD = 4 << 20  # characters; more in one field is a quote that was never c
 LONGEST_LINE = 16 << 20  # characters
 SAMPLE_ROWS = 50  # rows that decide on the delimiter, the header and the shape
 DELIMITERS = ",;\t|"
+SEPARATOR = re.compile(r"""^"?sep=([^"\r\n])"?\r?\n?$""", re.IGNORECASE)  # Excel's own first line, which says the delimiter
 
 
 def read(source: Source, out: Output) -> Parsed:
     encoding = detect(source, out)
-    delimiter = "\t" if source.suffix in (".tsv", ".tab") else sniff(decoded(source.path, encoding))
-    rows = Rows(source, decoded(source.path, encoding), delimiter, out)
+    said = SEPARATOR.match(next(lines(decoded(source.path, encoding)), ""))
+    if said:
+        delimiter = said[1]
+    else:
+        delimiter = "\t" if source.suffix in (".tsv", ".tab") else sniff(decoded(source.path, encoding))
+    rows = Rows(lines(decoded(source.path, encoding)), delimiter, out)
+    if said:
+        rows.skip_line()
     head = list(itertools.islice(rows, SAMPLE_ROWS))
     if not head:
         raise ParseError("empty", "the table has no rows", "Upload a table with a header and at least one row.")
@@ -56,13 +64,16 @@ def is_wide(rows: list[list[str]]) -> bool:
 class Rows:
     """The table's rows, tidied; empty ones are passed over."""
 
-    def __init__(self, source: Source, text: Iterator[str], delimiter: str, out: Output):
+    def __init__(self, text: Iterator[str], delimiter: str, out: Output):
         csv.field_size_limit(MAX_FIELD)
         self.out = out
-        self.reader = csv.reader(lines(text), delimiter=delimiter, strict=True)
+        self.reader = csv.reader(text, delimiter=delimiter, strict=True)
         self.width = 0  # columns of the first row; 0 before it
         self.uneven = self.first_uneven = 0
         self.began = 1  # line on which the row being read begins
+
+    def skip_line(self) -> None:
+        next(self.reader)
 
     def __iter__(self) -> Iterator[list[str]]:
         return self

@@ -90,3 +90,4 @@ def test_as_the_server_asks(job, tmp_path):
     assert ask()["steps"] == 12
     assert ask(base_model=str(tmp_path / "nowhere"))["code"] == "base_model_missing"
     assert ask(target_modules=["query"])["code"] == "target_modules_unknown"
+    assert "no_such_proj" in ask(target_modules=["q_proj", "no_such_proj"])["message"]

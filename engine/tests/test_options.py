@@ -100,6 +100,16 @@ def test_a_module_that_is_not_there_is_named(started):
     assert error.value.record["code"] == "target_modules_unknown" and "q_proj" in error.value.record["hint"]
 
 
+@pytest.mark.parametrize("names, unknown", [
+    (["q_proj", "no_such_proj"], "no_such_proj"), (["proj", "q_proj"], "proj"), (["q_proj", "layers.0.self_attn.k_proj", "layers.99.self_attn.k_proj"], "layers.99")])
+def test_a_module_that_is_not_there_is_named_beside_one_that_is(started, names, unknown):
+    from failures import TrainError
+
+    with pytest.raises(TrainError) as error:
+        started(target_modules=names)
+    assert error.value.record["code"] == "target_modules_unknown" and f"has no {unknown}" in error.value.record["message"]
+
+
 def test_dropout_needs_chance_and_is_off_when_it_is_measured(trained_with):
     import torch
 

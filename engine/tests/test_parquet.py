@@ -51,6 +51,26 @@ def test_dates_and_bytes_of_text_are_text(tmp_path):
     assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8")) == {"day": "2024-02-29", "at": "2024-02-29T12:30:00", "raw": "é"}
 
 
+def test_a_field_that_a_struct_lacks_is_left_out(tmp_path):
+    call = {"id": "c1", "function": {"name": "tide", "arguments": "{}"}}
+    rows = [
+        {"messages": [{"role": "user", "content": "When?"}, {"role": "assistant", "tool_calls": [call]}], "note": None},
+        {"messages": [{"role": "user", "content": "Why?", "name": "Vera"}, {"role": "assistant", "content": "So."}], "note": "x"},
+    ]
+    assert convert(write(tmp_path / "a.parquet", rows), tmp_path / "a.jsonl")[0] == 0
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()] == rows
+
+
+@pytest.mark.parametrize("group", [1, 3, 100])
+def test_dictionaries_inside_structs_are_read_from_several_row_groups(tmp_path, group):
+    roles = pa.array(["user", "assistant"] * 6).dictionary_encode()
+    turns = pa.StructArray.from_arrays([roles, pa.array([f"text {number}" for number in range(12)])], names=["role", "content"])
+    table = pa.table({"messages": pa.ListArray.from_arrays(pa.array(range(0, 13, 2), pa.int32()), turns)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=group)
+    assert convert(tmp_path / "a.parquet", tmp_path / "a.jsonl")[1]["rows"] == 6
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == table.to_pylist()
+
+
 def test_many_rows_take_bounded_memory(tmp_path):
     """200 MB of text in small row groups, in a child that reports its peak."""
     rows = [{"question": "q" * 1000, "answer": str(number) + "a" * 1000} for number in range(100)]

@@ -185,6 +185,15 @@ def test_a_table_without_names_gets_numbers(engine, write):
     assert out.read_text() == "| column 1 | column 2 |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |\n" and codes(reply) == ["no_header"]
 
 
+@pytest.mark.parametrize("first, delimiter", [("sep=;\r\n", ";"), ('"sep=|"\n', "|"), ("SEP=\t\r\n", "\t"), ("sep=,\n", ","), ("", ";"), ("", "|")])
+def test_the_delimiter_that_a_table_names_or_uses_parts_it(engine, write, first, delimiter):
+    rows = [["pier", "share"], ["Skarvik", "1,5"], ["Ornsund", "2,5"]]
+    if delimiter == ",":
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    text = engine.text(write("a.csv", first + "".join(delimiter.join(row) + "\r\n" for row in rows)))
+    assert text == "".join(f"| {a} | {b} |\n" + ("| --- | --- |\n" if a == "pier" else "") for a, b in rows)
+
+
 def test_rows_of_wide_tables_are_written_out(engine, write):
     """In blocks of 1 MiB, and with line breaks inside of quotes."""
     long = "x " * 300

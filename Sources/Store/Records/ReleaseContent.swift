@@ -59,8 +59,9 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         public var documents: Int
         public var chunks: Int
 
-        public init(sha256: String? = nil, embedder: String, dimension: Int, documents: Int, chunks: Int) {
+        public init(sha256: String? = nil, form: Form? = nil, embedder: String, dimension: Int, documents: Int, chunks: Int) {
             self.sha256 = sha256
+            self.form = form
             self.embedder = embedder
             self.dimension = dimension
             self.documents = documents
@@ -70,6 +71,7 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         public init(from decoder: any Decoder) throws {
             let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
             sha256 = try fields.value(.sha256)
+            form = try fields.value(.form)
             embedder = try fields.fields.decode(String.self, forKey: .embedder)
             dimension = try fields.number(.dimension, 0...65_536) ?? 0
             documents = try fields.number(.documents, 0...1_000_000_000) ?? 0
