@@ -64,11 +64,11 @@ enum ServerSentEvents {
     /// A stream for a person. It ends when the session does by which it was asked for, with a last event `error` that says so.
     static func response(
         session token: String, of user: String, _ accounts: Accounts,
-        _ produce: @Sendable @escaping (_ send: @escaping @Sendable (ByteBuffer) -> Void) async throws -> Void
+        _ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void
     ) -> Response {
         response { send in
             do { try await accounts.whileOpen(token, of: user) { try await produce(send) } } catch let error as SessionEnded {
-                send(frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
+                await send(frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
             }
         }
     }

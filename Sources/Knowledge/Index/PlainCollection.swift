@@ -101,7 +101,7 @@ public enum PlainCollection {
         guard VectorLayout.dimensions.contains(facts.embedder.dimension) else {
             throw damaged("its vectors have \(facts.embedder.dimension) dimensions")
         }
-        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: facts.embedder, settings: facts.settings)
+        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: facts.embedder, settings: facts.settings, whenBusy: .refuse)
         do {
             try insert(folder, into: build.database, damaged)
             let summary = try build.database.finishChunking(embedder: facts.embedder, problems: [], changes: nil)

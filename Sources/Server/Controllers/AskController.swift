@@ -131,7 +131,7 @@ struct AskController: Sendable {
     }
 
     private func streamed(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext) -> Response {
-        let produce = { @Sendable (send: @escaping @Sendable (ByteBuffer) -> Void) in
+        let produce = { @Sendable (send: @escaping ServerSentEvents.Send) in
             do {
                 try await clients.whileConnected(context.channel) {
                     for try await event in pipeline.ask(minion, question, admission) {
