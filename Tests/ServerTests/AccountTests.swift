@@ -6,6 +6,32 @@ import Server
 import Store
 import Testing
 
+/// A port of this machine that takes connections, as the system does by itself, and never says a word.
+private final class SilentListener: Sendable {
+    let port: Int
+    private let descriptor: Int32
+
+    struct Failed: Error {}
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 && listen(descriptor, 16) == 0 && getsockname(descriptor, address, &length) == 0
+            }
+        }
+        guard isListening else { throw Failed() }
+        self.descriptor = descriptor
+        port = Int(in_port_t(bigEndian: address.sin_port))
+    }
+
+    deinit { close(descriptor) }
+}
+
 /// What a person does with their own account.
 @Suite(.timeLimit(.minutes(2)))
 struct AccountTests {
@@ -82,6 +108,29 @@ struct AccountTests {
             if way == "closing" { _ = try await accounts.setActive(false, user: ann.id) } else { try await accounts.closeSession(ann.token) }
             let reply = try await stream.value
             #expect(reply.status == 200 && reply.text.contains("event: error\ndata: {\"error\":{") && reply.text.contains("session_ended"))
+        }
+    }
+
+    /// The same of a streamed answer, here of a vendor that takes the request and never answers.
+    @Test func aStreamedAnswerEndsWithTheSession() async throws {
+        let vendor = try SilentListener()
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let rows = server.app.store.user(ann.id)
+            var draft = MinionDraft(name: "w", displayName: "w", provider: "custom", modelID: "m")
+            draft.baseURL = "http://127.0.0.1:\(vendor.port)/v1"
+            let minion = try await rows.createMinion(draft)
+            _ = try await rows.createProviderKey("custom", key: "sk-abcdefgh1234", baseURL: draft.baseURL)
+            let stream = Task {
+                let reply = try await server.send(
+                    .post, "\(ann.base)/minions/\(minion.id)/ask", #"{"question":"Are you there?","stream":true}"#, token: ann.token)
+                return (status: reply.status, text: reply.text)
+            }
+            while server.app.store.sessions.count == 0 { await Task.yield() }
+            try await server.app.store.accounts(hasher: PasswordHasher(costExponent: 4)).endSessions(of: ann.id)
+            let reply = try await stream.value
+            #expect(reply.status == 200 && reply.text.contains("session_ended"), "\(reply.text)")
+            #expect(!reply.text.contains("event: done"))
         }
     }
 }
