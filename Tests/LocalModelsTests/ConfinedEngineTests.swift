@@ -106,7 +106,7 @@ struct ConfinedEngineTests {
             #expect(FileManager.default.fileExists(atPath: root.appending(path: "merged.gguf").path))
             #expect(try await tool.take(root.appending(path: "adapter.zip"), base: base, into: root.appending(path: "again")).rank == 4)
 
-            let server = AdapterServer(paths: paths, limits: .init(contextTokens: 256), logger: Engine.logger)
+            let server = AdapterServer(paths: paths, limits: .init(contextTokens: 256), client: Engine.client, logger: Engine.logger)
             try await server.withLease(adapter: adapter.appending(path: "adapter.gguf")) { lease in
                 let key = try #require(lease.key)
                 #expect("\(key) \(lease)".contains(key.reveal()) == false, "a key does not reach a log by accident")
@@ -119,7 +119,7 @@ struct ConfinedEngineTests {
                 }
             }
             let first = try await server.withLease { $0.key?.reveal() }
-            let other = AdapterServer(paths: paths, limits: .init(contextTokens: 256), logger: Engine.logger)
+            let other = AdapterServer(paths: paths, limits: .init(contextTokens: 256), client: Engine.client, logger: Engine.logger)
             #expect(try await other.withLease { $0.key?.reveal() } != first, "each process has a key of its own")
             await other.stop()
             await server.stop()

@@ -164,7 +164,7 @@ struct SandboxTests {
                 await engine.stop()
             case .embedder: await (try await EmbeddingEngine.start(paths: paths, logger: Engine.logger)).stop()
             case .modelServer:
-                let server = AdapterServer(paths: paths, limits: .init(contextTokens: 256), logger: Engine.logger)
+                let server = AdapterServer(paths: paths, limits: .init(contextTokens: 256), client: Engine.client, logger: Engine.logger)
                 do { _ = try await server.lease() } catch {
                     await server.stop()
                     throw error
