@@ -20,6 +20,7 @@ Prints one line, {"event":"done","documents","chunks","dimension","bytes"}, or w
 """
 
 import child  # first: it owns stdout
+import confine
 
 import argparse
 import json
@@ -27,7 +28,6 @@ import os
 import re
 import sqlite3
 import struct
-import sys
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -422,20 +422,11 @@ def explain(error: Exception) -> tuple[str, str, str]:
         case FileNotFoundError():
             return "collection_invalid", f"the collection has no {Path(str(error.filename)).name}", HINT
         case MemoryError():
-            return "collection_invalid", "reading the collection takes too much memory", HINT
+            return "collection_invalid", f"reading the collection takes more than {confine.memory_words()}", HINT
         case OSError():
             return "io_error", str(error), "Check the free space of the data directory."
         case _:
             return "collection_invalid", f"the collection cannot be read: {type(error).__name__}: {error!s:.200}", HINT
-
-
-def limit_memory() -> None:
-    if sys.platform == "linux":
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        limit = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def main() -> None:
@@ -445,7 +436,7 @@ def main() -> None:
     parser.add_argument("--max-bytes", type=int, required=True, help="of what is written, without the vectors")
     arguments = Arguments(**vars(parser.parse_args()))
     child.start()
-    limit_memory()
+    confine.limit_memory(MEMORY_LIMIT)
     try:
         found = convert(arguments)
     except Exception as error:

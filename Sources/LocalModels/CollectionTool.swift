@@ -19,9 +19,11 @@ public struct CollectionTool: Sendable {
     /// - Parameter maxBytes: of texts and lines.
     /// - Throws: ``LocalModelError``, `collection_invalid` with the place and the reason.
     public func check(_ folder: URL, into target: URL, maxBytes: Int) async throws -> Checked {
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let done = try await EngineScript(
             command: paths.command(
-                "collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)], lowPriority: true),
+                "collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)],
+                .worker(paths.sandbox, reads: [folder], writes: [target], fileBytes: 64 << 30), lowPriority: true),
             failure: ("collection_invalid", "the collection could not be read")
         ).run()
         return try JSONDecoder().decode(Checked.self, from: done)

@@ -66,16 +66,6 @@ public struct EnginePaths: Sendable {
 }
 
 extension EnginePaths {
-    /// A worker that reads the files among its arguments and writes into the folder after `--out`.
-    func command(_ script: String, _ arguments: [String], lowPriority: Bool = false) -> ChildCommand {
-        let out = arguments.firstIndex(of: "--out").map { arguments.index(after: $0) }.flatMap {
-            arguments.indices.contains($0) ? arguments[$0] : nil
-        }
-        let reads = arguments.filter { $0.hasPrefix("/") && $0 != out }.map { URL(filePath: $0) }
-        let confinement = Confinement.worker(sandbox, reads: reads, writes: out.map { [URL(filePath: $0)] } ?? [], fileBytes: 64 << 30)
-        return command(script, arguments, confinement, lowPriority: lowPriority)
-    }
-
     /// Threads and pools reserve address space that they hardly use.
     private static let smallMemory = [
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
