@@ -9,12 +9,13 @@ import Testing
 struct SandboxTests {
     /// The kinds of children there are.
     enum Kind: String, CaseIterable, Sendable {
-        case archive, parquet, adapterImport, adapterPack, adapterMerge, documents, embedder, modelServer, trainer, estimate, preview
+        case archive, parquet, collection, adapterImport, adapterPack, adapterMerge, documents, embedder, modelServer, trainer, estimate, preview
 
         var script: String {
             switch self {
             case .archive: "extract.py"
             case .parquet: "parquet.py"
+            case .collection: "collection_import.py"
             case .adapterImport, .adapterPack, .adapterMerge: "adapters.py"
             case .documents: "parse.py"
             case .embedder: "embed.py"
@@ -24,9 +25,6 @@ struct SandboxTests {
             case .preview: "preview.py"
             }
         }
-
-        /// One process, which reads what somebody sent, within the memory of a worker.
-        var isWorker: Bool { [.archive, .parquet, .adapterImport, .adapterPack].contains(self) }
     }
 
     /// A data directory with secrets in it, and a listener on loopback.
@@ -155,6 +153,7 @@ struct SandboxTests {
             switch kind {
             case .archive: try await ArchiveTool(paths: paths).extract(file, into: out, maxEntries: 1, maxBytes: 1000)
             case .parquet: try await ParquetTool(paths: paths).convert(file, to: out, maxBytes: 1000)
+            case .collection: _ = try await CollectionTool(paths: paths).check(house.own.appending(path: "adapter"), into: out, maxBytes: 1000)
             case .adapterImport: _ = try await AdapterTool(paths: paths).take(file, base: base, into: out)
             case .adapterPack: try await AdapterTool(paths: paths).pack(house.own.appending(path: "adapter"), to: out)
             case .adapterMerge: try await AdapterTool(paths: paths).merge(house.own.appending(path: "adapter"), base: base, gguf: true, to: out)
