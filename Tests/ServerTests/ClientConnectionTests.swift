@@ -18,7 +18,8 @@ import Testing
             func errorCaught(context: ChannelHandlerContext, error: any Error) { caught.append(error) }
         }
 
-        init(_ connections: ClientConnections = ClientConnectionTests.connections()) throws {
+        init(_ connections: ClientConnections = ClientConnectionTests.connections(), after wait: TimeAmount = .zero) throws {
+            loop.advanceTime(by: wait)
             channel = EmbeddedChannel(loop: loop)
             try channel.pipeline.syncOperations.addHandlers([connections.handler(), errors])
             channel.remoteAddress = try SocketAddress(ipAddress: "203.0.113.9", port: 4711)
@@ -29,9 +30,15 @@ import Testing
 
         func head(_ method: HTTPRequest.Method = .post) throws {
             try channel.writeInbound(HTTPRequestPart.head(.init(method: method, scheme: "http", authority: "localhost", path: "/")))
+            channel.read()
         }
 
-        func body(_ bytes: Int) throws { try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(repeating: 0x78, count: bytes))) }
+        /// - Parameter reads: whether the server then wants more of it.
+        func body(_ bytes: Int, reads: Bool = true) throws {
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(repeating: 0x78, count: bytes)))
+            if reads { channel.read() }
+        }
+
         func end() throws { try channel.writeInbound(HTTPRequestPart.end(nil)) }
 
         /// The reply's head as it leaves.
@@ -218,6 +225,18 @@ import Testing
         #expect(try connection.reply()?.headerFields[.connection] == nil)
     }
 
+    @Test func theTimeTheServerItselfTakesIsNotTheClients() throws {
+        let connection = try Connection()
+        try connection.head()
+        try connection.body(1, reads: false)
+        connection.wait(.hours(1))
+        connection.channel.read()
+        connection.wait(.seconds(29))
+        #expect(connection.errors.caught.isEmpty)
+        connection.wait(.seconds(31))
+        #expect(connection.errors.caught.map { $0 as? RequestBodyError } == [.tooSlow])
+    }
+
     @Test func aCutBodyIsNoWholeBody() throws {
         let connection = try Connection()
         try connection.head()
@@ -230,10 +249,10 @@ import Testing
 
     @Test func theLongestIdleMakesRoom() throws {
         let connections = Self.connections(total: 8, perClient: 8)
-        var open = try (0..<8).map { _ in try Connection(connections) }
+        var open = try (0..<8).map { try Connection(connections, after: .seconds(Int64($0))) }
         // The first has a request, so it is not the one to go.
         try open[0].head()
-        open.append(try Connection(connections))
+        open.append(try Connection(connections, after: .seconds(8)))
         #expect(open.map(\.isOpen) == [true, false] + Array(repeating: true, count: 7))
         #expect(connections.count == 8)
     }

@@ -28,8 +28,7 @@ import Testing
     }
 
     @Test func oneNetworkCannotGuessAtManyAccounts() {
-        let lastLetIn = (0..<30).last { fail(1, "account-\($0)", from: 1) }
-        #expect(lastLetIn == 19)
+        #expect((0..<30).filter { fail(1, "account-\($0)", from: 1) } == Array(0..<20))
     }
 
     @Test func anAccountTriedFromEverywhereIsSlowedButNeverLocked() {
