@@ -31,7 +31,7 @@ def survival():
         if (status := server.process.poll()) is not None:
             log = server.log()
             server.start()
-            said = re.findall(r"Fatal error.*|Swift runtime failure.*| in .* at \S*/Sources/Server/.*", log)
+            said = re.findall(r"Fatal error.*|Program crashed.*|Swift runtime failure.*| in .* at \S*/Sources/Server/.*", log)
             pytest.fail(f"the server ended with {status}: {said[-3:] or log[-500:]}")
 
 

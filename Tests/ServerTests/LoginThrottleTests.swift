@@ -39,6 +39,8 @@ import Testing
         #expect(throttle.begin(account: "ann", from: network(1), now: start + 2) == nil)
         #expect(throttle.begin(account: "ann", from: network(2), now: start + 2.5) != nil)
         #expect(throttle.begin(account: "ann", from: network(2), now: start + 4) == nil)
+        // Which is no lock-out.
+        #expect(throttle.lockOut(account: "ann", from: network(2), now: start + 4) == nil)
     }
 
     @Test func whereTheOwnerHasSignedInBeforeNothingOfItIsFelt() {

@@ -138,6 +138,6 @@ extension LoginThrottle {
     /// Keeps for the audit log that a failure has locked the account or the network out. Tries that are refused meanwhile
     /// leave no entry: they cost their sender nothing.
     func noteLockOut(account: String, from client: ClientAddress, _ accounts: Accounts) async throws {
-        if let wait = wait(account: account, from: client.address?.network) { try await accounts.noteLockOut(email: account, seconds: wait) }
+        if let wait = lockOut(account: account, from: client.address?.network) { try await accounts.noteLockOut(email: account, seconds: wait) }
     }
 }

@@ -75,12 +75,14 @@ package final class LoginThrottle: Sendable {
         }
     }
 
-    /// Seconds that this account, or everybody in this network, has to wait now; nil where a try may be made.
-    package func wait(account: String, from network: ClientNetwork?, now: Date = Date()) -> Int? {
+    /// Seconds that this account as tried from there, or everybody in this network, is locked out for; nil where they are at most slowed
+    /// down.
+    package func lockOut(account: String, from network: ClientNetwork?, now: Date = Date()) -> Int? {
         let account = account.lowercased()
         return state.withLock { state in
-            keys(account, network, state).compactMap { state.entries[$0.key]?.blockedUntil?.timeIntervalSince(now) }.filter { $0 > 0 }.max()
-                .map { max(1, Int($0.rounded(.up))) }
+            keys(account, network, state).filter { $0.key != .everywhere(account) }
+                .compactMap { state.entries[$0.key]?.blockedUntil?.timeIntervalSince(now) }
+                .filter { $0 > 0 }.max().map { max(1, Int($0.rounded(.up))) }
         }
     }
 
