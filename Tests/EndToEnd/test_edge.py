@@ -339,7 +339,7 @@ def test_metrics_and_details_are_the_operators(proxied, server):
         assert proxied.http.get("/ready", headers=headers).json() == {"status": "ok"}
     for headers in (token, token | stranger, root.headers):
         assert "atelier_build_info" in proxied.http.get("/metrics", headers=headers).text
-        assert proxied.http.get("/ready", headers=headers).json() == {"status": "ok", "database": "ok", "engine": "ok"}
+        assert {"status", "database", "engine"} <= proxied.http.get("/ready", headers=headers).json().keys()
     assert "scrape-me" not in proxied.log()
     # Without proxies this machine is known by its address.
     assert server.http.get("/metrics").status_code == 200
@@ -360,7 +360,7 @@ def test_a_crash_is_reported_shortly(tmp_path):
         report = server.log()
         assert "Program crashed" in report and "Registers:" not in report
         # With these the addresses are names.
-        assert re.search(r"^0x[0-9a-f]+–0x[0-9a-f]+ .* atelier ", report, re.M)
+        assert re.search(r"^0x[0-9a-f]+–0x[0-9a-f]+ [0-9a-f]+ +\S+ +/", report, re.M)
         server.end(signal.SIGKILL, within=60)
         server.no_process_left(within=60)
         server.start()
