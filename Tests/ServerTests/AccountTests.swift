@@ -2,9 +2,10 @@ import Foundation
 import HTTPTypes
 import HummingbirdTesting
 import NIOCore
-import Server
-import Store
 import Testing
+
+@testable import Server
+@testable import Store
 
 /// A port of this machine that takes connections, as the system does by itself, and never says a word.
 private final class SilentListener: Sendable {
@@ -67,6 +68,33 @@ struct AccountTests {
             func times(_ action: String) -> Int { items.filter { $0["action"] as? String == action }.reduce(0) { $0 + ($1["times"] as? Int ?? 0) } }
             #expect(times("user.password_failed") == 5 && times("user.locked_out") == 1)
             #expect(!log.text.contains("guess"))
+        }
+    }
+
+    /// The settings for idle sessions and for old entries of the audit log have their effect.
+    @Test func whatIsNotUsedAndWhatIsOldEndsWhenTheSettingsSay() async throws {
+        try await TestServer.run({ ($0.sessionIdleHours, $0.keepAuditDays) = (2, 1) }) { server in
+            let ann = try await server.person("ann")
+            let root = try await server.person("root", role: .superuser)
+            func age(_ hours: Double) async throws {
+                let then = SQLValue(Date().addingTimeInterval(-hours * 3600))
+                try await server.app.store.database.write {
+                    try $0.query("UPDATE sessions SET last_seen = $2 WHERE token_hash = $1", .text(Token.hash(ann.token)), then)
+                    try $0.query("UPDATE audit_log SET at = $2 WHERE user_id = $1", .text(ann.id), then)
+                }
+            }
+            func entries() async throws -> Int? {
+                try await (server.send(.get, "/api/admin/audit-log?user=\(ann.id)&action=user", token: root.token).json["items"] as? [Any])?.count
+            }
+            try await age(1.9)
+            #expect(try await server.send(.get, "/api/me", token: ann.token).status == 200)
+            try await age(2.1)
+            #expect(try await server.send(.get, "/api/me", token: ann.token).status == 401)
+            try await server.app.housekeeping.sweepAudit()
+            #expect(try await entries() == 2, "made and signed in")
+            try await age(25)
+            try await server.app.housekeeping.sweepAudit()
+            #expect(try await entries() == 0)
         }
     }
 
