@@ -119,11 +119,18 @@ import Testing
                 #expect(line.contains(old))
                 lines += line.replacingOccurrences(of: id, with: "use_\(number)").replacingOccurrences(of: old, with: new)
             }
+            // Calls that were under way, as they are written down before they are sent.
+            for (number, (at, tokens, cost)) in [
+                ("1795435200000", "9223372036854775807", "1e300"), ("1795435200000", "-5", "-1"), ("9223372036854775807", "1", "1"),
+            ].enumerated() {
+                lines += "+\tcall_\(number)\t\(rows.userID)\t\t\t\tanswer\topenai\tm\t\(at)\t\(tokens)\t\(tokens)\t\(cost)\n"
+            }
             try Data(lines.utf8).write(to: file)
             let again = try metered.journalAgain()
             try await again.flush()
             let kept = Dictionary(uniqueKeysWithValues: try await rows.usage().items.map { ($0.id, $0) })
-            #expect(kept.count == 8, "lines of times that there are not are left out")
+            #expect(kept.count == 10, "lines of times that there are not are left out")
+            for number in 0..<2 { #expect(kept["call_\(number)"]?.tokens == 0 && kept["call_\(number)"]?.cost == nil) }
             for number in 0..<3 { #expect(kept["use_\(number)"]?.inputTokens == nil && kept["use_\(number)"]?.outputTokens == 0) }
             for number in 3..<6 { #expect(kept["use_\(number)"]?.cost == nil && kept["use_\(number)"]?.inputTokens == 123_456) }
             #expect(kept["use_6"]?.latencyMilliseconds == 0)

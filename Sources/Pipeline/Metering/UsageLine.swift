@@ -89,7 +89,7 @@ enum UsageLine {
         guard parts.count >= begunFields, !parts[1].isEmpty else { return nil }
         func text(_ index: Int) -> String { unescaped(parts[index]) }
         func optional(_ index: Int) -> String? { parts[index].isEmpty ? nil : text(index) }
-        guard let at = Int(String(decoding: parts[9], as: UTF8.self)) else { return nil }
+        guard let at = Int(String(decoding: parts[9], as: UTF8.self)), times.contains(at) else { return nil }
         return UsageEntry(
             user: text(2),
             record: UsageRecord(
