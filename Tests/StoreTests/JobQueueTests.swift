@@ -52,6 +52,28 @@ import Testing
         }
     }
 
+    /// A worker that was frozen may take up the very job it has lost: its first attempt must not be taken for the second.
+    @Test func anAttemptOfTheSameWorkerIsNotTheOneBefore() async throws {
+        try await withJob { fixture in
+            _ = try await fixture.rows.startJob(fixture.job.id)
+            let job = try #require(try await fixture.queue.claim(worker: "host:1:w#1", lease: .seconds(10)))
+            #expect(job.worker == "host:1:w", "users see the worker")
+            #expect(try await fixture.queue.holds(job.id, worker: "host:1:w#1"))
+            let later = Date().addingTimeInterval(11)
+            #expect(try await !fixture.queue.holds(job.id, worker: "host:1:w#1", now: later), "its lease is over")
+            #expect(try await fixture.queue.requeueLost(now: later).map(\.id) == [job.id])
+            #expect(try await fixture.queue.claim(worker: "host:1:w#2", lease: .seconds(10), now: later)?.attempt == 2)
+            #expect(try await !fixture.queue.heartbeat(job.id, worker: "host:1:w#1", lease: .seconds(10)))
+            #expect(try await !fixture.queue.handBack(job.id, worker: "host:1:w#1", reason: "x"))
+            #expect(try await !fixture.queue.record(job.id, worker: "host:1:w#1", type: "log", payload: ["x": "y"], progress: nil, stage: nil))
+            try await fixture.queue.release(job.id, worker: "host:1:w#1")
+            let complete = try await fixture.queue.complete(
+                job, worker: "host:1:w#1", release: .init(adapter: nil, collection: nil, evaluation: .init()))
+            #expect(complete == nil)
+            #expect(try await fixture.queue.heartbeat(job.id, worker: "host:1:w#2", lease: .seconds(10)))
+        }
+    }
+
     @Test func eventsCountFromOneWithoutGapsAndReplayFromAnywhere() async throws {
         try await withJob { fixture in
             _ = try await fixture.rows.startJob(fixture.job.id)
