@@ -78,8 +78,10 @@ import Testing
 
     @Test func readinessTellsOfTheDisk() async throws {
         try await TestServer.run { server in
-            let ready = try await server.send(.get, "/ready")
+            let superuser = try await server.person("root", role: .superuser)
+            let ready = try await server.send(.get, "/ready", token: superuser.token)
             #expect(ready.json["disk"] as? String == "ok" && ready.json["database"] as? String == "ok")
+            #expect(try await server.send(.get, "/ready").json["disk"] == nil, "a stranger learns whether, not why")
         }
     }
 }
