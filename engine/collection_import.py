@@ -23,6 +23,7 @@ import child  # first: it owns stdout
 import confine
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -423,6 +424,8 @@ def explain(error: Exception) -> tuple[str, str, str]:
             return "collection_invalid", f"the collection has no {Path(str(error.filename)).name}", HINT
         case MemoryError():
             return "collection_invalid", f"reading the collection takes more than {confine.memory_words()}", HINT
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "disk_full", "the disk is full", "Free some space and try again."
         case OSError():
             return "io_error", str(error), "Check the free space of the data directory."
         case _:

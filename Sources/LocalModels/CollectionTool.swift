@@ -10,6 +10,9 @@ public struct CollectionTool: Sendable {
         public var dimension: Int
     }
 
+    /// Largest file of a collection.
+    private static let fileBytes = 64 << 30
+
     let paths: EnginePaths
 
     public init(paths: EnginePaths) { self.paths = paths }
@@ -23,7 +26,8 @@ public struct CollectionTool: Sendable {
         let done = try await EngineScript(
             command: paths.command(
                 "collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)],
-                .worker(paths.sandbox, reads: [folder], writes: [target], fileBytes: 64 << 30), lowPriority: true),
+                // A file of vectors may be larger than the texts.
+                .worker(paths.sandbox, reads: [folder], writes: [target], fileBytes: Self.fileBytes), lowPriority: true),
             failure: ("collection_invalid", "the collection could not be read")
         ).run()
         return try JSONDecoder().decode(Checked.self, from: done)

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 
 /// The plain form of a collection: its documents, how they are cut, and their vectors, without the database that
 /// finds them. Releases are exported in it, and it is what their address stands for: the same documents, cut and
@@ -101,7 +102,8 @@ public enum PlainCollection {
         guard VectorLayout.dimensions.contains(facts.embedder.dimension) else {
             throw damaged("its vectors have \(facts.embedder.dimension) dimensions")
         }
-        let build = try UnfinishedBuild.open(directory, fingerprint: fingerprint, embedder: facts.embedder, settings: facts.settings, whenBusy: .refuse)
+        let build = try UnfinishedBuild.open(
+            directory, fingerprint: fingerprint, embedder: facts.embedder, settings: facts.settings, whenBusy: .refuse)
         do {
             try insert(folder, into: build.database, damaged)
             let summary = try build.database.finishChunking(embedder: facts.embedder, problems: [], changes: nil)
@@ -122,6 +124,7 @@ public enum PlainCollection {
             try build.publish(as: directory, chunks: summary.chunks)
         } catch {
             build.abandon()
+            if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL { throw KnowledgeError.diskFull(what: name) }
             throw error
         }
         return try CollectionIndex.open(directory).summary

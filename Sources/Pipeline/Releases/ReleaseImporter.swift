@@ -232,7 +232,7 @@ public struct ReleaseImporter: Sendable {
         let summary: CollectionSummary
         do {
             summary = try await BlockingExecutor.run { try PlainCollection.build(checked, into: folder, fingerprint: fingerprint) }
-        } catch let error as KnowledgeError { throw Self.invalid(error.message) }
+        } catch let error as KnowledgeError where !DiskFull.isCause(of: error) { throw Self.invalid(error.message) }
         try FileManager.default.removeItem(at: checked)
         guard summary.embedder.model == part.embedder else {
             throw Self.invalid("its collection is not the one that \(ReleaseManifest.contentName) describes")
