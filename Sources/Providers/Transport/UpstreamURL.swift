@@ -34,11 +34,12 @@ public struct UpstreamURL {
             throw Unusable(reason: "has a space, a control character or a letter beyond ASCII in it: write a name as xn--…, others as %…")
         }
         guard let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https",
-            let host = parts.host, !host.isEmpty
+            let place = parts.rangeOfHost, !place.isEmpty
         else { throw Unusable(reason: "must look like https://host/path") }
         guard parts.user == nil, parts.password == nil else { throw Unusable(reason: "must be without user name and password") }
-        // Resolvers differ in what they make of escapes.
-        guard host.utf8.count <= 255, parts.percentEncodedHost?.contains("%") != true else { throw Unusable(reason: "has a host name that is none") }
+        // As it is written: Foundation reads escapes and xn-- as the letters they stand for, which resolvers do not.
+        let host = String(text[place])
+        guard host.utf8.count <= 255, !host.contains("%") else { throw Unusable(reason: "has a host name that is none") }
         // Without a number behind the colon there is no port to judge.
         guard parts.rangeOfPort == nil || parts.port != nil, parts.port.map((1...65_535).contains) ?? true else {
             throw Unusable(reason: "has a port that is not from 1 to 65535")
