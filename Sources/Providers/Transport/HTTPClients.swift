@@ -70,16 +70,22 @@ public enum HTTPClients {
 /// A name has led a connection to an address that the policy does not allow.
 struct ForbiddenAddress: Error {}
 
-/// Keeps replies from the client that its state machine cannot take: it ends the process on a body behind a status
-/// line below 100, which no server may send and any can.
-final class ReplyGuard: ChannelInboundHandler {
+/// Keeps replies from the client that its state machines cannot take. They end the process on
+/// - a body behind a status line below 100, which no server may send and any can;
+/// - a connection that is closed behind a whole reply to a request that was still being sent: it is reported as free after
+///   it was reported as gone.
+final class ReplyGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
+    typealias OutboundIn = HTTPClientRequestPart
+    typealias OutboundOut = HTTPClientRequestPart
 
     /// Interim replies (1xx) before the reply itself. One or two are usual; without a bound they keep a connection busy.
     static let maxInterim = 16
 
     private var interim = 0
+    /// Whether a request has been begun and its end is not written yet.
+    private var isSending = false
     private var isClosed = false
 
     /// Puts a guard between the decoder of a client's new connection and whoever reads from it.
@@ -92,11 +98,14 @@ final class ReplyGuard: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // The decoder may have more of the same bytes to hand on while the connection is being closed.
         guard !isClosed else { return }
-        guard case .head(let head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         switch head.status.code {
         case 200...599:
             interim = 0
-            context.fireChannelRead(data)
+            guard isSending else { return context.fireChannelRead(data) }
+            // Such a connection is closed behind the reply, never reported as free.
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+            context.fireChannelRead(wrapInboundOut(.head(head)))
         case 101: refuse("it switches protocols unasked (101)", context)
         case 100..<200:
             // The client has no use for them.
@@ -104,6 +113,15 @@ final class ReplyGuard: ChannelInboundHandler {
             if interim > Self.maxInterim { refuse("more than \(Self.maxInterim) interim replies (1xx)", context) }
         default: refuse("its status \(head.status.code) is not from 100 to 599", context)
         }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head: isSending = true
+        case .body: break
+        case .end: isSending = false
+        }
+        context.write(data, promise: promise)
     }
 
     private func refuse(_ reason: String, _ context: ChannelHandlerContext) {
