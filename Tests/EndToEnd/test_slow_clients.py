@@ -1,6 +1,7 @@
 """Clients that do not take what they asked for: they hold up their own vendor, and nothing else."""
 
 import json
+import re
 import socket
 import threading
 from contextlib import ExitStack, closing
@@ -44,6 +45,11 @@ class Flood:
             head = b""
             while b"\r\n\r\n" not in head:
                 head += connection.recv(65536)
+            # All of it: closing with something unread would discard what was sent.
+            head, body = head.split(b"\r\n\r\n", 1)
+            length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])
+            while len(body) < length:
+                body += connection.recv(65536)
             connection.settimeout(1)
             block = EVENT * 200
             try:
