@@ -132,8 +132,13 @@ import Testing
     }
 
     @Test func theTextOfAStreamIsBounded() async throws {
-        let flood = Flood()
-        let server = RawServer { flood.send($0) }
+        let server = RawServer { exchange in
+            _ = exchange.send(Array("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n".utf8))
+            let text = String(repeating: "x", count: 1 << 18)
+            let event = Array("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(text)\"}}]}\n\n".utf8)
+            for _ in 0..<80 where !exchange.send(event, patience: 600) { return false }
+            return false
+        }
         defer { server.stop() }
         let provider = try #require(ProviderRegistry.standard()["custom"])
         let request = ChatRequest(model: "m", messages: [ChatMessage(.user, "Hi")], stream: true)
