@@ -20,6 +20,8 @@ public actor AdapterServer {
         public var key: LocalKey?
         /// Whether it is llama.cpp, which takes scales and other fields of its own.
         public var isLlama = true
+        /// Places for calls along it; nil where what answers is not of this machine.
+        public var slots: FairGate?
         var base: String
         var generation: Int
     }
@@ -28,8 +30,8 @@ public actor AdapterServer {
     public struct Limits: Sendable {
         /// Context of one slot.
         public var contextTokens = 4096
-        /// Requests served at once.
-        public var slots = 2
+        /// Requests served at once by one base; a single user's take all but one.
+        public var slots = 3
         public var threads = 2
         /// The least recently used adapter beyond this many is not loaded any more. 10 MiB each for the default base at rank 16 and 16 bits.
         public var adapters = 128
@@ -39,7 +41,7 @@ public actor AdapterServer {
         public var bases = 2
 
         public init(
-            contextTokens: Int = 4096, slots: Int = 2, threads: Int = 2, adapters: Int = 128, adapterIdle: Duration = .seconds(3600), bases: Int = 2
+            contextTokens: Int = 4096, slots: Int = 3, threads: Int = 2, adapters: Int = 128, adapterIdle: Duration = .seconds(3600), bases: Int = 2
         ) {
             self.contextTokens = contextTokens
             self.slots = slots
@@ -62,6 +64,10 @@ public actor AdapterServer {
     private let client: HTTPClient
     private let logger: Logger
     private var bases: [String: Base] = [:]
+    /// As many as there are base models.
+    private var slots: [String: FairGate] = [:]
+    /// Calls of one user that may wait for a slot.
+    private static let mostWaiting = 64
     /// Most recently used last.
     private var order: [String] = []
     /// Who waits for a base to be idle.
@@ -91,10 +97,21 @@ public actor AdapterServer {
         }
         if let remote { return try await remote.lease(adapter: adapter, base: base) }
         let server = try await server(base)
-        do { return try await server.lease(adapter: adapter?.path) } catch {
+        do {
+            var lease = try await server.lease(adapter: adapter?.path)
+            lease.slots = slots(of: base)
+            return lease
+        } catch {
             left(base)
             throw error
         }
+    }
+
+    private func slots(of base: String) -> FairGate {
+        if let gate = slots[base] { return gate }
+        let gate = FairGate("local_slots", places: limits.slots, mostWaiting: Self.mostWaiting)
+        slots[base] = gate
+        return gate
     }
 
     public func release(_ lease: Lease) async {

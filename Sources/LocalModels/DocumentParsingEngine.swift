@@ -40,7 +40,7 @@ public struct DocumentParsingEngine: Sendable {
         paths: EnginePaths, exchange: URL, memoryBytes: Int = 1 << 30, seconds: Int = 120, maxTextBytes: Int = 256 << 20, logger: Logger
     ) async throws -> DocumentParsingEngine {
         let exchange = try ExchangeFolder(in: exchange)
-        let (service, _) = try await EngineService.start(.init(words: "the document parser", code: "parser"), logger: logger) {
+        let (service, _) = try await EngineService.start(.init(words: "the document parser", code: "parser"), endsWithCaller: true, logger: logger) {
             if let missing = paths.missing() { throw missing }
             // Each file's worker has its own bounds of memory and time. A gigabyte beside the text: what a reader puts aside on the way.
             let limits = ChildLimits(fileBytes: maxTextBytes + 1 << 30, openFiles: 256, processes: 64)

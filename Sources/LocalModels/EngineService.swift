@@ -34,29 +34,39 @@ actor EngineService {
 
     private let name: Name
     private let sendsPayload: Bool
+    private let endsWithCaller: Bool
     private let launch: @Sendable () throws -> ChildCommand
     private let logger: Logger
     private var channel: Channel?
     private var nextID = 1
-    private var busy = false
-    private var waiters: [CheckedContinuation<Void, Never>] = []
+    /// Actors are re-entrant at every await; requests on one pipe must not be.
+    private let turns: FairGate
 
-    private init(name: Name, sendsPayload: Bool, logger: Logger, channel: Channel, launch: @Sendable @escaping () throws -> ChildCommand) {
+    private init(
+        name: Name, sendsPayload: Bool, endsWithCaller: Bool, logger: Logger, channel: Channel, launch: @Sendable @escaping () throws -> ChildCommand
+    ) {
         self.name = name
         self.sendsPayload = sendsPayload
+        self.endsWithCaller = endsWithCaller
+        turns = FairGate(name.code, places: 1, mostWaiting: .max)
         self.launch = launch
         self.logger = logger
         self.channel = channel
     }
 
     /// Starts the child and waits until it is ready.
-    /// - Parameter sendsPayload: whether `bytes` of a reply announces so many raw bytes behind it.
+    /// - Parameters:
+    ///   - sendsPayload: whether `bytes` of a reply announces so many raw bytes behind it.
+    ///   - endsWithCaller: whether the child is ended when the caller of a request is cancelled: for long ones.
     /// - Returns: the service, and the line it said that it is ready with.
     static func start(
-        _ name: Name, sendsPayload: Bool = false, logger: Logger, launch: @Sendable @escaping () throws -> ChildCommand
+        _ name: Name, sendsPayload: Bool = false, endsWithCaller: Bool = false, logger: Logger, launch: @Sendable @escaping () throws -> ChildCommand
     ) async throws -> (EngineService, ready: Data) {
         let (channel, ready) = try await open(name, launch)
-        return (EngineService(name: name, sendsPayload: sendsPayload, logger: logger, channel: channel, launch: launch), ready)
+        return (
+            EngineService(name: name, sendsPayload: sendsPayload, endsWithCaller: endsWithCaller, logger: logger, channel: channel, launch: launch),
+            ready
+        )
     }
 
     /// Sends one request and waits for its reply.
@@ -64,12 +74,13 @@ actor EngineService {
     ///   - limit: a child that has not answered by then is ended; nil waits for ever.
     ///   - encode: the request's line, for the id it gets.
     ///   - after: called when the child is done with the request, with its reply, or nil where there is none.
-    /// - Throws: ``LocalModelError`` with the script's own code, or `…_died` where the child ended instead of answering.
+    /// - Throws: ``LocalModelError`` with the script's own code, or `…_died` where the child ended instead of answering;
+    ///   `CancellationError`.
     func ask(
         within limit: Duration? = nil, _ encode: @Sendable (Int) throws -> Data, after: @Sendable (Int, Data?) throws -> Void = { _, _ in }
     ) async throws -> (line: Data, payload: Data?) {
-        await acquire()
-        defer { release() }
+        let turn = try await turns.enter("")
+        defer { turn.leave() }
         try Task.checkCancellation()
         if channel == nil {
             logger.notice("starting \(name.words) again")
@@ -81,13 +92,26 @@ actor EngineService {
         do {
             let request = try encode(id)
             // In a task of its own: a caller that is cancelled must not leave half a reply in the pipe.
-            let reply = try await Task { try await exchange(id, request, within: limit) }.value
+            let reply = try await value(of: Task { try await exchange(id, request, within: limit) })
             line = reply.line
             try after(id, line)
             return reply
         } catch {
             if line == nil { try after(id, nil) }
             throw error
+        }
+    }
+
+    /// What a request comes to; where the child ends with its caller, it does when the calling task is cancelled.
+    private func value(of task: Task<(line: Data, payload: Data?), any Error>) async throws -> (line: Data, payload: Data?) {
+        guard endsWithCaller, let child = channel?.child else { return try await task.value }
+        return try await withTaskCancellationHandler {
+            do { return try await task.value } catch {
+                try Task.checkCancellation()
+                throw error
+            }
+        } onCancel: {
+            Task { await child.stop() }
         }
     }
 
@@ -129,19 +153,6 @@ actor EngineService {
         return LocalModelError(
             code: "\(name.code)_died", message: "\(name.words) ended in the middle of a request: \(exit.lastErrorLine)",
             hint: "it is started again for the next request")
-    }
-
-    // Actors are re-entrant at every await; requests on one pipe must not be.
-    private func acquire() async {
-        if !busy {
-            busy = true
-            return
-        }
-        await withCheckedContinuation { waiters.append($0) }
-    }
-
-    private func release() {
-        if waiters.isEmpty { busy = false } else { waiters.removeFirst().resume() }
     }
 
     private static func open(_ name: Name, _ launch: @Sendable () throws -> ChildCommand) async throws -> (Channel, Data) {

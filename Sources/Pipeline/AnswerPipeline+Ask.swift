@@ -3,18 +3,28 @@ import Providers
 import Store
 
 extension AnswerPipeline {
-    /// Lets the question in, before anything is spent or said: reserves what its answer may come to.
+    /// Lets the question in, before anything is spent or said: reserves what its answer may come to along the
+    /// dearest of the routes it may take.
     /// - Throws: ``LimitExceeded``.
-    /// - Parameters:
-    ///   - selection: the user's providers, where the minion names one that is data.
-    ///   - purpose: of its calls, where they are no answer to a user.
-    public func admit(
-        _ minion: Minion, _ question: Question, selection: ProviderCatalog.Selection? = nil, purpose: String? = nil
+    /// - Parameter purpose: of its calls, where they are no answer to a user.
+    public func admit(_ minion: Minion, _ question: Question, purpose: String = "answer") async throws -> Admission {
+        let selection = try await catalog.selection(for: minion)
+        let resolver = RouteResolver(store: store, registry: selection?.registry ?? catalog.standard)
+        return try await admit(minion, question, resolver.resolve(minion, lease: nil, scale: 0), selection?.prices ?? catalog.prices, purpose)
+    }
+
+    /// The same where the routes are known already.
+    public func admit(_ snapshot: MinionSnapshot, _ question: Question) async throws -> Admission {
+        try await admit(snapshot.minion, question, snapshot.resolved, snapshot.selection?.prices ?? catalog.prices, "answer")
+    }
+
+    private func admit(
+        _ minion: Minion, _ question: Question, _ resolved: RouteResolver.Resolved, _ prices: PriceBook, _ purpose: String
     ) async throws -> Admission {
-        let prices = selection.map { router.with($0).prices } ?? router.prices
-        let estimate = SpendingEstimate(question, minion: minion, prices: prices) { router.registry[$0]?.info.isManaged ?? false }
+        let estimate = SpendingEstimate(question, minion: minion) { router.registry[$0]?.info.isManaged ?? false }
         return try await meter.admit(
-            user: minion.userID, minion: minion.id, tokens: estimate.tokens, cost: estimate.cost, usage: estimate.usage, purpose: purpose ?? "answer")
+            user: minion.userID, minion: minion.id, routes: resolved.routes, isLocalToo: resolved.isLocalToo, usage: estimate.usage,
+            tokens: estimate.tokens, prices: prices, purpose: purpose)
     }
 
     /// Answers stage by stage, with what the minion's release holds; a minion in direct mode without draft,
@@ -49,8 +59,8 @@ extension AnswerPipeline {
     /// - Parameter purpose: what its calls are recorded as; nil for each stage's own.
     /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
     func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String? = nil) async throws -> Answer {
-        let admission = try await admit(minion, question, purpose: purpose)
-        let ledger = AttemptLedger()
+        let admission = try await admit(minion, question, purpose: purpose ?? "answer")
+        let ledger = AttemptLedger(admission)
         defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil, purpose: purpose)) }
         return try await make(context(minion, question, materials, ledger, admission) { _ in })
     }
@@ -62,7 +72,7 @@ extension AnswerPipeline {
         let minion = trial.minion
         let entry = await cache.entry(for: minion, question.asCacheKey, as: "answer", temperature: question.sampling.temperature)
         if let entry, let answer = await cached(minion, entry, admission, emit) { return answer }
-        let ledger = AttemptLedger()
+        let ledger = AttemptLedger(admission)
         let id = RowID.make("ans")
         let answer: Answer
         do {

@@ -13,13 +13,19 @@ extension AnswerPipeline {
     /// - Returns: the text, empty where it was cut off; what it cost in US dollars, null where the price is unknown.
     /// - Throws: ``LimitExceeded``, ``RouterError``; `CancellationError`. What was used until then is on record.
     func paraphrase(_ text: String, _ minion: Minion, by paraphraser: Paraphraser) async throws -> (text: String, cost: Double?) {
-        let router = try await catalog.router(for: minion, from: router)
+        let selection = try await catalog.selection(for: minion)
+        let router = selection.map(router.with) ?? router
         let estimate = Paraphraser.estimate(bytes: text.utf8.count)
-        let price = router.prices.price(provider: minion.provider, model: minion.modelID)
+        var resolved = RouteResolver.Resolved()
+        if paraphraser != .base {
+            resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: nil, scale: 0)
+            // Who it was is written down, so no fallback makes it.
+            resolved.routes.removeAll { $0.group != 0 }
+        }
         let admission = try await meter.admit(
-            user: minion.userID, minion: minion.id, tokens: estimate.input + estimate.output,
-            cost: paraphraser == .base ? 0 : price?.cost(estimate), usage: estimate, purpose: Paraphraser.purpose)
-        let ledger = AttemptLedger()
+            user: minion.userID, minion: minion.id, routes: resolved.routes, usage: estimate, prices: selection?.prices ?? catalog.prices,
+            purpose: Paraphraser.purpose)
+        let ledger = AttemptLedger(admission)
         defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil)) }
         let request = ChatRequest(
             model: "", messages: [ChatMessage(.user, Paraphraser.prompt(text))],
@@ -28,19 +34,16 @@ extension AnswerPipeline {
         switch paraphraser {
         case .base:
             reply = try await LocalLease.run(server, voice: nil, scale: 0) { lease, _, _ in
-                try await router.complete(request, routes: [RouteResolver.local(lease, scale: 0, decoding: .rewriting)]) {
+                try await router.complete(request, routes: [RouteResolver.local(lease, for: minion.userID, scale: 0, decoding: .rewriting)]) {
                     ledger.add($0, purpose: Paraphraser.purpose)
                 }
             }
         case .external:
-            let resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: nil, scale: 0)
-            // Who it was is written down, so no fallback makes it.
-            let routes = resolved.routes.filter { $0.group == 0 }
-            guard !routes.isEmpty else {
+            guard !resolved.routes.isEmpty else {
                 throw RouterError(
                     attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
             }
-            reply = try await router.complete(request, routes: routes, spread: minion.spread, gate: meter.gate(admission, prices: router.prices)) {
+            reply = try await router.complete(request, routes: resolved.routes, spread: minion.spread, gate: meter.gate(admission)) {
                 ledger.add($0, purpose: Paraphraser.purpose)
             }
         }

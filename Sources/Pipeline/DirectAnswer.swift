@@ -28,13 +28,13 @@ public struct DirectAnswer: Sendable {
     /// - Throws: ``RouterError``; `CancellationError` where the calling task is cancelled. What was used
     ///   until then is recorded in every case.
     public func complete(_ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission) async throws -> ChatReply {
-        let ledger = AttemptLedger()
+        let ledger = AttemptLedger(admission)
         let router = snapshot.selection.map(router.with) ?? router
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
                 try await router.complete(
                     prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
-                    gate: meter.gate(admission, prices: router.prices)
+                    gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
                 }
@@ -47,14 +47,14 @@ public struct DirectAnswer: Sendable {
     public func stream(
         _ snapshot: MinionSnapshot, _ request: ChatRequest, _ admission: Admission, onEvent: @Sendable (ChatEvent) async -> Void
     ) async throws -> ChatReply {
-        let ledger = AttemptLedger()
+        let ledger = AttemptLedger(admission)
         let router = snapshot.selection.map(router.with) ?? router
         let hasSpoken = Atomic(false)
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router, isSilent: { !hasSpoken.load(ordering: .relaxed) }) { routes in
                 let stream = router.chat(
                     prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
-                    gate: meter.gate(admission, prices: router.prices)
+                    gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
                 }

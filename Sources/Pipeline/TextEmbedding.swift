@@ -1,5 +1,6 @@
 import Foundation
 import Knowledge
+import LocalModels
 import Providers
 import Store
 
@@ -11,6 +12,9 @@ public struct TextEmbedding: Sendable {
         public var vectors: [[Float]]
         public var tokens: Int
     }
+
+    /// Texts that this server's own embedder gets at a time.
+    private static let batch = 32
 
     private let catalog: ProviderCatalog
     private let store: Store
@@ -42,19 +46,19 @@ public struct TextEmbedding: Sendable {
             return (try await embedLocally(texts, kind, minion, admission), admission.headers)
         }
         let selection = try await catalog.selection(for: minion)
-        let prices = selection.map { meter.prices.adding($0.prices) } ?? meter.prices
+        let prices = selection?.prices ?? catalog.prices
         guard let provider = (selection?.registry ?? catalog.standard)[minion.provider] else {
             throw ProviderError(.unsupported, provider: minion.provider, message: "there is no provider \"\(minion.provider)\"")
         }
         let choice = try await ProviderEndpoint.choose(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
-        let price =
-            OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model)
-            ?? prices.price(provider: minion.provider, model: model)
+        let route = Route(
+            provider: minion.provider, model: model, endpoint: choice.endpoint, keyID: choice.key?.id,
+            price: OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model))
         let admission = try await meter.admit(
-            user: minion.userID, minion: minion.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)),
+            user: minion.userID, minion: minion.id, routes: [route], usage: TokenUsage(input: estimate, output: 0), prices: prices,
             purpose: "embedding")
-        try meter.gate(admission, prices: prices)(
-            Route(provider: minion.provider, model: model, endpoint: choice.endpoint, keyID: choice.key?.id, price: price))
+        try meter.gate(admission)(route)
+        let price = prices.paid(route)
         let at = Date()
         do {
             let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: choice.endpoint)
@@ -74,14 +78,37 @@ public struct TextEmbedding: Sendable {
         _ texts: [String], _ kind: EmbedRequest.Kind, _ minion: Minion, _ admission: Admission
     ) async throws -> Reply {
         let at = Date()
-        let engine = try await embedder.engine()
-        let batch = try await engine.embed(texts, kind: kind == .query ? .query : .passage)
-        let usage = TokenUsage(input: try await engine.tokenCounts(texts).reduce(0, +), output: 0)
-        settle(
-            admission, provider: "local", model: embedder.model, at: at, usage: usage,
-            cost: meter.prices.cost(provider: "local", model: embedder.model, usage: usage), key: nil, outcome: Attempt.ok)
-        let width = batch.dimension
-        return Reply(vectors: (0..<batch.count).map { Array(batch.values[$0 * width..<($0 + 1) * width]) }, tokens: usage.input)
+        var reply = Reply(vectors: [], tokens: 0)
+        var outcome = Attempt.cancelled
+        defer {
+            let usage = TokenUsage(input: reply.tokens, output: 0)
+            settle(
+                admission, provider: "local", model: embedder.model, at: at, usage: usage,
+                cost: meter.prices.cost(provider: "local", model: embedder.model, usage: usage), key: nil, outcome: outcome)
+        }
+        do {
+            let engine = try await embedder.engine()
+            for start in stride(from: 0, to: texts.count, by: Self.batch) {
+                let part = Array(texts[start..<min(texts.count, start + Self.batch)])
+                // A caller who leaves is heard between two of them.
+                try Task.checkCancellation()
+                let (batch, tokens) = try await embedder.batches.withPlace(minion.userID) {
+                    let batch = try await engine.embed(part, kind: kind == .query ? .query : .passage)
+                    return (batch, try await engine.tokenCounts(part).reduce(0, +))
+                }
+                let width = batch.dimension
+                reply.vectors += (0..<batch.count).map { Array(batch.values[$0 * width..<($0 + 1) * width]) }
+                reply.tokens += tokens
+            }
+        } catch let full as FairGate.Full {
+            outcome = ProviderError.Kind.busy.rawValue
+            throw ProviderError(.busy, provider: "local", message: "\(full): wait until some are answered", retryAfter: 1)
+        } catch {
+            if !(error is CancellationError) { outcome = ProviderError.Kind.serverError.rawValue }
+            throw error
+        }
+        outcome = Attempt.ok
+        return reply
     }
 
     private func settle(

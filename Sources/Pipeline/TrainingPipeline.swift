@@ -19,15 +19,16 @@ public struct TrainingPipeline: Sendable {
     let evaluate: EvaluateStage
     let publish: PublishStage
 
+    /// - Parameter mostProcesses: that one job may train with.
     public init(
         store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, parser: any DocumentParser, vectors: VectorServer?,
         answers: AnswerPipeline, library: CollectionLibrary, search: CollectionSearch, queries: QueryEmbedder,
-        providers: ProviderEmbedding, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
+        providers: ProviderEmbedding, mostProcesses: Int = .max, embedder: @Sendable @escaping () async throws -> any IndexingEmbedder
     ) {
         prepare = PrepareStage(store: store, data: data, engine: engine)
         pairs = RestylePairsStage(store: store, answers: answers, embedder: embedder)
         voice = VoiceStage(embedder: embedder)
-        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data)
+        adapter = AdapterStage(store: store, trainer: Trainer(paths: engine), engine: engine, data: data, mostProcesses: mostProcesses)
         collection = CollectionStage(
             store: store, data: data, extractor: extractor, parser: parser, vectors: vectors, providers: providers, embedder: embedder)
         evaluate = EvaluateStage(store: store, data: data, answers: answers, library: library, search: search, embedder: queries)

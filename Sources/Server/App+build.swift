@@ -38,6 +38,9 @@ public struct App: Sendable {
     /// One-time sign-in links, made by commands that run in the server's own process.
     public let links = SignInLinks()
     let importer: DatasetImporter
+    /// Shared by all who import, and by all who export.
+    let imports: FairGate
+    let exports: FairGate
     let webhooks: WebhookSender
     let telemetry: Telemetry
     /// Nil where no traces are wanted.
@@ -53,6 +56,7 @@ public struct App: Sendable {
         let store = try await openStore(settings, data, logger: logger)
         let engine = try await enginePaths(settings, data, logger: logger)
         let extractor = ArchiveTool(paths: engine)
+        let imports = FairGate("imports", places: settings.imports, mostWaiting: 8)
         let parser = EngineDocumentParser(paths: engine, exchange: data.url("parsing"), logger: logger)
         let vectors = settings.chromaURL.map { url in
             VectorServer(exchange: ChromaExchange(base: url), logger: logger)
@@ -60,7 +64,8 @@ public struct App: Sendable {
         let server = AdapterServer(
             paths: engine,
             limits: .init(
-                threads: settings.localThreads, adapters: settings.localAdapters, adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
+                slots: settings.localSlots, threads: settings.localThreads, adapters: settings.localAdapters,
+                adapterIdle: .seconds(60 * settings.adapterIdleMinutes),
                 bases: settings.localBases),
             remote: settings.adapterServerURL.map {
                 RemoteAdapters(url: $0, template: settings.adapterServerModel, client: HTTPClients.plain, logger: logger)
@@ -72,12 +77,13 @@ public struct App: Sendable {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
-        let catalog = ProviderCatalog(store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport)
+        let journal = try UsageJournal(folder: journalFolder(role, data), usage: store.usage, logger: logger)
+        let meter = Meter(store: store, journal: journal)
+        let catalog = ProviderCatalog(
+            store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport, prices: meter.prices)
         let cache = ResponseCache(
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
-        let journal = try UsageJournal(folder: journalFolder(role, data), usage: store.usage, logger: logger)
-        let meter = Meter(store: store, journal: journal)
         let router = Router(
             registry: registry, prices: meter.prices,
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
@@ -92,7 +98,7 @@ public struct App: Sendable {
             embedder: embedder, logger: logger)
         let pipeline = TrainingPipeline(
             store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers, library: library,
-            search: search, queries: embedder, providers: providers
+            search: search, queries: embedder, providers: providers, mostProcesses: settings.trainingProcesses
         ) {
             EngineEmbedder(try await EmbeddingEngine.start(paths: engine, lowPriority: true, logger: logger))
         }
@@ -116,8 +122,9 @@ public struct App: Sendable {
             snapshots: MinionSnapshots(store: store, catalog: catalog, outage: .seconds(settings.outageSeconds), logger: logger),
             clients: clients(settings, logger: logger),
             importer: DatasetImporter(
-                store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine),
+                store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine), places: imports,
                 maxBytes: settings.maxUploadMegabytes << 20),
+            imports: imports, exports: FairGate("exports", places: settings.exports, mostWaiting: 4),
             webhooks: WebhookSender(queue: store.webhooks, transport: transport, waits: settings.webhookWaits, logger: logger),
             telemetry: Telemetry(version: AtelierVersion.current, providers: Set(registry.all.map(\.id)), spans: exporter), exporter: exporter,
             logger: logger)
@@ -165,29 +172,32 @@ public struct App: Sendable {
 
         let user = api.group("users/{user_id}").group(context: PersonContext.self).group(context: OwnerContext.self).auditingReads(store.audit)
         MinionsController(
-            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors
+            store: store, data: data, catalog: catalog, addresses: addresses, server: server, library: library, vectors: vectors,
+            meter: meter
         ).routes(user.group("minions"))
         ReleasesController(
-            store: store, data: data, server: server, exporter: ReleaseExporter(store: store, data: data, engine: engine),
+            store: store, data: data, server: server, exporter: ReleaseExporter(store: store, data: data, engine: engine, places: exports),
             importer: ReleaseImporter(
-                store: store, data: data, engine: engine, extractor: ArchiveTool(paths: engine), vectors: vectors,
-                maxBytes: settings.maxUploadMegabytes << 20, logger: logger), meter: meter, logger: logger
+                store: store, data: data, engine: engine, extractor: ArchiveTool(paths: engine), vectors: vectors, places: imports,
+                maxBytes: settings.maxUploadMegabytes << 20, logger: logger), meter: meter, clients: clients, logger: logger
         ).routes(user.group("minions"))
-        WebhooksController(store: store, addresses: addresses, sender: webhooks).routes(user.group("webhooks"))
+        WebhooksController(store: store, addresses: addresses, sender: webhooks, meter: meter).routes(user.group("webhooks"))
         ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
-        let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses)
+        let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses, meter: meter)
         definitions.routes(user.group("provider-definitions"))
         definitions.routes(admin.group("provider-definitions"))
         DatasetsController(
-            store: store, importer: importer, contents: DatasetContents(data: data, engine: engine), meter: meter
+            store: store, importer: importer, contents: DatasetContents(data: data, engine: engine, places: exports), meter: meter, clients: clients
         ).routes(user.group("training-datasets"))
         JobsController(
             store: store, accounts: accounts, data: data, library: library, worker: worker, meter: meter, catalog: catalog, answers: answers,
-            estimator: estimator,
-            trainingEnabled: settings.trainingEnabled
+            estimator: estimator, trainingEnabled: settings.trainingEnabled, mostProcesses: settings.trainingProcesses
         ).routes(user.group("external-training/jobs"))
         AdaptersController(
-            store: store, library: AdapterLibrary(store: store, data: data, engine: engine, maxBytes: settings.maxUploadMegabytes << 20), meter: meter
+            store: store,
+            library: AdapterLibrary(
+                store: store, data: data, engine: engine, imports: imports, exports: exports, maxBytes: settings.maxUploadMegabytes << 20),
+            meter: meter, clients: clients
         ).routes(user.group("adapters"))
         CollectionsController(store: store, data: data, library: library, finder: search, vectors: vectors).routes(user.group("collections"))
         UsageController(store: store, journal: journal).routes(user.group("usage"))

@@ -52,6 +52,8 @@ struct PersonContext: ChildRequestContext {
     let client: ClientAddress
     let caller: User
     let token: String
+    /// The connection, to see whether the client is still there.
+    let channel: any Channel
 
     init(context: AppContext) throws {
         guard case .person(let user, let token) = context.identity else {
@@ -59,6 +61,7 @@ struct PersonContext: ChildRequestContext {
         }
         coreContext = context.coreContext
         client = context.client
+        channel = context.channel
         caller = user
         self.token = token
     }
@@ -73,6 +76,8 @@ struct OwnerContext: ChildRequestContext {
     let token: String
     /// Whose rows the request is about.
     let owner: String
+    /// The connection, to see whether the client is still there.
+    let channel: any Channel
 
     init(context: PersonContext) throws {
         let owner = try context.parameters.require("user_id")
@@ -80,6 +85,7 @@ struct OwnerContext: ChildRequestContext {
         coreContext = context.coreContext
         caller = context.caller
         token = context.token
+        channel = context.channel
         self.owner = owner
     }
 }

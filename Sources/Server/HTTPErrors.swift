@@ -111,6 +111,14 @@ struct APIError: Error {
             self.init(
                 status: isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
         case let error as LimitExceeded: self.init(error)
+        case let error as FairGate.Full:
+            self.init(
+                status: .tooManyRequests, code: "limit_exceeded", message: error.description,
+                details: [
+                    Detail(
+                        field: error.name, code: "limit_exceeded", hint: "wait until some of them are done", scope: .user, limit: Double(error.limit),
+                        used: Double(error.waiting))
+                ], retryAfter: 5)
         case let error as RouterError: self.init(error.last, attempts: error.attempts)
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
@@ -158,6 +166,7 @@ struct APIError: Error {
         case .unsupported: (status, hint) = (.badGateway, nil)
         case .circuitOpen:
             (status, hint) = (.serviceUnavailable, "\(error.provider) has failed again and again: wait, or add a fallback to the minion")
+        case .busy where error.provider == "local": (status, hint) = (.tooManyRequests, "wait until requests of yours that are under way have ended")
         case .busy: (status, hint) = (.tooManyRequests, "wait, add a key for \(error.provider), or raise the key's max_concurrent")
         }
         let wait: Double? =
@@ -179,6 +188,9 @@ struct APIError: Error {
             switch error.what {
             case .storageBytes: "delete datasets, collections or minions that are no longer needed, or ask the operator for more"
             case .concurrentRequests, .requestsPerMinute, .tokensPerMinute: nil
+            case .minions, .datasets, .webhooks, .providerKeys, .providerDefinitions, .trainingJobs:
+                "delete some that are no longer needed, or ask the operator to raise the limit"
+            case .eventStreams: "close streams that nobody reads any more, or ask the operator to raise the limit"
             default: "GET /api/users/{user_id}/limits shows what is used and when it begins anew"
             }
         self.init(

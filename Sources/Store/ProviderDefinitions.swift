@@ -3,7 +3,7 @@ import Foundation
 /// The provider definitions of one user, or those a superuser made for everybody. A handle sees the
 /// one or the other and nothing else; ``visible()`` alone joins them.
 public struct ProviderDefinitions: Sendable {
-    /// How many one owner may have.
+    /// How many there may be for everybody; a user's own are limited by the user's limits.
     public static let limit = 100
 
     /// Nil for everybody's.
@@ -21,14 +21,17 @@ public struct ProviderDefinitions: Sendable {
 
     /// What this owner can name as a provider: everybody's, with the owner's own in place of one of the
     /// same name.
-    public func visible() async throws -> [ProviderDefinition] {
+    public func visible() async throws -> [ProviderDefinition] { try await all().visible }
+
+    /// The same, and beside it all of everybody's, those an own one stands in front of among them.
+    public func all() async throws -> (visible: [ProviderDefinition], shared: [ProviderDefinition]) {
         let rows = try await database.read { connection in
             try connection.query(
                 "SELECT * FROM provider_definitions WHERE COALESCE(user_id, '') = $1 OR user_id IS NULL ORDER BY id", ownerValue
             ).map(ProviderDefinition.init)
         }
         let own = Set(rows.filter { $0.userID != nil }.map(\.provider))
-        return rows.filter { $0.userID != nil || !own.contains($0.provider) }
+        return (rows.filter { $0.userID != nil || !own.contains($0.provider) }, rows.filter { $0.userID == nil })
     }
 
     public func get(_ id: String) async throws -> ProviderDefinition {
@@ -42,7 +45,9 @@ public struct ProviderDefinitions: Sendable {
         do {
             return try await database.write { connection in
                 let count = try connection.query("SELECT COUNT(*) AS n FROM provider_definitions WHERE \(Self.isOwners)", ownerValue)[0].int("n")
-                guard count < Self.limit else { throw StoreError.invalidState("there are \(Self.limit) provider definitions: delete one first") }
+                guard owner != nil || count < Self.limit else {
+                    throw StoreError.invalidState("there are \(Self.limit) provider definitions: delete one first")
+                }
                 let rows = try connection.query(
                     """
                     INSERT INTO provider_definitions (id, user_id, provider, definition, created_at, updated_at)

@@ -53,6 +53,56 @@ import Testing
         #expect(attempt.milliseconds >= attempt.firstTokenMilliseconds ?? .infinity)
     }
 
+    @Test(arguments: [false, true])
+    func aPlaceIsHeldForTheCallAndNoLonger(streams: Bool) async throws {
+        let steps = Box<String>()
+        let (a, b) = (ScriptedProvider("a", .fails(.serverError, status: 500)), ScriptedProvider("b", .answers("hello")))
+        var routes = fallbacks(route("a"), route("b"))
+        for index in routes.indices {
+            let name = routes[index].provider
+            routes[index].enter = {
+                steps.add("+\(name)")
+                return { steps.add("-\(name)") }
+            }
+        }
+        let router = router(a, b, retries: 0)
+        if streams {
+            let stream = router.chat(request, routes: routes)
+            for try await event in stream.events { if case .text = event { steps.add("text") } }
+        } else {
+            _ = try await router.complete(request, routes: routes)
+        }
+        #expect(steps.values.filter { $0 != "text" } == ["+a", "-a", "+b", "-b"])
+    }
+
+    @Test func aRouteWithoutAPlaceIsPassedOverAndNotBilled() async throws {
+        let (a, b) = (ScriptedProvider("a", .answers("never")), ScriptedProvider("b", .answers("hello")))
+        var routes = fallbacks(route("a"), route("b"))
+        routes[0].enter = { throw ProviderError(.busy, provider: "a", message: "full") }
+        let reply = try await router(a, b).complete(request, routes: routes)
+        #expect(reply.text == "hello" && a.requests.isEmpty)
+        #expect(reply.attempts.map(\.outcome) == ["busy", "ok"] && reply.attempts.map(\.wasSent) == [false, true])
+        let error = try #require(await failure(router(a), [routes[0]]))
+        #expect(error.last.kind == .busy)
+    }
+
+    @Test func aWaitForAPlaceEndsWithItsCaller() async throws {
+        let a = ScriptedProvider("a", .answers("never"))
+        var waiting = route("a")
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        waiting.enter = {
+            begin.yield()
+            try await Task.sleep(for: .seconds(3600))
+            return {}
+        }
+        let (router, routes) = (router(a), [waiting])
+        let task = Task { try await router.complete(request, routes: routes) }
+        for await _ in begun { break }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await task.value }
+        #expect(a.requests.isEmpty && router.health.callsUnderWay == 0)
+    }
+
     @Test func collectsToolCallsAndReasoning() async throws {
         let a = ScriptedProvider(
             "a",

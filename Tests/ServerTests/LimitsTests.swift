@@ -24,15 +24,17 @@ import Testing
         "POST /api/users/{user_id}/external-training/jobs/{job_id}/restart": ("", "", "training_jobs_per_day"),
         "POST /api/users/{user_id}/training-datasets": ("?dataset_name=w&dataset_type=custom", "content", "storage_bytes"),
         "POST /api/users/{user_id}/minions/{minion_id}/releases/import": ("", "content", "storage_bytes"),
+        "POST /api/users/{user_id}/minions": ("", TestServer.minion, "minions"),
+        "POST /api/users/{user_id}/provider-definitions": ("", "{}", "provider_definitions"),
+        "POST /api/users/{user_id}/webhooks": ("", #"{"url":"https://example.org/hook","events":[]}"#, "webhooks"),
     ]
     private static let free: Set<String> = [
-        "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout", "POST /api/users/{user_id}/minions",
-        "POST /api/users/{user_id}/minions/{minion_id}/token", "POST /api/users/{user_id}/provider-definitions",
-        "POST /api/admin/provider-definitions",
+        "POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout",
+        "POST /api/users/{user_id}/minions/{minion_id}/token", "POST /api/admin/provider-definitions",
         "POST /api/users/{user_id}/external-training/jobs/{job_id}/stop", "POST /api/users/{user_id}/external-training/jobs/estimate",
         "POST /api/auth/link", "POST /api/users/{user_id}/minions/{minion_id}/rollback",
         "POST /api/users/{user_id}/minions/{minion_id}/releases/{release_id}/promote",
-        "POST /api/users/{user_id}/minions/{minion_id}/releases/{release_id}/canary", "POST /api/users/{user_id}/webhooks",
+        "POST /api/users/{user_id}/minions/{minion_id}/releases/{release_id}/canary",
         "POST /api/users/{user_id}/webhooks/{webhook_id}/secret", "POST /api/users/{user_id}/webhooks/{webhook_id}/test",
         "POST /api/users/{user_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
         // Takes room as it comes in, but for a base model, of which a test server has none.

@@ -36,6 +36,24 @@ struct SessionTests {
         }
     }
 
+    @Test func theSessionUnusedLongestMakesRoomForOneTooMany() async throws {
+        try await withStore { store in
+            let (ann, bob) = (try await store.user("ann").id, try await store.user("bob").id)
+            func open(_ user: String) async throws -> String {
+                try await store.accounts.openSession(user: user, lifetime: .seconds(86_400), ip: nil, agent: nil).token
+            }
+            let (bobs, first, second) = (try await open(bob), try await open(ann), try await open(ann))
+            try await store.store.database.write {
+                try $0.query("UPDATE sessions SET last_seen = last_seen - 60000 WHERE token_hash = $1", .text(Token.hash(second)))
+            }
+            var last = ""
+            for _ in 1..<Accounts.mostSessions { last = try await open(ann) }
+            #expect(try await store.accounts.sessions(of: ann, current: last).count == Accounts.mostSessions)
+            #expect(try await store.accounts.user(session: second) == nil)
+            for token in [first, last, bobs] { #expect(try await store.accounts.user(session: token) != nil) }
+        }
+    }
+
     @Test func aPersonSeesTheirOwnSessionsAndEndsThemOneByOne() async throws {
         try await withStore { store in
             let (ann, bob) = (try await store.user("ann").id, try await store.user("bob").id)

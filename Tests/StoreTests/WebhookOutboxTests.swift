@@ -43,6 +43,29 @@ import Testing
         }
     }
 
+    @Test func nobodysDeliveriesWaitBehindThoseOfAnother() async throws {
+        try await withMinion { fixture in
+            let bob = fixture.store.store.user(try await fixture.store.user("bob").id)
+            var anns: [Webhook] = []
+            for number in 0..<12 {
+                anns.append(try await fixture.rows.createWebhook(url: "https://example.org/\(number)", events: []).webhook)
+                _ = try await fixture.rows.pingWebhook(anns[number].id)
+            }
+            let bobs = try await bob.createWebhook(url: "https://example.org/b", events: []).webhook
+            _ = try await bob.pingWebhook(bobs.id)
+            // Bob's came last, and is among the first.
+            let first = try await fixture.queue.due(limit: 5, share: 4)
+            #expect(first.count == 5 && first.filter { $0.userID == bob.userID }.map(\.delivery.webhookID) == [bobs.id])
+            // While four of Ann's are under way, none of hers is due, and Bob's is.
+            let busy = Dictionary(uniqueKeysWithValues: anns[..<4].map { ($0.id, fixture.rows.userID) })
+            #expect(try await fixture.queue.due(share: 4, underWay: busy).map(\.delivery.webhookID) == [bobs.id])
+            // With three of them, one more of hers; none that is under way already.
+            let three = busy.filter { $0.key != anns[0].id }
+            let next = try await fixture.queue.due(share: 4, underWay: three.merging([bobs.id: bob.userID]) { $1 })
+            #expect(next.map(\.delivery.webhookID) == [anns[0].id])
+        }
+    }
+
     @Test func whatGoesOnIsNotBegunAgainAndTheTrainersStartIsNoneOfTheJobs() async throws {
         try await withMinion { fixture in
             let webhook = try await fixture.rows.createWebhook(url: "https://example.org/a", events: ["job.started"]).webhook

@@ -1,13 +1,13 @@
 import { html } from '../lib/html.js'
 import { ago, percent } from '../lib/format.js'
-import { limitFigure, limitNames } from '../lib/limits.js'
+import { limitFigure, limitNames, seldomMet } from '../lib/limits.js'
 import { Bar } from './Basics.js'
 
 const set = { default: 'by the operator for everybody', user: 'for this account', minion: 'for this minion', key: 'for this key' }
 
 /** Limits with what is left of them. */
 export const BudgetBars = ({ limits }) => {
-  const bounded = limits.filter((one) => one.limit !== undefined)
+  const bounded = limits.filter((one) => one.limit !== undefined && (!seldomMet.has(one.name) || one.used >= one.limit / 2))
   if (!bounded.length) return html`<p class="muted small">Nothing is limited. Set a budget, so that no program can spend more than you mean to.</p>`
   return html`<ul class="cards">${bounded.map((one) => {
     const share = one.limit === 0 ? 1 : one.used / one.limit

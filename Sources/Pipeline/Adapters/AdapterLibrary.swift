@@ -19,13 +19,18 @@ public struct AdapterLibrary: Sendable {
     let store: Store
     let data: DataDirectory
     let engine: EnginePaths
+    /// Shared by all that is imported or exported at a time.
+    let imports: FairGate
+    let exports: FairGate
     /// Largest import in bytes.
     let maxBytes: Int
 
-    public init(store: Store, data: DataDirectory, engine: EnginePaths, maxBytes: Int) {
+    public init(store: Store, data: DataDirectory, engine: EnginePaths, imports: FairGate, exports: FairGate, maxBytes: Int) {
         self.store = store
         self.data = data
         self.engine = engine
+        self.imports = imports
+        self.exports = exports
         self.maxBytes = maxBytes
     }
 
@@ -40,7 +45,7 @@ public struct AdapterLibrary: Sendable {
         let file = working.url.appending(path: "incoming")
         _ = try await Upload.receive(bytes, into: file, maxBytes: maxBytes, room: room)
         let folder = working.url.appending(path: "adapter")
-        let imported = try await AdapterTool(paths: engine).take(file, base: base, into: folder)
+        let imported = try await imports.withPlace(user) { try await AdapterTool(paths: engine).take(file, base: base, into: folder) }
         let id = RowID.make("ada")
         let final = DataPaths.adapter(id, user: user)
         try working.claims.add([final])
@@ -59,22 +64,37 @@ public struct AdapterLibrary: Sendable {
     }
 
     /// A file that is gone when it is closed, and its bytes.
-    public func give(_ adapter: Adapter, as form: Form) async throws -> (file: DatasetContents.Export, bytes: Int) {
+    /// - Parameter room: what the file takes of the user's storage while it exists.
+    /// - Throws: `LocalModelError`, ``LimitExceeded``, `FairGate.Full`; `CancellationError`.
+    public func give(_ adapter: Adapter, as form: Form, room: StorageReservation) async throws -> (file: DatasetContents.Export, bytes: Int) {
         let folder = data.url(adapter.path)
         guard FileManager.default.fileExists(atPath: folder.appending(path: "adapter.gguf").path) else {
             throw LocalModelError(code: "adapter_missing", message: "the adapter's files are gone", hint: "train the minion again")
         }
         let tool = AdapterTool(paths: engine)
+        let place = try await exports.enter(adapter.userID)
+        defer { place.leave() }
+        let base = form == .mergedFolder || form == .mergedGGUF ? try BaseModels(paths: engine).find(adapter.baseModel) : nil
+        // Before it is written: a merged model is about as large as its base.
+        let expected = form == .gguf ? 0 : Self.bytes(of: base.map { URL(filePath: $0.trainingPath) } ?? folder.appending(path: "peft"))
+        try room.take(expected)
         let working = try WorkingFolder(data, user: adapter.userID)
         defer { working.remove() }
         let target = working.url.appending(path: "adapter")
         switch form {
         case .peft: try await tool.pack(folder, to: target)
         case .gguf: try FileManager.default.linkItem(at: folder.appending(path: "adapter.gguf"), to: target)
-        case .mergedFolder: try await tool.merge(folder, base: BaseModels(paths: engine).find(adapter.baseModel), gguf: false, to: target)
-        case .mergedGGUF: try await tool.merge(folder, base: BaseModels(paths: engine).find(adapter.baseModel), gguf: true, to: target)
+        case .mergedFolder, .mergedGGUF: if let base { try await tool.merge(folder, base: base, gguf: form == .mergedGGUF, to: target) }
         }
         let bytes = (try target.resourceValues(forKeys: [.fileSizeKey])).fileSize ?? 0
-        return (try DatasetContents.Export(target), bytes)
+        // A link to the adapter's own file takes nothing.
+        if form != .gguf { try room.take(max(0, bytes - expected)) }
+        return (try DatasetContents.Export(target, room), bytes)
+    }
+
+    /// Of a file, or of the files in a folder.
+    private static func bytes(of place: URL) -> Int {
+        let files = (try? FileManager.default.contentsOfDirectory(at: place, includingPropertiesForKeys: [.fileSizeKey])) ?? [place]
+        return files.reduce(0) { $0 + ((try? $1.resolvingSymlinksInPath().resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0) }
     }
 }

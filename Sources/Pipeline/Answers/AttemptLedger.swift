@@ -8,11 +8,17 @@ final class AttemptLedger: Sendable {
     private let entries = Mutex<[(attempt: Attempt, purpose: String)]>([])
 
     private let telemetry = RequestTelemetry.current
+    private let admission: Admission?
 
-    init() { telemetry?.answers() }
+    /// - Parameter admission: what the calls are reserved on; nil where they cost nobody anything.
+    init(_ admission: Admission?) {
+        self.admission = admission
+        telemetry?.answers()
+    }
 
     func add(_ attempt: Attempt, purpose: String) {
         entries.withLock { $0.append((attempt, purpose)) }
+        admission?.note(attempt)
         telemetry?.observe(attempt, purpose: purpose)
     }
 

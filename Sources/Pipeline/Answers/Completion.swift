@@ -38,11 +38,6 @@ public struct Completion: Sendable {
 }
 
 extension AnswerPipeline {
-    /// Lets the question in, see ``admit(_:_:selection:)``.
-    public func admit(_ snapshot: MinionSnapshot, _ question: Question) async throws -> Admission {
-        try await admit(snapshot.minion, question, selection: snapshot.selection)
-    }
-
     /// Answers in the minion's mode.
     /// - Parameters:
     ///   - admission: of this very question.

@@ -40,10 +40,10 @@ public struct LocalExpander: QueryExpander {
             try await $0.meter.admit(
                 user: $0.userID, minion: $0.minionID, tokens: UsageEstimate.input(request) + Self.tokens * limit, cost: 0)
         }
-        let ledger = AttemptLedger()
+        let ledger = AttemptLedger(admission)
         defer { if let account, let admission { account.meter.settle(admission, ledger.records(minionID: account.minionID, answerID: nil)) } }
         let reply = try await server.withLease { lease in
-            let route = LocalRoute.make(lease, scale: 0, timeLimit: Self.timeLimit)
+            let route = LocalRoute.make(lease, for: account?.userID ?? "", scale: 0, timeLimit: Self.timeLimit)
             return try await router.complete(request, routes: [route], onAttempt: { ledger.add($0, purpose: "expansion") })
         }
         return QueryVariants.read(reply.text, query: query, limit: limit)

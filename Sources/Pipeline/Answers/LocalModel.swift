@@ -10,7 +10,8 @@ struct LocalModel: Sendable {
 
     /// - Parameter limit: for the call, without the time a server may need to start.
     func reply(
-        _ messages: [ChatMessage], _ sampling: Sampling, voice: VoiceAdapter, scale: Double, decoding: LocalRoute.Decoding, limit: Duration,
+        _ messages: [ChatMessage], _ sampling: Sampling, for user: String, voice: VoiceAdapter, scale: Double, decoding: LocalRoute.Decoding,
+        limit: Duration,
         onAttempt: @Sendable @escaping (Attempt) -> Void
     ) async throws -> ChatReply {
         let request = ChatRequest(model: "", messages: messages, sampling: sampling, stream: false)
@@ -19,7 +20,7 @@ struct LocalModel: Sendable {
                 throw ProviderError(.connection, provider: "local", message: degraded.last?.reason ?? "the local model server cannot be started")
             }
             if let refused = degraded.first, lease.adapterIndex == nil, lease.isLlama { throw LocatedError(refused.reason) }
-            let route = LocalRoute.make(lease, scale: scale, timeLimit: limit, decoding: decoding)
+            let route = LocalRoute.make(lease, for: user, scale: scale, timeLimit: limit, decoding: decoding)
             return try await router.complete(request, routes: [route], onAttempt: onAttempt)
         }
     }
@@ -35,7 +36,23 @@ enum LocalRoute {
         case rewriting
     }
 
-    static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration, decoding: Decoding = .answering) -> Route {
+    /// - Parameter user: whose call it is: users share the server's slots.
+    static func make(_ lease: AdapterServer.Lease, for user: String, scale: Double, timeLimit: Duration, decoding: Decoding = .answering) -> Route {
+        var route = make(lease, scale: scale, timeLimit: timeLimit, decoding: decoding)
+        if let slots = lease.slots {
+            route.enter = {
+                do {
+                    let place = try await slots.enter(user)
+                    return { place.leave() }
+                } catch let full as FairGate.Full {
+                    throw ProviderError(.busy, provider: "local", message: "\(full): wait until some are answered", retryAfter: 1)
+                }
+            }
+        }
+        return route
+    }
+
+    private static func make(_ lease: AdapterServer.Lease, scale: Double, timeLimit: Duration, decoding: Decoding) -> Route {
         let endpoint = Endpoint(
             baseURL: lease.url + "/v1", key: lease.key.map { Secret($0.reveal()) }, firstTokenTimeout: timeLimit, totalTimeout: timeLimit)
         guard lease.isLlama else { return Route(provider: "local", model: lease.model, endpoint: endpoint) }

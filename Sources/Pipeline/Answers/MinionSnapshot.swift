@@ -8,7 +8,8 @@ public final class MinionSnapshot: Sendable {
     let adapter: Adapter?
     /// Of the release on trial.
     let canaryAdapter: Adapter?
-    /// The models that are not run by this server; those that cannot be asked are in `left`.
+    /// The models that are not run by this server; those that cannot be asked are in `left`. Where ``needsLease`` is
+    /// true they are what a request may cost, and not what it is sent to.
     let resolved: RouteResolver.Resolved
     /// The user's providers, where the minion names one that is data.
     let selection: ProviderCatalog.Selection?

@@ -108,9 +108,7 @@ public final class MinionSnapshots: Sendable {
         let selection = try await catalog.selection(for: minion)
         let registry = selection?.registry ?? catalog.standard
         let needsLease = providers.contains { registry[$0]?.info.isManaged ?? false }
-        let resolved =
-            needsLease
-            ? RouteResolver.Resolved() : try await RouteResolver(store: store, registry: registry).resolve(minion, lease: nil, scale: 1)
+        let resolved = try await RouteResolver(store: store, registry: registry).resolve(minion, lease: nil, scale: 1)
         return MinionSnapshot(
             minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, resolved: resolved, selection: selection, needsLease: needsLease)
     }

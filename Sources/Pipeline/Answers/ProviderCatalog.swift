@@ -9,11 +9,17 @@ public struct ProviderCatalog: Sendable {
     public let standard: ProviderRegistry
     private let offered: Set<String>
     private let transport: HTTPTransport
+    /// Of requests that name standard providers alone.
+    let prices: PriceBook
 
     /// - Parameters:
     ///   - offered: ids of the standard providers that may be chosen; empty for all.
     ///   - transport: for defined providers; its address policy is what holds them.
-    public init(store: Store, standard: ProviderRegistry, offered: Set<String> = [], transport: HTTPTransport) {
+    ///   - prices: the operator's.
+    public init(
+        store: Store, standard: ProviderRegistry, offered: Set<String> = [], transport: HTTPTransport, prices: PriceTable = .standard
+    ) {
+        self.prices = PriceBook(prices)
         self.store = store
         self.standard = standard
         self.offered = offered.isEmpty ? Set(standard.all.map(\.id)) : offered
@@ -24,8 +30,8 @@ public struct ProviderCatalog: Sendable {
     public struct Selection: Sendable {
         public var registry: ProviderRegistry
         public var offered: Set<String>
-        /// Of the defined ones.
-        public var prices: [Price]
+        /// With those of the definitions.
+        public var prices: PriceBook
 
         /// The providers on offer, in the order of registration.
         public var infos: [ProviderInfo] { registry.all.filter { offered.contains($0.id) } }
@@ -33,15 +39,21 @@ public struct ProviderCatalog: Sendable {
     }
 
     public func selection(for user: String) async throws -> Selection {
-        let defined = try await store.user(user).definitions.visible().compactMap { row -> VendorDefinition? in
-            // One that this version does not read, or whose id is a standard provider's by now, is as if it were not there; its
-            // owner still finds and mends it.
-            guard standard[row.provider] == nil else { return nil }
-            let vendor = try? JSONDecoder().decode(VendorDefinition.self, from: Data(row.definition.utf8))
-            return vendor?.id == row.provider ? vendor : nil
-        }
+        let rows = try await store.user(user).definitions.all()
+        let defined = rows.visible.compactMap(vendor)
         return Selection(
-            registry: standard.adding(defined, transport: transport), offered: offered.union(defined.map(\.id)), prices: defined.flatMap(\.prices))
+            registry: standard.adding(defined, transport: transport), offered: offered.union(defined.map(\.id)),
+            prices: PriceBook(
+                paid: prices.paid.adding(defined.flatMap(\.prices)),
+                known: rows.visible.contains { $0.userID != nil } ? prices.paid.adding(rows.shared.compactMap(vendor).flatMap(\.prices)) : nil))
+    }
+
+    /// One that this version does not read, or whose id is a standard provider's by now, is as if it were not there; its
+    /// owner still finds and mends it.
+    private func vendor(_ row: ProviderDefinition) -> VendorDefinition? {
+        guard standard[row.provider] == nil else { return nil }
+        let vendor = try? JSONDecoder().decode(VendorDefinition.self, from: Data(row.definition.utf8))
+        return vendor?.id == row.provider ? vendor : nil
     }
 
     /// What a minion needs beyond the standard providers: nil where all it names are standard, and then
@@ -61,6 +73,6 @@ public struct ProviderCatalog: Sendable {
 extension Router {
     /// This router with a user's providers and their prices.
     func with(_ selection: ProviderCatalog.Selection) -> Router {
-        Router(registry: selection.registry, prices: prices.adding(selection.prices), retry: retry, timeouts: timeouts, health: health)
+        Router(registry: selection.registry, prices: selection.prices.paid, retry: retry, timeouts: timeouts, health: health)
     }
 }

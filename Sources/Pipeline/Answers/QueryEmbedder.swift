@@ -32,6 +32,9 @@ public actor QueryEmbedder {
     private let paths: EnginePaths
     private let logger: Logger
     private var starting: Task<EngineEmbedder, any Error>?
+    /// For those who embed many texts: a batch of theirs at a time, of each user in turn, so that a question waits for
+    /// one batch at most.
+    nonisolated let batches = FairGate("embeddings", places: 1, mostWaiting: 64)
 
     public init(paths: EnginePaths, logger: Logger) {
         self.paths = paths

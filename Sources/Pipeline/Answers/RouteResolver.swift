@@ -13,6 +13,8 @@ struct RouteResolver: Sendable {
         var routes: [Route] = []
         /// Providers that cannot be asked, with the reason.
         var left: [ProviderError] = []
+        /// Whether a model of this server's own is among what was asked for, be there a lease for it or not.
+        var isLocalToo = false
     }
 
     /// - Parameter lease: a local server, where one of the routes is local.
@@ -20,6 +22,7 @@ struct RouteResolver: Sendable {
         var resolved = Resolved()
         let wanted = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
         for (position, route) in wanted.enumerated() {
+            if registry[route.provider]?.info.isManaged ?? false { resolved.isLocalToo = true }
             do {
                 var routes = try await self.routes(
                     route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale)
@@ -31,9 +34,11 @@ struct RouteResolver: Sendable {
     }
 
     /// - Parameter lease: nil where no server could be started.
-    static func local(_ lease: AdapterServer.Lease?, scale: Double, decoding: LocalRoute.Decoding = .answering) throws(ProviderError) -> Route {
+    static func local(
+        _ lease: AdapterServer.Lease?, for user: String, scale: Double, decoding: LocalRoute.Decoding = .answering
+    ) throws(ProviderError) -> Route {
         guard let lease else { throw ProviderError(.connection, provider: "local", message: "the local model server cannot be started") }
-        return LocalRoute.make(lease, scale: scale, timeLimit: .seconds(180), decoding: decoding)
+        return LocalRoute.make(lease, for: user, scale: scale, timeLimit: .seconds(180), decoding: decoding)
     }
 
     private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> [Route] {
@@ -41,7 +46,7 @@ struct RouteResolver: Sendable {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
         }
         if provider.info.isManaged {
-            return [try Self.local(lease, scale: scale)]
+            return [try Self.local(lease, for: minion.userID, scale: scale)]
         }
         return try await ProviderEndpoint.choices(provider.info, rows: store.user(minion.userID), baseURL: baseURL).map { choice in
             Route(

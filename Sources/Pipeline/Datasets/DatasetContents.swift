@@ -7,17 +7,22 @@ import Store
 public struct DatasetContents: Sendable {
     private let data: DataDirectory
     private let previewer: TrainingPreview
+    /// Shared by all exports and previews that are made at a time.
+    private let places: FairGate
 
-    public init(data: DataDirectory, engine: EnginePaths) {
+    public init(data: DataDirectory, engine: EnginePaths, places: FairGate) {
         self.data = data
+        self.places = places
         previewer = TrainingPreview(paths: engine)
     }
 
-    /// A file without a name: its bytes are gone when nobody holds it.
+    /// A file without a name: its bytes are gone when nobody holds it, and until then they count as its user's storage.
     public final class Export: @unchecked Sendable {
         private let handle: FileHandle
+        private let room: StorageReservation
 
-        init(_ url: URL) throws {
+        init(_ url: URL, _ room: StorageReservation) throws {
+            self.room = room
             handle = try FileHandle(forReadingFrom: url)
             try FileManager.default.removeItem(at: url)
         }
@@ -30,16 +35,21 @@ public struct DatasetContents: Sendable {
     }
 
     /// All examples in another format.
-    /// - Throws: ``DatasetRefused`` for a dataset that is no list of examples.
-    public func export(_ dataset: Dataset, as form: DatasetExport) async throws -> (file: Export, report: ExportReport) {
+    /// - Parameter room: what the file takes of the user's storage while it exists.
+    /// - Throws: ``DatasetRefused`` for a dataset that is no list of examples; ``LimitExceeded``, `FairGate.Full`.
+    public func export(_ dataset: Dataset, as form: DatasetExport, room: StorageReservation) async throws -> (file: Export, report: ExportReport) {
         try Self.requireExamples(dataset)
+        let place = try await places.enter(dataset.userID)
+        defer { place.leave() }
+        try room.take(dataset.bytes)
         let reader = ChatReading(dataset.metadata).reader(data.url(dataset.filePath))
         let target = try data.folder("\(DataPaths.user(dataset.userID))/uploads").appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: target) }
         let report = try await BlockingExecutor.run {
             do { return try form.write(reader, to: target) } catch let invalid as DatasetInvalid { throw DatasetRefused(invalid.report) }
         }
-        return (try Export(target), report)
+        try room.take(max(0, report.bytes - dataset.bytes))
+        return (try Export(target, room), report)
     }
 
     /// The first examples as the trainer reads them: the base model's template applied, what is learned told from what is only read.
@@ -57,7 +67,7 @@ public struct DatasetContents: Sendable {
             } catch is Enough {}
             return lines
         }
-        return lines.isEmpty ? [] : try await previewer.render(lines)
+        return lines.isEmpty ? [] : try await places.withPlace(dataset.userID) { [previewer] in try await previewer.render(lines) }
     }
 
     private struct Enough: Error {}

@@ -11,15 +11,21 @@ public struct DatasetImporter: Sendable {
     let extractor: any ArchiveExtractor
     let parser: any DocumentParser
     let parquet: ParquetTool
+    /// Shared by all uploads that are being read.
+    let places: FairGate
     /// Largest upload in bytes.
     public let maxBytes: Int
 
-    public init(store: Store, data: DataDirectory, extractor: any ArchiveExtractor, parser: any DocumentParser, parquet: ParquetTool, maxBytes: Int) {
+    public init(
+        store: Store, data: DataDirectory, extractor: any ArchiveExtractor, parser: any DocumentParser, parquet: ParquetTool, places: FairGate,
+        maxBytes: Int
+    ) {
         self.store = store
         self.data = data
         self.extractor = extractor
         self.parser = parser
         self.parquet = parquet
+        self.places = places
         self.maxBytes = maxBytes
     }
 
@@ -64,6 +70,8 @@ public struct DatasetImporter: Sendable {
     where Bytes.Element: Sequence<UInt8> {
         try await withStaging(user) { staging in
             let received = try await receive(bytes, into: staging.file, room: room)
+            let place = try await places.enter(user)
+            defer { place.leave() }
             try await unpackParquet(staging, description.kind)
             let draft = try await inspect(staging, description, received, user: user)
             try room.take(max(0, draft.bytes - received.bytes))
@@ -91,6 +99,8 @@ public struct DatasetImporter: Sendable {
         guard current.datasetType == .jsonl || change == .replace else { throw Self.notJoinable(current) }
         return try await withStaging(user) { staging in
             let received = try await receive(bytes, into: staging.file, room: room)
+            let place = try await places.enter(user)
+            defer { place.leave() }
             try await unpackParquet(staging, current.datasetType)
             var description = described
             var outcome: DatasetUpdate.Outcome?

@@ -58,22 +58,23 @@ public struct ProviderEmbedding: Sendable {
             let part = Array(texts[start..<min(texts.count, start + Self.batch)])
             let request = EmbedRequest(model: account.route.model, texts: part, kind: kind == .query ? .query : .passage)
             vectors += try await patiently(account.patience) {
-                try await call(request, routes, router, user: account.userID, minion: minion)
+                try await call(request, routes, router, selection?.prices ?? catalog.prices, user: account.userID, minion: minion)
             }.vectors
         }
         return try vectors.map { try Self.normalised($0, account.route) }
     }
 
-    private func call(_ request: EmbedRequest, _ routes: [Route], _ router: Router, user: String, minion: Minion?) async throws -> EmbedReply {
+    private func call(
+        _ request: EmbedRequest, _ routes: [Route], _ router: Router, _ prices: PriceBook, user: String, minion: Minion?
+    ) async throws -> EmbedReply {
         let estimate = request.texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
-        let price = routes.first?.price ?? router.prices.price(provider: routes[0].provider, model: request.model)
         let admission = try await meter.admit(
-            user: user, minion: minion?.id, tokens: estimate, cost: price?.cost(TokenUsage(input: estimate, output: 0)),
+            user: user, minion: minion?.id, routes: routes, usage: TokenUsage(input: estimate, output: 0), prices: prices,
             purpose: "embedding")
-        let ledger = AttemptLedger()
+        let ledger = AttemptLedger(admission)
         defer { meter.settle(admission, ledger.records(minionID: minion?.id, answerID: nil)) }
         return try await router.embed(
-            request, routes: routes, spread: minion?.spread ?? .weighted, gate: meter.gate(admission, prices: router.prices)
+            request, routes: routes, spread: minion?.spread ?? .weighted, gate: meter.gate(admission)
         ) { ledger.add($0, purpose: "embedding") }
     }
 

@@ -15,7 +15,7 @@ extension AnswerPipeline: Answering {
         released.releaseID = minion.releaseID ?? "evaluated"
         var sum = TokenUsage(input: 0, output: 0)
         for question in questions {
-            sum += SpendingEstimate(question, minion: released, prices: router.prices) { router.registry[$0]?.info.isManaged ?? false }.usage
+            sum += SpendingEstimate(question, minion: released) { router.registry[$0]?.info.isManaged ?? false }.usage
         }
         return sum
     }

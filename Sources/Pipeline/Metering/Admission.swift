@@ -10,6 +10,11 @@ public final class Admission: Sendable {
     public let minion: String?
     let account: MeterAccount
     let ask: ScopeUse.Ask
+    /// The same with its cost as a superuser's budget counts it.
+    let counted: ScopeUse.Ask
+    let prices: PriceBook
+    /// Whether the two may differ.
+    let countsApart: Bool
     /// What one call of it may use.
     let estimate: TokenUsage
     /// Of its calls, as their records have it.
@@ -19,6 +24,8 @@ public final class Admission: Sendable {
     let keys = Mutex<Set<String>>([])
     /// Calls that were let through, in their order.
     private let calls = Mutex<[Call]>([])
+    /// What calls of it have cost that failed, and how much of that is reserved beside ``ask``; changed under the account's lock.
+    let failed = Mutex<(spent: (paid: Double, counted: Double), held: (paid: Double, counted: Double))>(((0, 0), (0, 0)))
     private let isOpen = Atomic<Bool>(true)
     private let journal: UsageJournal
     private let clock: @Sendable () -> Int
@@ -33,13 +40,17 @@ public final class Admission: Sendable {
     }
 
     init(
-        account: MeterAccount, minion: String?, ask: ScopeUse.Ask, estimate: TokenUsage, purpose: String, rates: Rates, journal: UsageJournal,
+        account: MeterAccount, minion: String?, ask: ScopeUse.Ask, counted: ScopeUse.Ask, prices: PriceBook, countsApart: Bool,
+        estimate: TokenUsage, purpose: String, rates: Rates, journal: UsageJournal,
         clock: @escaping @Sendable () -> Int
     ) {
         user = account.user
         self.minion = minion
         self.account = account
         self.ask = ask
+        self.counted = counted
+        self.prices = prices
+        self.countsApart = countsApart
         self.estimate = estimate
         self.purpose = purpose
         self.journal = journal
@@ -51,11 +62,12 @@ public final class Admission: Sendable {
     public var headers: [(String, String)] { rates.headers }
 
     /// Puts a call that is about to be sent into the journal.
-    func begin(_ route: Route, price: Price?, answerID: String?) {
-        let call = UsageRecord(
+    func begin(_ route: Route, answerID: String?) {
+        var call = UsageRecord(
             minionID: minion, answerID: answerID, keyID: route.keyID, purpose: purpose, provider: route.provider, model: route.model,
             at: Date(milliseconds: Int64(clock())), inputTokens: estimate.input, outputTokens: estimate.output, cachedTokens: nil, isEstimate: true,
-            cost: price?.cost(estimate), latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: UsageRecord.interrupted)
+            cost: prices.paid(route)?.cost(estimate), latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: UsageRecord.interrupted)
+        if countsApart { call.countedCost = prices.counted(call) }
         let over: [String] = calls.withLock { calls in
             let over = calls.last.flatMap { $0.isOver ? nil : $0.id }
             if !calls.isEmpty { calls[calls.count - 1].isOver = true }
@@ -78,6 +90,14 @@ public final class Admission: Sendable {
             }
         }
         return (records, calls.map(\.id))
+    }
+
+    /// Takes down what a call has cost: another one, that follows because it failed, costs its own beside it.
+    func note(_ attempt: Attempt) {
+        guard attempt.outcome != Attempt.ok, attempt.wasSent, let usage = attempt.usage else { return }
+        let paid = attempt.cost ?? 0
+        let counted = countsApart ? max(paid, prices.counted(attempt.provider, attempt.model, usage) ?? 0) : paid
+        failed.withLock { $0.spent = ($0.spent.paid + paid, $0.spent.counted + counted) }
     }
 
     /// True for the first caller only.

@@ -12,9 +12,9 @@ public struct LimitExceeded: Error, Sendable, CustomStringConvertible {
     /// What this request would add.
     public var asked: Double
     /// Seconds after which the same request may pass; nil where waiting alone does not help.
-    public var retryAfter: Double?
+    public var retryAfter: Double? = nil
     /// When a quota or a budget begins anew.
-    public var resetsAt: Date?
+    public var resetsAt: Date? = nil
     /// Whether the request was refused because its price is unknown.
     public var isUnpriced = false
     public var headers: [(String, String)] = []

@@ -51,13 +51,19 @@ extension Meter {
         let rows = store.user(user)
         try await openSums(account)
         let stored = try await rows.storedBytes()
+        let kept = try await rows.keptRows()
         let started = try await rows.jobStarts(day: Period.day(now))
         return try await ready(account) { state, now in
             state.turn(now)
             func uses(_ use: ScopeUse, _ limits: Limits, _ target: LimitTarget, jobs: Int, scope: (LimitName) -> LimitExceeded.Scope) -> [LimitUse] {
                 LimitName.allCases.filter { $0.applies(to: target) }.map { name in
-                    let used =
-                        name == .storageBytes ? Double(stored) : name == .trainingJobsPerDay ? Double(jobs) : use.used(name, limits: limits, now: now)
+                    let used: Double =
+                        switch name {
+                        case .storageBytes: Double(stored)
+                        case .trainingJobsPerDay: Double(jobs)
+                        case .eventStreams: Double(state.streams)
+                        default: name.rows.map { Double(kept[$0] ?? 0) } ?? use.used(name, limits: limits, now: now)
+                        }
                     let limit = limits[name]
                     return LimitUse(
                         name: name, limit: limit, scope: limit == nil ? nil : scope(name), used: used, remaining: limit.map { max(0, $0 - used) },
@@ -77,11 +83,15 @@ extension Meter {
             case .key(let id): keys.insert(id)
             case .user, .own, nil: break
             }
+            // Of a budget the user's own or the imposed one: whichever has less left.
+            let imposed = uses(state.counted, state.imposed, .user, jobs: 0, scope: state.settings.imposedScope)
+            let limits = zip(uses(state.user, state.limits, .user, jobs: started.values.reduce(0, +), scope: state.settings.scope(of:)), imposed).map
+            {
+                $1.remaining ?? .infinity < $0.remaining ?? .infinity ? $1 : $0
+            }
             return .success(
                 UserReport(
-                    user: LimitReport(
-                        settings: state.settings.own, unpricedRequests: state.user.spending.unpriced,
-                        limits: uses(state.user, state.limits, .user, jobs: started.values.reduce(0, +), scope: state.settings.scope(of:))),
+                    user: LimitReport(settings: state.settings.own, unpricedRequests: state.user.spending.unpriced, limits: limits),
                     minions: minions.sorted().map {
                         part($0, state.settings.minions[$0] ?? Limits(), state.minions[$0], .minion($0), .minion)
                     },
@@ -95,7 +105,7 @@ extension Meter {
         switch name {
         case .requestsPerDay, .tokensPerDay, .costPerDay, .trainingJobsPerDay: Date(milliseconds: Int64(Period.nextDay(now)))
         case .costPerMonth: Date(milliseconds: Int64(Period.nextMonth(now)))
-        case .concurrentRequests, .requestsPerMinute, .tokensPerMinute, .storageBytes: nil
+        default: nil
         }
     }
 }

@@ -1,6 +1,15 @@
 import Foundation
 import Store
 
+/// One open stream of events.
+public final class EventStreamUse: Sendable {
+    private let account: MeterAccount
+
+    init(_ account: MeterAccount) { self.account = account }
+
+    deinit { account.state.withLock { $0.streams -= 1 } }
+}
+
 extension Meter {
     /// Runs `start`, which starts a training job, if that is within the limits; counts it if it succeeds.
     /// - Throws: ``LimitExceeded``, or what `start` throws.
@@ -25,6 +34,43 @@ extension Meter {
             try await rows.uncountJobStart(minion: minion, day: today)
             throw error
         }
+    }
+
+    /// Runs `create`, which makes one more of what the user keeps, if there is room for it. Those under way count.
+    /// - Throws: ``LimitExceeded``, or what `create` throws.
+    public func creating<T>(_ name: LimitName, user: String, _ create: () async throws -> T) async throws -> T {
+        let account = account(user)
+        let (limit, scope) = try await ready(account) { state, _ in .success((state.limits[name], state.settings.scope(of: name))) }
+        guard let limit, let rows = name.rows else { return try await create() }
+        let underWay = account.state.withLock { state in
+            state.creating[name, default: 0] += 1
+            return state.creating[name, default: 0]
+        }
+        defer { account.state.withLock { $0.creating[name, default: 1] -= 1 } }
+        let kept = try await store.user(user).count(rows) + underWay - 1
+        guard Double(kept + 1) <= limit else {
+            let exceeded = LimitExceeded(scope: scope, what: name, limit: limit, used: Double(kept), asked: 1)
+            count(exceeded)
+            throw exceeded
+        }
+        return try await create()
+    }
+
+    /// An open stream of events of this user's; it counts until nobody holds it.
+    /// - Throws: ``LimitExceeded``.
+    public func eventStream(user: String) async throws -> EventStreamUse {
+        let account = account(user)
+        try await ready(account) { state, _ -> Result<Void, LimitExceeded> in
+            if let limit = state.limits.eventStreams, state.streams >= limit {
+                return .failure(
+                    LimitExceeded(
+                        scope: state.settings.scope(of: .eventStreams), what: .eventStreams, limit: Double(limit), used: Double(state.streams),
+                        asked: 1, retryAfter: 5))
+            }
+            state.streams += 1
+            return .success(())
+        }
+        return EventStreamUse(account)
     }
 
     /// Room for an upload of this user.

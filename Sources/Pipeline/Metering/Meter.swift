@@ -43,7 +43,24 @@ public final class Meter: Sendable {
         refused.withLock { refused in Dictionary(uniqueKeysWithValues: refused.map { ($0.key.rawValue, $0.value) }) }
     }
 
-    /// Reserves what a request may come to.
+    /// Reserves what a request may come to: the most that any of the routes may cost.
+    /// - Parameters:
+    ///   - routes: all that its calls may take, but for models of this server's own.
+    ///   - isLocalToo: whether such a model may answer as well.
+    ///   - usage: of the call, at most.
+    ///   - tokens: of the whole request, where more than the call uses any.
+    /// - Throws: ``LimitExceeded``.
+    public func admit(
+        user: String, minion: String?, routes: [Route], isLocalToo: Bool = false, usage: TokenUsage, tokens: Int? = nil, prices: PriceBook,
+        purpose: String = "answer"
+    ) async throws -> Admission {
+        let cost = prices.most(routes, usage, isLocalToo: isLocalToo)
+        let tokens = tokens ?? usage.input + usage.output
+        return try await admit(
+            user: user, minion: minion, tokens: tokens, cost, prices, countsApart: prices.countsApart(routes), usage, purpose)
+    }
+
+    /// Reserves what a request may come to whose cost is certain: no user's price has a part in it.
     /// - Parameters:
     ///   - tokens: input and the most output, estimated.
     ///   - cost: US dollars for them; nil where the price is unknown.
@@ -53,24 +70,34 @@ public final class Meter: Sendable {
     public func admit(
         user: String, minion: String?, tokens: Int, cost: Double?, usage: TokenUsage? = nil, purpose: String = "answer"
     ) async throws -> Admission {
+        try await admit(
+            user: user, minion: minion, tokens: tokens, .init(paid: cost, counted: cost), PriceBook(prices), countsApart: false, usage, purpose)
+    }
+
+    private func admit(
+        user: String, minion: String?, tokens: Int, _ cost: PriceBook.Cost, _ prices: PriceBook, countsApart: Bool, _ usage: TokenUsage?,
+        _ purpose: String
+    ) async throws -> Admission {
         try await journal.relief()
         let account = accounts.account(user, now: now)
         // No request comes to more: what is reserved for all of them stays a number.
-        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.map { min(max(0, $0), 1e12) })
-        let rates = try await ready(account) { state, now in state.admit(ask, minion: minion, now: now) }
+        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.paid.map { min(max(0, $0), 1e12) })
+        let counted = ScopeUse.Ask(tokens: ask.tokens, cost: cost.counted.map { min(max(0, $0), 1e12) })
+        let rates = try await ready(account) { state, now in state.admit(ask, counted: counted, minion: minion, now: now) }
         return Admission(
-            account: account, minion: minion, ask: ask, estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true),
-            purpose: purpose,
-            rates: rates, journal: journal, clock: { [self] in now })
+            account: account, minion: minion, ask: ask, counted: counted, prices: prices, countsApart: countsApart,
+            estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, journal: journal,
+            clock: { [self] in now })
     }
 
     /// Ends the reservation with what was really used; without records, with nothing. The records are
     /// safe against the end of the process when it returns. Microseconds; does not wait.
     public func settle(_ admission: Admission, _ records: [UsageRecord]) {
         guard admission.end() else { return }
-        let (records, others) = admission.identify(records)
+        var (records, others) = admission.identify(records)
         let missing = records.reduce(0) { $0 + ($1.cost == nil && $1.inputTokens != nil ? 1 : 0) }
         if missing > 0 { unpriced.add(missing, ordering: .relaxed) }
+        if admission.countsApart { for index in records.indices { records[index].countedCost = admission.prices.counted(records[index]) } }
         admission.account.settle(admission, keys: admission.keys.withLock { $0 }, records, now: now) {
             journal.append($0, ended: others, user: admission.user)
         }
@@ -103,7 +130,7 @@ public final class Meter: Sendable {
             let version = limitsVersion.load(ordering: .acquiring)
             let step: ReadyStep<T> = account.state.withLock { state in
                 guard state.version == version else { return .limits }
-                guard state.isOpen || !(state.needsSums || needsSums && state.limits.needsSums) else { return .sums }
+                guard state.isOpen || !(state.needsSums || needsSums && (state.limits.needsSums || state.imposed.needsSums)) else { return .sums }
                 return .done(body(&state, now))
             }
             switch step {
@@ -122,9 +149,11 @@ public final class Meter: Sendable {
         account.state.withLock { state in
             state.version = version
             state.settings = settings
-            state.limits = settings.effective
+            state.limits = settings.exceptImposedBudgets
+            state.imposed = settings.imposedBudgets
             state.needsSums =
-                state.limits.needsSums || settings.minions.values.contains(where: \.needsSums) || settings.keys.values.contains(where: \.needsSums)
+                state.limits.needsSums || state.imposed.needsSums || settings.minions.values.contains(where: \.needsSums)
+                || settings.keys.values.contains(where: \.needsSums)
         }
     }
 

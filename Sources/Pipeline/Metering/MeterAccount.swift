@@ -8,10 +8,14 @@ final class MeterAccount: Sendable {
         /// Of the limits below; another one says that they have changed.
         var version = -1
         var settings = LimitSettings()
-        /// The user's, from `settings`.
+        /// The user's, from `settings`, but for the budgets that a superuser has set.
         var limits = Limits()
+        /// Those budgets.
+        var imposed = Limits()
         var needsSums = false
         var user = ScopeUse()
+        /// The same, with costs as a superuser's budget counts them.
+        var counted = ScopeUse()
         var minions: [String: ScopeUse] = [:]
         var keys: [String: ScopeUse] = [:]
         /// Whether the sums of day and month are those of the database. Until a limit needs them they are not kept.
@@ -20,6 +24,10 @@ final class MeterAccount: Sendable {
         var settledMeanwhile: [[UsageRecord]] = []
         var opening: Task<Void, any Error>?
         var storage = StorageUse()
+        /// Rows that are being made, by what limits them.
+        var creating: [LimitName: Int] = [:]
+        /// Streams of events that are open.
+        var streams = 0
     }
 
     let user: String
@@ -32,10 +40,12 @@ final class MeterAccount: Sendable {
         state.withLock { state in
             journal(records)
             let used = records.reduce(0) { $0.adding($1.tokens) }
-            state.user.release(admission.ask, used: used, limits: state.limits, now: now)
+            let held = admission.failed.withLock { $0.held }
+            state.user.release(admission.ask, held: held.paid, used: used, limits: state.limits, now: now)
+            state.counted.release(admission.counted, held: held.counted, used: used, limits: state.imposed, now: now)
             if let minion = admission.minion {
                 let limits = state.settings.minions[minion] ?? Limits()
-                state.minions[minion]?.release(admission.ask, used: used, limits: limits, now: now)
+                state.minions[minion]?.release(admission.ask, held: held.paid, used: used, limits: limits, now: now)
             }
             for key in keys {
                 let used = records.reduce(0) { $1.keyID == key ? $0.adding($1.tokens) : $0 }
@@ -54,6 +64,7 @@ final class MeterAccount: Sendable {
 extension MeterAccount.State {
     mutating func turn(_ now: Int) {
         user.turn(now)
+        counted.turn(now)
         for minion in minions.keys { minions[minion]!.turn(now) }
         for key in keys.keys { keys[key]!.turn(now) }
     }
@@ -65,6 +76,7 @@ extension MeterAccount.State {
         var keysSeen = Set(records.filter { except.contains($0.id) }.compactMap(\.keyID))
         for record in records where !except.contains(record.id) {
             user.add(record, request: isFirst, now: now)
+            counted.add(record, cost: record.countedCost ?? record.cost, request: isFirst, now: now)
             if let minion = record.minionID { minions[minion, default: ScopeUse()].add(record, request: isFirst, now: now) }
             if let key = record.keyID { keys[key, default: ScopeUse()].add(record, request: keysSeen.insert(key).inserted, now: now) }
             isFirst = false
@@ -81,6 +93,7 @@ extension MeterAccount.State {
     /// Takes the database's sums over, and adds what they do not hold yet.
     mutating func open(_ spent: UserStore.Spent, now: Int) {
         user.open(spent.user, now: now)
+        counted.open(spent.counted, now: now)
         for id in Set(minions.keys).union(spent.minions.keys) { minions[id, default: ScopeUse()].open(spent.minions[id] ?? Spending(), now: now) }
         for id in Set(keys.keys).union(spent.keys.keys) { keys[id, default: ScopeUse()].open(spent.keys[id] ?? Spending(), now: now) }
         for records in settledMeanwhile { add(records, except: spent.included, now: now) }
@@ -90,13 +103,18 @@ extension MeterAccount.State {
     }
 
     /// Checks every scope, then reserves on every one or on none.
-    mutating func admit(_ ask: ScopeUse.Ask, minion: String?, now: Int) -> Result<Rates, LimitExceeded> {
+    mutating func admit(_ ask: ScopeUse.Ask, counted asCounted: ScopeUse.Ask, minion: String?, now: Int) -> Result<Rates, LimitExceeded> {
         user.turn(now)
+        counted.turn(now)
         if let exceeded = user.excess(ask, over: limits, scope: settings.scope(of:), now: now) {
+            return .failure(with(user.rates(limits, now: now), exceeded))
+        }
+        if let exceeded = counted.excess(asCounted, over: imposed, scope: settings.imposedScope, now: now) {
             return .failure(with(user.rates(limits, now: now), exceeded))
         }
         guard let minion else {
             user.reserve(ask, limits: limits, now: now)
+            counted.reserve(asCounted, limits: imposed, now: now)
             return .success(user.rates(limits, now: now))
         }
         let own = settings.minions[minion] ?? Limits()
@@ -106,9 +124,29 @@ extension MeterAccount.State {
             return .failure(with(user.rates(limits, now: now).tightest(use.rates(own, now: now)), exceeded))
         }
         user.reserve(ask, limits: limits, now: now)
+        counted.reserve(asCounted, limits: imposed, now: now)
         use.reserve(ask, limits: own, now: now)
         minions[minion] = use
         return .success(user.rates(limits, now: now).tightest(use.rates(own, now: now)))
+    }
+
+    /// Reserves what failed calls of the request have cost, before the next one is made: its own cost comes beside theirs.
+    mutating func holdFailed(_ admission: Admission, now: Int) -> LimitExceeded? {
+        admission.failed.withLock { failed in
+            let more = (paid: failed.spent.paid - failed.held.paid, counted: failed.spent.counted - failed.held.counted)
+            guard more.paid > 0 || more.counted > 0 else { return nil }
+            turn(now)
+            if let exceeded = user.excess(more.paid, over: limits, scope: settings.scope(of:), now: now) { return exceeded }
+            if let exceeded = counted.excess(more.counted, over: imposed, scope: settings.imposedScope, now: now) { return exceeded }
+            if let minion = admission.minion, let use = minions[minion], let own = settings.minions[minion] {
+                if let exceeded = use.excess(more.paid, over: own, scope: { _ in .minion }, now: now) { return exceeded }
+            }
+            user.hold(more.paid)
+            counted.hold(more.counted)
+            if let minion = admission.minion { minions[minion]?.hold(more.paid) }
+            failed.held = failed.spent
+            return nil
+        }
     }
 
     /// Checks a key, and reserves on it what `admission` has not reserved there yet.

@@ -42,5 +42,5 @@ final class MeterAccounts: Sendable {
 }
 
 extension MeterAccount.State {
-    fileprivate var isIdle: Bool { user.requests == 0 && storage.arriving == 0 && opening == nil }
+    fileprivate var isIdle: Bool { user.requests == 0 && streams == 0 && storage.arriving == 0 && opening == nil }
 }

@@ -105,6 +105,16 @@ struct ScopeUse: Sendable {
         return refused
     }
 
+    /// The first budget that so many dollars more would pass.
+    func excess(_ cost: Double, over limits: Limits, scope: (LimitName) -> LimitExceeded.Scope, now: Int) -> LimitExceeded? {
+        var budgets = Limits()
+        (budgets.costPerDay, budgets.costPerMonth) = (limits.costPerDay, limits.costPerMonth)
+        return excess(Ask(tokens: 0, cost: cost), over: budgets, scope: scope, now: now)
+    }
+
+    /// Reserves so many dollars more for a request that is reserved already.
+    mutating func hold(_ cost: Double) { self.cost += cost }
+
     mutating func reserve(_ ask: Ask, limits: Limits, now: Int) {
         requests += 1
         tokens = tokens.adding(ask.tokens)
@@ -119,24 +129,28 @@ struct ScopeUse: Sendable {
     }
 
     /// Ends the reservation; `used` tokens were used of those it held.
-    mutating func release(_ ask: Ask, used: Int, limits: Limits, now: Int) {
+    /// - Parameter held: dollars that it held beside, see ``hold(_:)``.
+    mutating func release(_ ask: Ask, held: Double = 0, used: Int, limits: Limits, now: Int) {
         requests -= 1
         tokens = max(0, tokens - ask.tokens)
         // A sum that was added to and taken from keeps a rounding error.
-        cost = requests == 0 ? 0 : max(0, cost - (ask.cost ?? 0))
+        cost = requests == 0 ? 0 : max(0, cost - (ask.cost ?? 0) - held)
         if let limit = limits.tokensPerMinute { tokenBucket.take(Double(used) - Double(ask.tokens), capacity: Double(limit), now: now) }
     }
 
     /// - Parameter request: whether the record is its request's first.
-    mutating func add(_ record: UsageRecord, request: Bool, now: Int) {
+    mutating func add(_ record: UsageRecord, request: Bool, now: Int) { add(record, cost: record.cost, request: request, now: now) }
+
+    /// - Parameter cost: what is counted in place of the record's own.
+    mutating func add(_ record: UsageRecord, cost: Double?, request: Bool, now: Int) {
         turn(now)
         let at = Int(record.at.milliseconds)
-        if Period.month(at) == month { spending.monthCost += record.cost ?? 0 }
+        if Period.month(at) == month { spending.monthCost += cost ?? 0 }
         guard Period.day(at) == day else { return }
         spending.requests += request ? 1 : 0
         spending.tokens = spending.tokens.adding(record.tokens)
-        spending.cost += record.cost ?? 0
-        if record.cost == nil, record.inputTokens != nil { spending.unpriced += 1 }
+        spending.cost += cost ?? 0
+        if cost == nil, record.inputTokens != nil { spending.unpriced += 1 }
     }
 
     /// What is left of the rates and day quotas: of requests and of tokens the one that has least left.
@@ -167,7 +181,7 @@ struct ScopeUse: Sendable {
         case .tokensPerDay: Double(spending.tokens) + Double(tokens)
         case .costPerDay: spending.cost + cost
         case .costPerMonth: spending.monthCost + cost
-        case .trainingJobsPerDay, .storageBytes: 0
+        default: 0
         }
     }
 }

@@ -6,22 +6,22 @@ struct SpendingEstimate: Sendable {
     var tokens: Int
     /// Of the external model alone.
     var usage: TokenUsage
-    /// US dollars at the dearest route whose price is known; nil where none is.
-    var cost: Double?
 
     /// A passage in the prompt, at the size chunks have.
     static let passage = 300
+    /// What vendors put around a request, and around each of its messages, in tokens.
+    private static let frame = (request: 8, message: 4)
     /// A message and its reply, cut as ``VoiceExamples`` cuts them.
     private static let example = 2 * VoiceExamples.longest / 4
 
     /// - Parameter isManaged: whether a provider is run by this server.
-    init(_ question: Question, minion: Minion, prices: PriceTable, isManaged: (String) -> Bool) {
+    init(_ question: Question, minion: Minion, isManaged: (String) -> Bool) {
         let bytes = question.messages.reduce(minion.systemPrompt.utf8.count) { sum, message in
             sum + message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.name.utf8.count + $1.arguments.utf8.count }
         }
         // In bytes, so that a script with few characters a word is not taken for cheap.
         let told = UsageEstimate.tokens(bytes: bytes)
-        var input = told
+        var input = told + Self.frame.request + question.messages.count * Self.frame.message
         var drafted = 0
         let output = question.maxTokens(of: minion)
         let (settings, order) = (minion.pipeline, question.order ?? minion.pipeline.order)
@@ -41,10 +41,7 @@ struct SpendingEstimate: Sendable {
             if order == .restyleLast { drafted += 3 * output }
         }
         tokens = input + output + drafted
-        let usage = TokenUsage(input: input, output: output)
-        self.usage = usage
-        let routes = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
-        cost = routes.compactMap { prices.cost(provider: $0.provider, model: $0.model, usage: usage) }.max()
+        usage = TokenUsage(input: input, output: output)
     }
 }
 

@@ -14,6 +14,7 @@ enum UsageLine {
         case ended(String)
     }
 
+    /// Of the oldest line there may be.
     private static let fields = 19
     /// Until the year 10000, in milliseconds: a line with another time was not written by us.
     private static let times = 0...253_402_300_799_999
@@ -43,6 +44,7 @@ enum UsageLine {
         number(record.latencyMilliseconds.isFinite ? record.latencyMilliseconds : 0, &line)
         number(record.firstTokenMilliseconds, &line)
         text(record.outcome, &line)
+        number(record.countedCost, &line)
         line[line.count - 1] = end
     }
 
@@ -116,7 +118,8 @@ enum UsageLine {
                 id: text(0), minionID: optional(2), answerID: optional(3), keyID: optional(4), purpose: text(5), provider: text(6), model: text(7),
                 at: Date(milliseconds: Int64(at)), inputTokens: integer(9), outputTokens: integer(10), cachedTokens: integer(11),
                 cacheWriteTokens: integer(12), reasoningTokens: integer(13), isEstimate: estimate != 0, cost: double(15),
-                latencyMilliseconds: latency, firstTokenMilliseconds: double(17), outcome: text(18)))
+                countedCost: parts.count > 19 ? double(19) : nil, latencyMilliseconds: latency, firstTokenMilliseconds: double(17), outcome: text(18))
+        )
     }
 
     /// A tab, a line's end and a backslash are `\t`, `\n` and `\\`.

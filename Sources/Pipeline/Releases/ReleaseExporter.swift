@@ -7,8 +7,11 @@ public struct ReleaseExporter: Sendable {
     let store: Store
     let data: DataDirectory
     let files: ReleaseFiles
+    /// Shared by all exports that are made at a time.
+    let places: FairGate
 
-    public init(store: Store, data: DataDirectory, engine: EnginePaths) {
+    public init(store: Store, data: DataDirectory, engine: EnginePaths, places: FairGate) {
+        self.places = places
         self.store = store
         self.data = data
         files = ReleaseFiles(data: data, engine: engine)
@@ -91,6 +94,9 @@ public struct ReleaseExporter: Sendable {
             parts.collectionBytes = try await rows.collection(id).bytes
         }
         let (found, named, version) = (entries, parts, archiveVersion)
+        // Every byte is read for its hash.
+        let place = try await places.enter(user)
+        defer { place.leave() }
         return try await BlockingExecutor.run {
             var listed: [ReleaseManifest.File] = [.init(path: ReleaseManifest.contentName, bytes: text.utf8.count, sha256: address)]
             var body: [Archive.Part] = []

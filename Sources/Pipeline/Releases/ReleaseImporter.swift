@@ -15,18 +15,23 @@ public struct ReleaseImporter: Sendable {
     let extractor: any ArchiveExtractor
     let files: ReleaseFiles
     let vectors: VectorServer?
+    /// Shared by all that is imported at a time.
+    let places: FairGate
     let maxBytes: Int
     let logger: Logger
 
     /// - Parameter maxBytes: of an archive, packed and unpacked alike.
     public init(
-        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, vectors: VectorServer?, maxBytes: Int, logger: Logger
+        store: Store, data: DataDirectory, engine: EnginePaths, extractor: any ArchiveExtractor, vectors: VectorServer?, places: FairGate,
+        maxBytes: Int,
+        logger: Logger
     ) {
         self.store = store
         self.data = data
         self.extractor = extractor
         files = ReleaseFiles(data: data, engine: engine)
         self.vectors = vectors
+        self.places = places
         self.maxBytes = maxBytes
         self.logger = logger
     }
@@ -40,6 +45,8 @@ public struct ReleaseImporter: Sendable {
         let archive = working.url.appending(path: "archive")
         let upload = try await Upload.receive(bytes, into: archive, maxBytes: maxBytes, room: room)
         guard upload.bytes > 0 else { throw Self.invalid("the body is empty: send the archive") }
+        let place = try await places.enter(minion.userID)
+        defer { place.leave() }
         let unpacked = try working.folder("unpacked")
         do { try await extractor.extract(archive, into: unpacked, maxEntries: Self.maxEntries, maxBytes: maxBytes) } catch let error
             as LocalModelError

@@ -50,7 +50,7 @@ actor Purse {
 
     private func take(_ piece: String) async throws -> Double {
         guard let budget, let price else { return 0 }
-        let most = price.cost(Paraphraser.estimate(bytes: piece.utf8.count))
+        let most = price.most(Paraphraser.estimate(bytes: piece.utf8.count))
         while spent + reserved + most > budget {
             // What is under way will cost less than its most.
             guard reserved > 0 else {

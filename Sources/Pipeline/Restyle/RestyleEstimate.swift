@@ -35,15 +35,14 @@ extension AnswerPipeline {
         return RestyleEstimate(paraphraser, draft.config, datasets, price: paraphraser == .base ? nil : try await price(minion))
     }
 
-    /// What the minion's model costs: the dearest of its keys' own prices, else the price list's.
+    /// What the minion's model costs at most: in each part the dearest of its keys' own prices, else the price list's.
     func price(_ minion: Minion) async throws -> Price? {
         let router = try await catalog.router(for: minion, from: router)
         let routes = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: nil, scale: 0).routes
-        let unit = TokenUsage(input: 1000, output: 1000)
         let known = router.prices.price(provider: minion.provider, model: minion.modelID)
         let own = routes.filter { $0.group == 0 }.map { $0.price ?? known }
         // One key whose price nobody knows may be the one that is asked.
         guard own.allSatisfy({ $0 != nil }) else { return nil }
-        return own.compactMap { $0 }.max { $0.cost(unit) < $1.cost(unit) } ?? known
+        return own.compactMap { $0 }.reduce(nil) { Price.dearest($0, $1) } ?? known
     }
 }

@@ -16,13 +16,20 @@ struct AdapterStage: Sendable {
     let trainer: Trainer
     let engine: EnginePaths
     let data: DataDirectory
+    /// The operator's bound, which may have come after the job.
+    let mostProcesses: Int
 
     func run(_ prepared: PreparedData, _ context: JobContext) async throws -> TrainedAdapter {
         guard let train = prepared.train, let validation = prepared.validation else {
             throw JobFailure(step: context.stage, code: "internal", message: "no prepared examples")
         }
         let base = try BaseModels(paths: engine).find(context.job.config.baseModel)
-        let config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)
+        var config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)
+        if config.processes > mostProcesses {
+            try await context.event(
+                "log", ["message": "trains with \(mostProcesses) processes instead of \(config.processes): more are not allowed here"])
+            config.processes = mostProcesses
+        }
         let attempt = AttemptFolder(context: context)
         let folder = try attempt.open()
         let history = try await TrainingEvents(context, store: store)

@@ -58,7 +58,7 @@ struct AnswerStage: Sendable {
         let ledger = context.ledger
         let stream = context.router.chat(
             context.question.request(prompt, sampling(context)), routes: resolved.routes, spread: minion.spread,
-            gate: meter.gate(context.admission, prices: context.router.prices, answerID: context.id)
+            gate: meter.gate(context.admission, answerID: context.id)
         ) {
             ledger.add($0, purpose: "answer")
         }
@@ -99,7 +99,9 @@ struct AnswerStage: Sendable {
                 .resolve(context.minion, lease: lease, scale: context.plan.localScale)
         }
         var resolved = RouteResolver.Resolved()
-        do { resolved.routes = [try RouteResolver.local(lease, scale: context.plan.localScale)] } catch { resolved.left = [error] }
+        do { resolved.routes = [try RouteResolver.local(lease, for: context.minion.userID, scale: context.plan.localScale)] } catch {
+            resolved.left = [error]
+        }
         return resolved
     }
 

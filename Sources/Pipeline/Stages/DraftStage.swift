@@ -21,7 +21,8 @@ struct DraftStage: Sendable {
                 Sampling(
                     temperature: settings.draftTemperature, topP: question.sampling.topP ?? Self.topP, maxTokens: settings.draftMaxTokens,
                     seed: question.sampling.seed ?? Self.seed),
-                voice: voice, scale: plan.scale, decoding: .answering, limit: limit, onAttempt: { ledger.add($0, purpose: "draft") })
+                for: context.minion.userID, voice: voice, scale: plan.scale, decoding: .answering, limit: limit,
+                onAttempt: { ledger.add($0, purpose: "draft") })
         }
         return DraftTrace(
             text: reply.text.trimmingCharacters(in: .whitespacesAndNewlines), adapterID: voice.id, scale: plan.scale, inPrompt: plan.draftInPrompt)

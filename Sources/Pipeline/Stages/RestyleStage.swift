@@ -116,7 +116,8 @@ struct RestyleStage: Sendable {
             Sampling(
                 temperature: temperature, topP: 0.9, maxTokens: 32 + 2 * UsageEstimate.tokens(bytes: text.utf8.count),
                 seed: context.question.sampling.seed ?? 7),
-            voice: voice, scale: context.plan.scale, decoding: .rewriting, limit: limit, onAttempt: { ledger.add($0, purpose: "restyle") })
+            for: context.minion.userID, voice: voice, scale: context.plan.scale, decoding: .rewriting, limit: limit,
+            onAttempt: { ledger.add($0, purpose: "restyle") })
         return (reply.text.trimmingCharacters(in: .whitespacesAndNewlines), reply.finish == .length)
     }
 }

@@ -2,8 +2,10 @@ import Foundation
 import Logging
 import Providers
 import Store
+import Synchronization
 
-/// Sends what waits in the outbox: each address hears of things in their order, one at a time, until it says 2xx.
+/// Sends what waits in the outbox: each address hears of things in their order, one at a time, until it says 2xx. Users
+/// share the calls under way, so that addresses which do not answer hold up their own user's deliveries and no others.
 public struct WebhookSender: Sendable {
     /// Waits between the attempts, in seconds: eight attempts in about four hours.
     public static let standardWaits: [Double] = [5, 30, 120, 600, 1800, 3600, 7200]
@@ -12,12 +14,21 @@ public struct WebhookSender: Sendable {
     /// Seconds for which an attempt is this process's, unless its end is written down before.
     private static let claim = 30.0
 
+    /// Calls under way at once, and those of one user.
+    private static let atOnce = (all: 32, user: 4)
+
     private let queue: WebhookQueue
     private let transport: HTTPTransport
     private let waits: [Double]
     private let logger: Logger
     private let wake: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
+    private let underWay = UnderWay()
+
+    /// Webhooks that are being called, with their users.
+    private final class UnderWay: Sendable {
+        let webhooks = Mutex<[String: String]>([:])
+    }
 
     /// - Parameter transport: its policy says which addresses may be reached, at every attempt.
     public init(queue: WebhookQueue, transport: HTTPTransport, waits: [Double] = standardWaits, logger: Logger) {
@@ -41,25 +52,34 @@ public struct WebhookSender: Sendable {
             }
         }
         defer { ticker.cancel() }
-        for await _ in wake {
-            if Task.isCancelled { return }
-            do { while try await sendDue() {} } catch is CancellationError { return } catch { logger.error("webhooks cannot be sent: \(error)") }
+        await withDiscardingTaskGroup { group in
+            for await _ in wake {
+                if Task.isCancelled { return }
+                do {
+                    for one in try await takeDue() { group.addTask { await deliver(one) } }
+                } catch is CancellationError { return } catch { logger.error("webhooks cannot be sent: \(error)") }
+            }
         }
     }
 
-    /// - Returns: whether there was anything.
-    private func sendDue() async throws -> Bool {
-        let due = try await queue.due()
-        guard !due.isEmpty else { return false }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, one) in due.enumerated() {
-                // One address that does not answer holds up no other.
-                if index >= 8 { try await group.next() }
-                group.addTask { try await NameLookups.$user.withValue(one.userID) { try await send(one) } }
-            }
-            try await group.waitForAll()
-        }
-        return true
+    /// What may be sent now; under way from here on.
+    private func takeDue() async throws -> [WebhookQueue.Due] {
+        let busy = underWay.webhooks.withLock { $0 }
+        guard busy.count < Self.atOnce.all else { return [] }
+        let due = try await queue.due(limit: Self.atOnce.all - busy.count, share: Self.atOnce.user, underWay: busy)
+        underWay.webhooks.withLock { for one in due { $0[one.delivery.webhookID] = one.userID } }
+        return due
+    }
+
+    private func deliver(_ due: WebhookQueue.Due) async {
+        var isDone = false
+        do {
+            try await NameLookups.$user.withValue(due.userID) { try await send(due) }
+            isDone = true
+        } catch is CancellationError {} catch { logger.error("a webhook cannot be sent: \(error)") }
+        underWay.webhooks.withLock { $0[due.delivery.webhookID] = nil }
+        // Whoever waits for the place, or behind this delivery; after a failure of ours the ticker comes soon enough.
+        if isDone { wakeUp.yield() }
     }
 
     private func send(_ due: WebhookQueue.Due) async throws {

@@ -16,6 +16,9 @@ public struct Route: Sendable {
     public var maxConcurrent: Int?
     /// What the route's tokens cost, in place of the price table.
     public var price: Price?
+    /// Where what answers here is shared: waits for a place right before each call. What it returns is called when the
+    /// call has ended. It may throw ``ProviderError``, and the next route is tried.
+    public var enter: (@Sendable () async throws -> @Sendable () -> Void)?
 
     public init(
         provider: String, model: String, endpoint: Endpoint, extra: [String: JSONValue] = [:], keyID: String? = nil, weight: Double = 1,

@@ -134,7 +134,7 @@ struct RouteWalk {
     ) async throws -> Reply? {
         let member = group.members[turn.member]
         let route = member.route
-        let start = health.settings.now()
+        var start = health.settings.now()
         func leave(_ verdict: Verdict) {
             let milliseconds = verdict == .success ? log.lastFirstToken ?? (health.settings.now() - start).milliseconds : nil
             health.leave(turn.ticket, verdict, milliseconds: milliseconds, pace(route))
@@ -145,6 +145,19 @@ struct RouteWalk {
             log.skip(plan, error)
             group.giveUp(turn.member, error)
             return nil
+        }
+        var leavePlace: (@Sendable () -> Void)?
+        defer { leavePlace?() }
+        if let enter = route.enter {
+            do { leavePlace = try await enter() } catch {
+                leave(.abandoned)
+                if error is CancellationError || Task.isCancelled { throw CancellationError() }
+                let error = ProviderError(error, route)
+                log.skip(plan, error)
+                group.giveUp(turn.member, error)
+                return nil
+            }
+            start = health.settings.now()
         }
         let request = route.apply(to: request)
         let provider = router.registry[route.provider]

@@ -9,6 +9,7 @@ struct AdaptersController: Sendable {
     let store: Store
     let library: AdapterLibrary
     let meter: Meter
+    let clients: ClientConnections
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -45,32 +46,35 @@ struct AdaptersController: Sendable {
             return flag
         }
         let room = try await meter.storage(user: context.owner)
-        let (adapter, release) = try await library.take(
-            request.body.map(\.readableBytesView), base: query["base_model"].map(String.init), minionID: minion, promotes: promotes ?? true,
-            user: context.owner, room: room)
+        let base = query["base_model"].map(String.init)
+        let (adapter, release) = try await clients.whileConnected(context.channel) {
+            try await library.take(
+                request.body.map(\.readableBytesView), base: base, minionID: minion, promotes: promotes ?? true, user: context.owner, room: room)
+        }
         return .json(Reply(adapter: adapter, release: release), status: .created)
     }
 
     @Sendable func peft(_ request: Request, context: OwnerContext) async throws -> Response {
-        try await file(try await adapter(context), .peft, "zip")
+        try await file(try await adapter(context), .peft, "zip", context)
     }
 
     @Sendable func gguf(_ request: Request, context: OwnerContext) async throws -> Response {
-        try await file(try await adapter(context), .gguf, "gguf")
+        try await file(try await adapter(context), .gguf, "gguf", context)
     }
 
     /// `?format=hf|gguf`
     @Sendable func merged(_ request: Request, context: OwnerContext) async throws -> Response {
         let adapter = try await adapter(context)
         switch request.uri.queryParameters["format"].map(String.init) ?? "hf" {
-        case "hf": return try await file(adapter, .mergedFolder, "zip")
-        case "gguf": return try await file(adapter, .mergedGGUF, "gguf")
+        case "hf": return try await file(adapter, .mergedFolder, "zip", context)
+        case "gguf": return try await file(adapter, .mergedGGUF, "gguf", context)
         default: throw APIError.invalid([.init(field: "format", code: "invalid", message: "must be one of hf, gguf")])
         }
     }
 
-    private func file(_ adapter: Adapter, _ form: AdapterLibrary.Form, _ ending: String) async throws -> Response {
-        let (file, bytes) = try await library.give(adapter, as: form)
+    private func file(_ adapter: Adapter, _ form: AdapterLibrary.Form, _ ending: String, _ context: OwnerContext) async throws -> Response {
+        let room = try await meter.storage(user: context.owner)
+        let (file, bytes) = try await clients.whileConnected(context.channel) { try await library.give(adapter, as: form, room: room) }
         try await store.audit.record(.adapterExport, target: adapter.id, of: adapter.userID, ["form": "\(form)"])
         let kind = form == .mergedFolder || form == .mergedGGUF ? "merged" : "adapter"
         return Response(

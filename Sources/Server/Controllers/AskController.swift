@@ -19,7 +19,7 @@ struct AskController: Sendable {
     }
 
     @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
-        let minion = try await minion(request, context)
+        let (minion, snapshot) = try await minion(request, context)
         var fields = try await RequestFields(request, context: context, limit: AppContext.maxConversationBytes)
         let text = fields.required("question", length: 1...100_000)
         let stream = fields.bool("stream") ?? false
@@ -42,7 +42,7 @@ struct AskController: Sendable {
         try fields.finish()
         let asked = question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
-        let admission = try await pipeline.admit(minion, asked)
+        let admission = if let snapshot { try await pipeline.admit(snapshot, asked) } else { try await pipeline.admit(minion, asked) }
         if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
         return try await clients.whileConnected(context.channel) { try await whole(minion, asked, admission, trace: wantsTrace) }
             .adding(admission.headers)
@@ -95,17 +95,18 @@ struct AskController: Sendable {
         }
     }
 
-    private func minion(_ request: Request, _ context: AppContext) async throws -> Minion {
+    /// The minion that is asked; where its own token asks, with what is known of it already.
+    private func minion(_ request: Request, _ context: AppContext) async throws -> (Minion, MinionSnapshot?) {
         let owner = try context.parameters.require("user_id")
         let id = try context.parameters.require("minion_id")
         switch context.identity {
         case .minion(let snapshot):
             guard snapshot.minion.id == id, snapshot.minion.userID == owner else { throw APIError.notFound("minion") }
-            return snapshot.minion
+            return (snapshot.minion, snapshot)
         case .person(let user, _):
             guard owner == user.id || user.role == .superuser else { throw APIError.notFound("user") }
             if owner != user.id { try await store.audit.recordRead(of: owner, path: request.uri.path) }
-            return try await store.user(owner).minion(id)
+            return (try await store.user(owner).minion(id), nil)
         case nil: throw APIError.unauthenticated
         }
     }

@@ -12,6 +12,7 @@ struct DatasetsController: Sendable {
     let importer: DatasetImporter
     let contents: DatasetContents
     let meter: Meter
+    let clients: ClientConnections
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -38,8 +39,12 @@ struct DatasetsController: Sendable {
         let description = try DatasetQuery.creation(request)
         let rows = store.user(context.owner)
         return try await Idempotent.create(request, fingerprint: "\(description) \(request.headers[.contentLength] ?? "")", rows: rows) {
-            let room = try await meter.storage(user: context.owner)
-            return try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+            try await meter.creating(.datasets, user: context.owner) {
+                let room = try await meter.storage(user: context.owner)
+                return try await clients.whileConnected(context.channel) {
+                    try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+                }
+            }
         }
     }
 
@@ -64,8 +69,10 @@ struct DatasetsController: Sendable {
         let current = try await dataset(context)
         let (mode, description) = try DatasetQuery.change(request, of: current)
         let room = try await meter.storage(user: context.owner)
-        let (changed, outcome) = try await importer.change(
-            current.id, mode, description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+        let (changed, outcome) = try await clients.whileConnected(context.channel) {
+            try await importer.change(
+                current.id, mode, description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+        }
         return .json(Reply(dataset: changed, outcome: outcome))
     }
 
@@ -91,14 +98,15 @@ struct DatasetsController: Sendable {
     @Sendable func preview(_ request: Request, context: OwnerContext) async throws -> Response {
         let dataset = try await dataset(context)
         let limit = try request.integer("limit", 1...50, standard: 5)
-        return .json(["items": try await contents.preview(dataset, limit: limit)])
+        return .json(["items": try await clients.whileConnected(context.channel) { try await contents.preview(dataset, limit: limit) }])
     }
 
     /// `?format=…&encoding=…`: the examples as a file, in that format.
     @Sendable func export(_ request: Request, context: OwnerContext) async throws -> Response {
         let dataset = try await dataset(context)
         let export = try DatasetQuery.export(request, of: dataset)
-        let (file, report) = try await contents.export(dataset, as: export)
+        let room = try await meter.storage(user: context.owner)
+        let (file, report) = try await clients.whileConnected(context.channel) { try await contents.export(dataset, as: export, room: room) }
         try await store.audit.record(.datasetExport, target: dataset.id, of: context.owner, ["encoding": export.encoding.rawValue])
         var headers: HTTPFields = [
             .contentType: export.encoding.mediaType,

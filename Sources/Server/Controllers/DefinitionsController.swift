@@ -10,6 +10,7 @@ struct DefinitionsController: Sendable {
     let store: Store
     let catalog: ProviderCatalog
     let addresses: AddressPolicy
+    let meter: Meter
 
     private struct Entry: Encodable {
         var id: String
@@ -29,7 +30,11 @@ struct DefinitionsController: Sendable {
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get { try await list($0, store.user($1.owner).definitions) }
-        group.post { try await create($0, $1, store.user($1.owner).definitions) }
+        group.post { request, context in
+            try await meter.creating(.providerDefinitions, user: context.owner) {
+                try await create(request, context, store.user(context.owner).definitions)
+            }
+        }
         group.get("{definition_id}") { try await show($1, store.user($1.owner).definitions) }
         group.put("{definition_id}") { try await update($0, $1, store.user($1.owner).definitions) }
         group.delete("{definition_id}") { try await delete($1, store.user($1.owner).definitions) }

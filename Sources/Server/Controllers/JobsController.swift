@@ -18,6 +18,8 @@ struct JobsController: Sendable {
     let answers: AnswerPipeline
     let estimator: JobEstimator
     let trainingEnabled: Bool
+    /// Of one job.
+    let mostProcesses: Int
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -60,9 +62,12 @@ struct JobsController: Sendable {
         try fields.finish()
         if start { try requireTraining() }
         return try await Idempotent.create(request, fingerprint: "\(draft) \(start) \(runAt?.milliseconds ?? 0) \(allowDuplicate)", rows: rows) {
-            guard start else { return try await rows.createJob(draft, allowDuplicate: allowDuplicate) }
+            func made() async throws -> TrainingJob {
+                try await meter.creating(.trainingJobs, user: context.owner) { try await rows.createJob(draft, allowDuplicate: allowDuplicate) }
+            }
+            guard start else { return try await made() }
             let started = try await meter.startingJob(user: context.owner, minion: draft.minionID) {
-                try await rows.startJob(rows.createJob(draft, allowDuplicate: allowDuplicate).id, runAt: runAt)
+                try await rows.startJob(made().id, runAt: runAt)
             }
             worker.nudge()
             return started
@@ -163,7 +168,9 @@ struct JobsController: Sendable {
         let job = try await rows.job(context.parameters.require("job_id"))
         let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
         guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
+        let open = try await meter.eventStream(user: context.owner)
         return ServerSentEvents.response(session: context.token, of: context.caller.id, accounts) { send in
+            defer { withExtendedLifetime(open) {} }
             var seq = after
             while true {
                 // Status before events: what ended the job is then surely among the events read after it.
@@ -287,6 +294,10 @@ struct JobsController: Sendable {
         }
         if draft.trainingType.trainsAdapter, let base = draft.config.baseModel, let refused = estimator.refusal(of: base) {
             fields.fail("config.base_model", refused.message, hint: refused.hint)
+        }
+        if draft.config.processes > mostProcesses {
+            fields.fail(
+                "config.processes", "must be at most \(mostProcesses) here", hint: "the operator sets it with ATELIER_TRAINING_PROCESSES")
         }
         if draft.config.chunkOverlap >= draft.config.chunkTokens { fields.fail("config.chunk_overlap", "must be smaller than chunk_tokens") }
         guard fields.problems.isEmpty, let minion else { return }

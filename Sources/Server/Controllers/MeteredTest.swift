@@ -10,6 +10,8 @@ struct MeteredTest: Sendable {
     let meter: Meter
     /// Who pays.
     let user: String
+    /// A greeting with what vendors put around it, and one token of the reply, which some take for a few.
+    private static let most = TokenUsage(input: 16, output: 16)
 
     /// - Parameters:
     ///   - key: the stored key the endpoint has; nil for one that is not stored yet.
@@ -20,10 +22,12 @@ struct MeteredTest: Sendable {
         _ info: ProviderInfo, _ endpoint: Endpoint, model: String?, key: String?, own: [ModelPrice]
     ) async throws -> (ConnectionTest.Result, headers: [(String, String)]) {
         let tests = ConnectionTest(registry: selection.registry)
-        let prices = meter.prices.adding(selection.prices)
-        func price(_ model: String) -> Price? {
-            OwnPrices.price(own, provider: info.id, model: model) ?? prices.price(provider: info.id, model: model)
+        func route(_ model: String) -> Route {
+            Route(
+                provider: info.id, model: model, endpoint: endpoint, keyID: key,
+                price: OwnPrices.price(own, provider: info.id, model: model))
         }
+        func price(_ model: String) -> Price? { selection.prices.paid(route(model)) }
         func priced(_ result: ConnectionTest.Result) -> ConnectionTest.Result {
             var result = result
             for index in result.models.indices { result.models[index].price = price(result.models[index].id) }
@@ -32,10 +36,9 @@ struct MeteredTest: Sendable {
         guard let model else { return (priced(await tests.test(provider: info.id, endpoint: endpoint)), []) }
         let price = price(model)
         let admission = try await meter.admit(
-            user: user, minion: nil, tokens: 16, cost: price?.cost(TokenUsage(input: 8, output: 8)), usage: TokenUsage(input: 8, output: 8),
-            purpose: "test")
+            user: user, minion: nil, routes: [route(model)], usage: Self.most, prices: selection.prices, purpose: "test")
         let began = Date()
-        try meter.gate(admission, prices: prices)(Route(provider: info.id, model: model, endpoint: endpoint, keyID: key, price: price))
+        try meter.gate(admission)(route(model))
         let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
         let record = result.usage.map { usage in
             UsageRecord(

@@ -14,6 +14,7 @@ struct MinionsController: Sendable {
     let server: AdapterServer
     let library: CollectionLibrary
     let vectors: VectorServer?
+    let meter: Meter
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -38,7 +39,9 @@ struct MinionsController: Sendable {
         try fields.finish()
         try await check(draft)
         let rows = store.user(context.owner)
-        return try await Idempotent.create(request, fingerprint: "\(draft)", rows: rows) { try await rows.createMinion(draft) }
+        return try await Idempotent.create(request, fingerprint: "\(draft)", rows: rows) {
+            try await meter.creating(.minions, user: context.owner) { try await rows.createMinion(draft) }
+        }
     }
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {

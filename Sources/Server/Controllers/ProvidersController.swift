@@ -68,8 +68,10 @@ struct ProvidersController: Sendable {
         if try await rows.providerKeys(provider).contains(where: { $0.label == read.settings.label }) {
             throw UserStore.labelTaken(read.settings.label, provider)
         }
-        let result = try await KeyTrial(tests: tests(selection, context)).run(info, key: key, id: nil, read.settings, read.options)
-        let stored = try await rows.createProviderKey(provider, key: key, settings: read.settings, test: result.map(KeyTest.init))
+        let (stored, result) = try await meter.creating(.providerKeys, user: context.owner) {
+            let result = try await KeyTrial(tests: tests(selection, context)).run(info, key: key, id: nil, read.settings, read.options)
+            return (try await rows.createProviderKey(provider, key: key, settings: read.settings, test: result.map(KeyTest.init)), result)
+        }
         return .json(entry(info, stored, try await rows.providerKeys(provider), result), status: .created)
     }
 

@@ -16,6 +16,7 @@ struct ReleasesController: Sendable {
     let exporter: ReleaseExporter
     let importer: ReleaseImporter
     let meter: Meter
+    let clients: ClientConnections
     let logger: Logger
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -140,7 +141,7 @@ struct ReleasesController: Sendable {
     /// The release as a tar archive, from which it can be imported elsewhere.
     @Sendable func archive(_ request: Request, context: OwnerContext) async throws -> Response {
         let release = try await release(context)
-        let archive = try await exporter.archive(release, user: context.owner)
+        let archive = try await clients.whileConnected(context.channel) { try await exporter.archive(release, user: context.owner) }
         try await store.audit.record(.releaseExport, target: release.id, of: context.owner, ["minion": release.minionID])
         return Response(
             status: .ok,
@@ -173,8 +174,10 @@ struct ReleasesController: Sendable {
         }
         let (promotes, applies) = (try flag("promote"), try flag("apply_settings"))
         let room = try await meter.storage(user: context.owner)
-        let release = try await importer.importRelease(
-            request.body.map(\.readableBytesView), minion: minion, promotes: promotes, appliesSettings: applies, room: room)
+        let release = try await clients.whileConnected(context.channel) {
+            try await importer.importRelease(
+                request.body.map(\.readableBytesView), minion: minion, promotes: promotes, appliesSettings: applies, room: room)
+        }
         if promotes { preload(release, context.owner) }
         return .json(release, status: .created)
     }

@@ -9,6 +9,7 @@ struct WebhooksController: Sendable {
     let store: Store
     let addresses: AddressPolicy
     let sender: WebhookSender
+    let meter: Meter
 
     func routes(_ group: RouterGroup<OwnerContext>) {
         group.get(use: list)
@@ -49,8 +50,10 @@ struct WebhooksController: Sendable {
         let url = fields.required("url", length: 1...2000)
         let events = Self.events(&fields) ?? []
         try fields.finish()
-        try await check(url)
-        let (webhook, secret) = try await store.user(context.owner).createWebhook(url: url, events: events)
+        let (webhook, secret) = try await meter.creating(.webhooks, user: context.owner) {
+            try await check(url)
+            return try await store.user(context.owner).createWebhook(url: url, events: events)
+        }
         return .json(Created(webhook: webhook, secret: secret), status: .created)
     }
 

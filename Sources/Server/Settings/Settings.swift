@@ -89,6 +89,8 @@ public struct Settings: Sendable {
     public var localThreads = 2
     /// `ATELIER_LOCAL_BASES`: base models in memory at once; the least recently used makes room.
     public var localBases = 2
+    /// `ATELIER_LOCAL_SLOTS`: requests one base model answers at once; a user takes all but one of them at most.
+    public var localSlots = 3
     /// `ATELIER_LOCAL_ADAPTERS`: adapters of one base in memory at once; the least recently used makes room.
     public var localAdapters = 128
     /// `ATELIER_ADAPTER_IDLE_MINUTES`: an adapter nobody asked for this long is let go of.
@@ -108,6 +110,12 @@ public struct Settings: Sendable {
     public var chromaURL: String?
     /// `ATELIER_WEBHOOK_RETRY_SECONDS`: waits between the attempts to deliver a webhook, in seconds with commas.
     public var webhookWaits = WebhookSender.standardWaits
+    /// `ATELIER_IMPORTS`: uploads that are read at once; a user's take all but one at most.
+    public var imports = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    /// `ATELIER_EXPORTS`: exports that are made at once, merged models among them; a user's take all but one at most.
+    public var exports = 2
+    /// `ATELIER_TRAINING_PROCESSES`: processes one job may train with.
+    public var trainingProcesses = max(2, ProcessInfo.processInfo.activeProcessorCount)
     /// `EXTERNAL_TRAINING_ENABLED`: whether jobs may be started.
     public var trainingEnabled = true
     /// `API_KEY_ENCRYPTION_KEY`: Fernet keys; empty makes one in the data directory.
@@ -216,6 +224,7 @@ public struct Settings: Sendable {
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)
         settings.localThreads = try number("atelier.local.threads", 1...256, settings.localThreads)
         settings.localBases = try number("atelier.local.bases", 1...64, settings.localBases)
+        settings.localSlots = try number("atelier.local.slots", 1...64, settings.localSlots)
         settings.localAdapters = try number("atelier.local.adapters", 1...10_000, settings.localAdapters)
         settings.adapterIdleMinutes = try number("atelier.adapter.idle.minutes", 1...525_600, settings.adapterIdleMinutes)
         settings.adapterServerURL = try text("atelier.adapter.server.url").map {
@@ -241,6 +250,9 @@ public struct Settings: Sendable {
                 }
                 return waits.compactMap { $0 }
             } ?? settings.webhookWaits
+        settings.imports = try number("atelier.imports", 1...1000, settings.imports)
+        settings.exports = try number("atelier.exports", 1...1000, settings.exports)
+        settings.trainingProcesses = try number("atelier.training.processes", 1...64, min(64, settings.trainingProcesses))
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders = list("default.providers")

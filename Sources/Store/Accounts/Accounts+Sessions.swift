@@ -66,12 +66,20 @@ extension Accounts {
         return session.opened
     }
 
+    /// Sessions one person may have; the one unused longest makes room, so that nobody is locked out by them.
+    static let mostSessions = 100
+
     func insert(_ session: NewSession, _ method: String, _ connection: any Connection) throws {
         try connection.query("DELETE FROM sessions WHERE expires_at < $1", SQLValue(session.createdAt))
         try connection.query(
             "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, last_seen, ip, agent) VALUES ($1, $2, $3, $4, $3, $5, $6)",
             .text(session.hash), .text(session.user), SQLValue(session.createdAt), SQLValue(session.opened.expiresAt), SQLValue(session.ip),
             SQLValue(session.agent))
+        try connection.query(
+            """
+            DELETE FROM sessions WHERE user_id = $1 AND token_hash IN (
+                SELECT token_hash FROM sessions WHERE user_id = $1 ORDER BY last_seen DESC, created_at DESC LIMIT 1000 OFFSET $2)
+            """, .text(session.user), SQLValue(Self.mostSessions))
         try connection.audit(.logIn, target: Session.id(hash: session.hash), of: session.user, by: session.user, ["method": method])
     }
 

@@ -22,4 +22,7 @@ extension Migrations {
             PRIMARY KEY (user_id, day, minion_id)
         );
         """
+
+    /// What a superuser's budget counts of a record, where that is more than its user paid.
+    static let countedCosts = "ALTER TABLE usage_records ADD COLUMN counted_cost DOUBLE PRECISION"
 }

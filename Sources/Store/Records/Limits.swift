@@ -1,4 +1,5 @@
-/// What somebody may use. An absent value sets no limit; 0 allows nothing.
+/// What somebody may use. An absent value sets no limit; 0 allows nothing. Of the defaults, an absent value is the built-in one
+/// where there is one.
 public struct Limits: Sendable, Codable, Equatable {
     /// What a budget does about a model whose price is unknown, which it cannot count.
     public enum Unpriced: String, Sendable, Codable, CaseIterable { case allow, refuse }
@@ -16,6 +17,15 @@ public struct Limits: Sendable, Codable, Equatable {
     /// Datasets, adapters and collections together.
     public var storageBytes: Int?
     public var concurrentRequests: Int?
+    /// Rows that are kept at once.
+    public var minions: Int?
+    public var datasets: Int?
+    public var providerKeys: Int?
+    public var providerDefinitions: Int?
+    public var webhooks: Int?
+    public var trainingJobs: Int?
+    /// Streams of events that are open at once.
+    public var eventStreams: Int?
     /// Absent is `allow`.
     public var unpriced: Unpriced?
     /// Of a user's limits: names of limits that the default does not set for this user.
@@ -33,6 +43,11 @@ public struct Limits: Sendable, Codable, Equatable {
         case trainingJobsPerDay = "training_jobs_per_day"
         case storageBytes = "storage_bytes"
         case concurrentRequests = "concurrent_requests"
+        case minions, datasets, webhooks
+        case providerKeys = "provider_keys"
+        case providerDefinitions = "provider_definitions"
+        case trainingJobs = "training_jobs"
+        case eventStreams = "event_streams"
         case unpriced, unlimited
     }
 

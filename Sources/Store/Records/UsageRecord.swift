@@ -32,6 +32,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public var isEstimate: Bool
     /// US dollars; absent when the price is unknown, which is not 0.
     public var cost: Double?
+    /// US dollars that a superuser's budget counts, where they are more than `cost`: the user's own price is below the known one.
+    public var countedCost: Double?
     public var latencyMilliseconds: Double
     public var firstTokenMilliseconds: Double?
     public var outcome: String
@@ -40,7 +42,7 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public init(
         id: String? = nil, minionID: String?, answerID: String?, keyID: String? = nil, purpose: String, provider: String, model: String, at: Date,
         inputTokens: Int?, outputTokens: Int?, cachedTokens: Int?, cacheWriteTokens: Int? = nil, reasoningTokens: Int? = nil, isEstimate: Bool,
-        cost: Double?, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
+        cost: Double?, countedCost: Double? = nil, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
     ) {
         self.id = id ?? RowID.make("use", at: at)
         self.minionID = minionID
@@ -57,6 +59,7 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         self.reasoningTokens = Self.tokens(reasoningTokens)
         self.isEstimate = isEstimate
         self.cost = cost.flatMap { (0...Self.maxCost).contains($0) ? $0 : nil }
+        self.countedCost = countedCost.flatMap { (0...Self.maxCost).contains($0) ? $0 : nil }
         self.latencyMilliseconds = Self.milliseconds(latencyMilliseconds) ?? 0
         self.firstTokenMilliseconds = firstTokenMilliseconds.flatMap(Self.milliseconds)
         self.outcome = outcome
@@ -69,7 +72,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
             model: try row.text("model"), at: try row.date("at"), inputTokens: try row.optionalInt("input_tokens"),
             outputTokens: try row.optionalInt("output_tokens"), cachedTokens: try row.optionalInt("cached_tokens"),
             cacheWriteTokens: try row.optionalInt("cache_write_tokens"), reasoningTokens: try row.optionalInt("reasoning_tokens"),
-            isEstimate: try row.bool("is_estimate"), cost: try row.optionalDouble("cost"), latencyMilliseconds: try row.double("latency_ms"),
+            isEstimate: try row.bool("is_estimate"), cost: try row.optionalDouble("cost"),
+            countedCost: try row.optionalDouble("counted_cost"), latencyMilliseconds: try row.double("latency_ms"),
             firstTokenMilliseconds: try row.optionalDouble("first_token_ms"), outcome: try row.text("outcome"))
     }
 

@@ -14,9 +14,35 @@ public struct Spending: Sendable, Equatable {
     public init() {}
 }
 
+/// What a user keeps, by the table it is kept in.
+public enum KeptRows: String, Sendable, CaseIterable {
+    case minions = "external_api_models"
+    case datasets = "user_training_datasets"
+    case providerKeys = "user_api_keys"
+    case providerDefinitions = "provider_definitions"
+    case webhooks = "webhooks"
+    case trainingJobs = "external_training_jobs"
+}
+
 extension UserStore {
+    /// How many rows the user keeps in a table.
+    public func count(_ rows: KeptRows) async throws -> Int {
+        try await database.read { try $0.query("SELECT COUNT(*) AS n FROM \(rows.rawValue) WHERE user_id = $1", user)[0].int("n") }
+    }
+
+    /// The same of every table.
+    public func keptRows() async throws -> [KeptRows: Int] {
+        try await database.scan { connection in
+            let counts = KeptRows.allCases.map { "(SELECT COUNT(*) FROM \($0.rawValue) WHERE user_id = $1) AS \($0.rawValue)" }
+            let row = try connection.query("SELECT \(counts.joined(separator: ", "))", user)[0]
+            return Dictionary(uniqueKeysWithValues: try KeptRows.allCases.map { ($0, try row.int($0.rawValue)) })
+        }
+    }
+
     public struct Spent: Sendable, Equatable {
         public var user = Spending()
+        /// The user's, with costs as a superuser's budget counts them.
+        public var counted = Spending()
         public var minions: [String: Spending] = [:]
         public var keys: [String: Spending] = [:]
         /// Of the ids asked for, those whose records are in the sums.
@@ -36,6 +62,8 @@ extension UserStore {
                             + COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("output_tokens")), 0) END), 0) AS tokens,
                         COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.costSQL) END), 0) AS cost,
                         COALESCE(SUM(\(UsageRecord.costSQL)), 0) AS month_cost,
+                        COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(counted_cost, \(UsageRecord.costSQL)) END), 0) AS counted,
+                        COALESCE(SUM(COALESCE(counted_cost, \(UsageRecord.costSQL))), 0) AS month_counted,
                         COALESCE(SUM(CASE WHEN at >= $2 AND cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END), 0) AS unpriced
                     FROM usage_records WHERE user_id = $1 AND at >= $3 GROUP BY \(column)
                     """, user, SQLValue(day), SQLValue(month))
@@ -54,9 +82,12 @@ extension UserStore {
                         spent.user.cost += sums.cost
                         spent.user.monthCost += sums.monthCost
                         spent.user.unpriced = spent.user.unpriced.adding(sums.unpriced)
+                        spent.counted.cost += try row.double("counted")
+                        spent.counted.monthCost += try row.double("month_counted")
                     }
                 }
             }
+            (spent.counted.requests, spent.counted.tokens, spent.counted.unpriced) = (spent.user.requests, spent.user.tokens, spent.user.unpriced)
             let ids = recent()
             for start in stride(from: 0, to: ids.count, by: 500) {
                 let part = ids[start..<min(start + 500, ids.count)]

@@ -2,9 +2,6 @@ import Crypto
 import Foundation
 
 extension UserStore {
-    /// Most webhooks of one user.
-    public static let maxWebhooks = 20
-
     public func webhooks(_ page: PageRequest = .first) async throws -> Page<Webhook> {
         try await database.read { try page.page($0, from: "webhooks", where: "user_id = $1", [user], decode: Webhook.init) }
     }
@@ -19,8 +16,6 @@ extension UserStore {
         let secret = Self.webhookSecret()
         let sealed = try vault.seal(secret, user: userID, provider: Webhook.seal(id))
         let webhook = try await database.write { connection in
-            let count = try connection.query("SELECT COUNT(*) AS n FROM webhooks WHERE user_id = $1", user)[0].int("n")
-            guard count < Self.maxWebhooks else { throw StoreError.invalidState("there are \(Self.maxWebhooks) webhooks: delete one first") }
             let rows = try connection.query(
                 """
                 INSERT INTO webhooks (id, user_id, url, events, encrypted_secret, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING *

@@ -15,22 +15,39 @@ public struct WebhookQueue: Sendable {
     }
 
     /// The oldest waiting delivery of each address, where its time has come: those behind it wait for it, so that an
-    /// address hears of things in their order.
-    public func due(now: Date = Date(), limit: Int = 64) async throws -> [Due] {
-        try await database.read { [vault] connection in
+    /// address hears of things in their order. Everybody's first comes before anybody's second.
+    /// - Parameters:
+    ///   - share: the most of one user.
+    ///   - underWay: webhooks whose delivery is being sent, with their users: they are left out, and count to the user's share.
+    public func due(now: Date = Date(), limit: Int = 64, share: Int = 64, underWay: [String: String] = [:]) async throws -> [Due] {
+        let busy = Dictionary(grouping: underWay.values, by: { $0 }).mapValues(\.count)
+        let full = busy.filter { $0.value >= share }.keys.sorted()
+        let webhooks = underWay.keys.sorted()
+        @Sendable func places(_ count: Int, after start: Int) -> String {
+            count == 0 ? "''" : (1...count).map { "$\(start + $0)" }.joined(separator: ", ")
+        }
+        let due = try await database.read { [vault] connection in
             try connection.query(
                 """
-                SELECT d.*, w.url, w.encrypted_secret FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
-                WHERE d.state = 'pending' AND d.next_at <= $1 AND w.is_active = 1 AND d.ordinal = (
-                    SELECT MIN(p.ordinal) FROM webhook_deliveries p WHERE p.webhook_id = d.webhook_id AND p.state = 'pending')
-                ORDER BY d.ordinal LIMIT $2
-                """, SQLValue(now), SQLValue(limit)
+                SELECT * FROM (
+                    SELECT d.*, w.url, w.encrypted_secret, ROW_NUMBER() OVER (PARTITION BY d.user_id ORDER BY d.ordinal) AS place
+                    FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+                    WHERE d.state = 'pending' AND d.next_at <= $1 AND w.is_active = 1 AND d.ordinal = (
+                            SELECT MIN(p.ordinal) FROM webhook_deliveries p WHERE p.webhook_id = d.webhook_id AND p.state = 'pending')
+                        AND d.webhook_id NOT IN (\(places(webhooks.count, after: 3))) AND d.user_id NOT IN (\(places(full.count, after: 3 + webhooks.count)))
+                ) AS due WHERE place <= $3 ORDER BY place, ordinal LIMIT $2
+                """, [SQLValue(now), SQLValue(limit), SQLValue(share)] + (webhooks + full).map { .text($0) }
             ).map { row in
                 let delivery = try WebhookDelivery(row: row)
                 return Due(
                     delivery: delivery, userID: try row.text("user_id"), url: try row.text("url"),
                     secret: try? vault.open(row.text("encrypted_secret"), user: row.text("user_id"), provider: Webhook.seal(delivery.webhookID)))
             }
+        }
+        var taken = busy
+        return due.filter { one in
+            taken[one.userID, default: 0] += 1
+            return taken[one.userID, default: 0] <= share
         }
     }
 
