@@ -164,5 +164,10 @@ import Testing
         let older = line[..<(line.lastIndex(of: 9) ?? 0)]
         record.countedCost = nil
         #expect(UsageLine.read(older)?.record == record)
+        // Of a call under way, too: it is recorded where nothing more is heard of it.
+        (record.countedCost, record.isEstimate, record.latencyMilliseconds, record.outcome) = (0.25, true, 0, UsageRecord.interrupted)
+        var begun: [UInt8] = []
+        UsageLine.appendBegun(record, user: "u", to: &begun)
+        if case .begun(let entry)? = UsageLine.meaning(begun.dropLast()) { #expect(entry.record == record) } else { Issue.record("not begun") }
     }
 }

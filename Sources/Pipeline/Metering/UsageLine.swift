@@ -64,6 +64,7 @@ enum UsageLine {
         number(record.inputTokens, &line)
         number(record.outputTokens, &line)
         number(record.cost, &line)
+        number(record.countedCost, &line)
         line[line.count - 1] = end
     }
 
@@ -98,7 +99,9 @@ enum UsageLine {
                 id: text(1), minionID: optional(3), answerID: optional(4), keyID: optional(5), purpose: text(6), provider: text(7), model: text(8),
                 at: Date(milliseconds: Int64(at)), inputTokens: Int(String(decoding: parts[10], as: UTF8.self)),
                 outputTokens: Int(String(decoding: parts[11], as: UTF8.self)), cachedTokens: nil, isEstimate: true,
-                cost: Double(String(decoding: parts[12], as: UTF8.self)), latencyMilliseconds: 0, firstTokenMilliseconds: nil,
+                cost: Double(String(decoding: parts[12], as: UTF8.self)),
+                countedCost: parts.count > begunFields ? Double(String(decoding: parts[13], as: UTF8.self)) : nil, latencyMilliseconds: 0,
+                firstTokenMilliseconds: nil,
                 outcome: UsageRecord.interrupted))
     }
 
