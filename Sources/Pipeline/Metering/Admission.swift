@@ -62,11 +62,11 @@ public final class Admission: Sendable {
     public var headers: [(String, String)] { rates.headers }
 
     /// Puts a call that is about to be sent into the journal.
-    func begin(_ route: Route, answerID: String?) {
+    func begin(_ route: Route, price: Price?, answerID: String?) {
         var call = UsageRecord(
             minionID: minion, answerID: answerID, keyID: route.keyID, purpose: purpose, provider: route.provider, model: route.model,
             at: Date(milliseconds: Int64(clock())), inputTokens: estimate.input, outputTokens: estimate.output, cachedTokens: nil, isEstimate: true,
-            cost: prices.paid(route)?.cost(estimate), latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: UsageRecord.interrupted)
+            cost: price?.cost(estimate), latencyMilliseconds: 0, firstTokenMilliseconds: nil, outcome: UsageRecord.interrupted)
         if countsApart { call.countedCost = prices.counted(call) }
         let over: [String] = calls.withLock { calls in
             let over = calls.last.flatMap { $0.isOver ? nil : $0.id }

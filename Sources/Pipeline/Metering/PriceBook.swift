@@ -29,22 +29,24 @@ public struct PriceBook: Sendable {
     /// What the user pays along a route; nil where that is unknown.
     public func paid(_ route: Route) -> Price? { route.price ?? paid.price(provider: route.provider, model: route.model) }
 
-    /// Whether the price of a route is known, by both counts.
-    func prices(_ route: Route) -> (isPaid: Bool, isCounted: Bool, isFree: Bool) {
+    /// What the user pays along a route, nil where that is unknown, and whether a superuser's budget can count it.
+    func price(_ route: Route) -> (paid: Price?, isCounted: Bool) {
         let price = paid(route)
-        let isFree = price?.isFree == true
         // The same entry of the same table: nothing to compare.
-        if route.price == nil, known == nil { return (price != nil, price != nil, isFree) }
-        let isKnown = knownPrice(route.provider, route.model) != nil
-        return (price != nil, isKnown || price != nil && !isFree, isFree)
+        if route.price == nil, known == nil { return (price, price != nil) }
+        return (price, knownPrice(route.provider, route.model) != nil || price.map { !$0.isFree } ?? false)
     }
 
     /// The most that a call may cost which takes any one of the routes; without a route there is no call.
     /// - Parameter isLocalToo: whether a model of this server's own may answer as well, which costs nothing.
     func most(_ routes: [Route], _ usage: TokenUsage, isLocalToo: Bool = false) -> Cost {
-        guard !routes.isEmpty else { return Cost(paid: 0, counted: 0) }
-        let costs = routes.map { most($0, usage) } + (isLocalToo ? [Cost(paid: 0, counted: 0)] : [])
-        return Cost(paid: costs.compactMap(\.paid).max(), counted: costs.compactMap(\.counted).max())
+        var dearest = routes.isEmpty || isLocalToo ? Cost(paid: 0, counted: 0) : Cost()
+        for route in routes {
+            let cost = most(route, usage)
+            if let paid = cost.paid { dearest.paid = max(dearest.paid ?? 0, paid) }
+            if let counted = cost.counted { dearest.counted = max(dearest.counted ?? 0, counted) }
+        }
+        return dearest
     }
 
     /// Whether the calls of these routes are counted at another cost than the user pays.
