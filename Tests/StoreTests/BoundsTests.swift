@@ -34,6 +34,7 @@ import Testing
             #expect(try await rows.usage().items.allSatisfy { $0.tokens <= 30 && $0.cost ?? 0 <= 1 })
             let spent = try await rows.spent(day: Date(milliseconds: 0), month: Date(milliseconds: 0)) { [] }
             #expect(spent.user.tokens == 33 && spent.user.cost == 2 && spent.user.requests == 5)
+            #expect(spent.counted.cost == 2 && spent.counted.monthCost == 2)
         }
     }
 
@@ -45,8 +46,8 @@ import Testing
                 try connection.query(
                     """
                     INSERT INTO usage_records (id, user_id, purpose, provider, model, at, input_tokens, output_tokens, cached_tokens, is_estimate,
-                        cost, latency_ms, outcome)
-                    VALUES ($1, $2, 'answer', 'p', 'm', 5, $3, $3, 0, 0, \(cost), 1, 'ok')
+                        cost, counted_cost, latency_ms, outcome)
+                    VALUES ($1, $2, 'answer', 'p', 'm', 5, $3, $3, 0, 0, \(cost), \(cost), 1, 'ok')
                     """, .text(id), .text(user), .integer(count))
             }
         }

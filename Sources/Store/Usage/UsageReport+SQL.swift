@@ -7,6 +7,9 @@ extension UsageRecord {
     /// The same of the cost.
     static let costSQL = "CASE WHEN cost BETWEEN 0 AND \(Int(maxCost)) THEN cost END"
 
+    /// The same of the cost as a superuser's budget counts it: the cost itself where nothing else is said.
+    static let countedCostSQL = "COALESCE(CASE WHEN counted_cost BETWEEN 0 AND \(Int(maxCost)) THEN counted_cost END, \(costSQL))"
+
     /// The same of a column of milliseconds.
     static func millisecondsSQL(_ column: String) -> String { "CASE WHEN \(column) BETWEEN 0 AND 1000000000000 THEN \(column) END" }
 }

@@ -62,8 +62,8 @@ extension UserStore {
                             + COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("output_tokens")), 0) END), 0) AS tokens,
                         COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.costSQL) END), 0) AS cost,
                         COALESCE(SUM(\(UsageRecord.costSQL)), 0) AS month_cost,
-                        COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(counted_cost, \(UsageRecord.costSQL)) END), 0) AS counted,
-                        COALESCE(SUM(COALESCE(counted_cost, \(UsageRecord.costSQL))), 0) AS month_counted,
+                        COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.countedCostSQL) END), 0) AS counted,
+                        COALESCE(SUM(\(UsageRecord.countedCostSQL)), 0) AS month_counted,
                         COALESCE(SUM(CASE WHEN at >= $2 AND cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END), 0) AS unpriced
                     FROM usage_records WHERE user_id = $1 AND at >= $3 GROUP BY \(column)
                     """, user, SQLValue(day), SQLValue(month))
