@@ -50,7 +50,8 @@ public struct Ollama: Provider {
         if request.texts.isEmpty { return EmbedReply(vectors: []) }
         let json = try await json(
             .post, "/api/embed", at: endpoint,
-            body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true], limit: request.replyLimit,
+            body: ["model": .string(request.model), "input": .array(request.texts.map(JSONValue.string)), "truncate": true],
+            limit: request.replyLimit,
             jsonLimits: .vectors)
         let vectors = try EmbedReply.vectors(json["embeddings"]?.arrayValue ?? [], count: request.texts.count, provider: info.id)
         return EmbedReply(vectors: vectors, usage: EmbedReply.usage(json, "prompt_eval_count"))
