@@ -16,17 +16,16 @@ public enum DiskFull {
         case let error as KnowledgeError: error.code == code
         case let error as JobFailure: error.code == code
         case let error as StageFailure: error.failure.code == code
-        case let error as POSIXError: DiskSpace.isExhausted(error.code.rawValue)
-        case let error as CocoaError:
-            error.code == .fileWriteOutOfSpace || (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isCause) ?? false
         default: isCause(of: error as NSError)
         }
     }
 
+    /// Of the file system. By domain and number: on Linux an `NSError` of any domain can be taken for a `CocoaError`.
     private static func isCause(of error: NSError) -> Bool {
         switch error.domain {
         case NSPOSIXErrorDomain: DiskSpace.isExhausted(Int32(clamping: error.code))
-        case NSCocoaErrorDomain: error.code == CocoaError.Code.fileWriteOutOfSpace.rawValue
+        case NSCocoaErrorDomain:
+            error.code == CocoaError.Code.fileWriteOutOfSpace.rawValue || (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isCause) ?? false
         default: false
         }
     }
