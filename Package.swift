@@ -4,9 +4,15 @@ import PackageDescription
 /// Swift 6 language mode; a warning in one of our own targets is an error.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-func leaf(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+/// Of targets whose tests look inside, in the release build too: what is tested is what runs.
+let inspected = strict + [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
+
+func leaf(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil, swiftSettings: [SwiftSetting] = strict
+) -> Target {
     .target(
-        name: name, dependencies: dependencies + [.product(name: "Logging", package: "swift-log")], resources: resources, swiftSettings: strict)
+        name: name, dependencies: dependencies + [.product(name: "Logging", package: "swift-log")], resources: resources,
+        swiftSettings: swiftSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -50,8 +56,8 @@ let package = Package(
         // PostgreSQL's own client library.
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         // The five leaves: none imports another.
-        leaf("Store", ["CPostgres", grdb, crypto, cryptoExtras]),
-        leaf("Knowledge", ["CVectorScan", grdb, crypto]),
+        leaf("Store", ["CPostgres", grdb, crypto, cryptoExtras], swiftSettings: inspected),
+        leaf("Knowledge", ["CVectorScan", grdb, crypto], swiftSettings: inspected),
         leaf(
             "Providers", [httpClient] + nio + [.product(name: "NIOHTTP1", package: "swift-nio")],
             resources: [.embedInCode("Resources/vendors.json"), .embedInCode("Resources/prices.json")]),
@@ -62,8 +68,7 @@ let package = Package(
             name: "Pipeline",
             dependencies: ["Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto, .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Resources/other-voices.jsonl")],
-            // Its tests look inside, in the release build too: what is tested is what runs.
-            swiftSettings: strict + [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
+            swiftSettings: inspected),
         .target(
             name: "Server",
             dependencies: [
@@ -72,7 +77,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ] + nio,
-            resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: strict),
+            resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: inspected),
         .executableTarget(
             name: "Atelier",
             dependencies: ["Server", "Datasets", .product(name: "ArgumentParser", package: "swift-argument-parser")],
