@@ -52,7 +52,7 @@ import Testing
 
     @Test func interimRepliesAreBounded() async throws {
         let interim = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
-        let reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+        let reply = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
         for failure in try await failures(String(repeating: interim, count: 16) + reply) { #expect(failure == nil) }
         for failure in try await failures(String(repeating: interim, count: 17) + reply) { #expect(failure?.kind == .malformedReply) }
     }
