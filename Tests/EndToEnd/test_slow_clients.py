@@ -112,7 +112,10 @@ def test_clients_that_do_not_read_hold_their_vendor_up_and_are_cut(tmp_path, mod
         for _ in range(4):
             for path, key, body in doors(account, minion, token):
                 stack.enter_context(closing(ask(account, path, key, body)))
-        eventually(lambda: len(flood.held) == 12 and all(held.is_set() for held in flood.held), 120, "every vendor waits")
+        # On a busy machine a client may be cut before its vendor has waited for a second.
+        eventually(
+            lambda: len(flood.held) == 12 and all(held.is_set() or cut.is_set() for held, cut in zip(flood.held, flood.cut)), 300,
+            "every vendor waits")
         grown = server.peak_memory() - before
         figure(f"12 clients that read nothing ({mode}): {max(flood.sent) >> 20} MiB taken of a vendor at most, {grown >> 20} MiB of memory more")
         assert max(flood.sent) < 24 << 20, "no more than the kernel's buffers hold"
