@@ -189,7 +189,8 @@ import Testing
                 #expect(try await rows.usage().items.count == 1)
                 #expect(record.isEstimate && record.outcome == UsageRecord.interrupted)
                 #expect((record.inputTokens, record.outputTokens) == (1000, 100))
-                #expect(record.cost == 1000 * 0.15e-6 + 100 * 0.6e-6)
+                let (cost, expected) = (try #require(record.cost), 1000 * 0.15e-6 + 100 * 0.6e-6)
+                #expect(abs(cost - expected) < 1e-12)
                 #expect((record.minionID, record.answerID, record.keyID, record.purpose) == ("min_1", "ans_1", "key_1", "answer"))
             }
             withExtendedLifetime(admission) {}
