@@ -1,9 +1,9 @@
 import Foundation
+import Providers
 import Store
 import Testing
 
 @testable import Pipeline
-@testable import Providers
 
 @Suite struct PriceBookTests {
     private static func price(_ input: Double, _ output: Double, provider: String = "acme", model: String? = nil) -> Price {
