@@ -59,7 +59,7 @@ def arrange(lines: list[Line]) -> tuple[list[Line], int]:
     unsure = 0
     for region in regions(rows):
         columns = columns_of(region)
-        if len(columns) < 2:
+        if len(columns) < 2 or not stands_in(region, columns):
             continue
         members = {piece.order for row in region for piece in row.pieces}
         if is_running_text(region, columns):
@@ -193,6 +193,16 @@ def columns_of(region: list[Row]) -> list[tuple[float, float]]:
         else:
             columns[index : index + 2] = [(columns[index][0], columns[index + 1][1])]
     return columns
+
+
+def stands_in(region: list[Row], columns: list[tuple[float, float]]) -> bool:
+    """Whether the pieces keep to the columns: wide gaps in a justified text are at another place in each line."""
+    cells = pieces = across = 0
+    for row in region:
+        cells += len({column_at(piece, columns) for piece in row.pieces})
+        pieces += len(row.pieces)
+        across += sum(sum(piece.overlap(*column) > 0.2 * piece.line.size for column in columns) > 1 for piece in row.pieces)
+    return across <= 0.1 * pieces and cells >= 0.9 * pieces and cells >= 0.5 * len(region) * len(columns)
 
 
 def column_at(piece: Piece, columns: list[tuple[float, float]]) -> int:

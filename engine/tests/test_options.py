@@ -22,6 +22,9 @@ class Silent:
     def forget(self, names=None):
         pass
 
+    def require_folder(self):
+        pass
+
 
 @pytest.fixture(scope="module")
 def job(small, tmp_path_factory):

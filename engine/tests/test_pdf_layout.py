@@ -98,6 +98,18 @@ def test_two_addresses_side_by_side_stay_whole(engine, tmp_path):
     assert " ".join(sender) in text and " ".join(receiver) in text
 
 
+def test_wide_gaps_in_a_justified_text_make_no_table(engine, tmp_path):
+    chance, drawn, lines = random.Random(3), [], wrapped(PROSE * 2, 70)
+    for row, line in enumerate(lines):
+        left = 60.0
+        for word in line.split():
+            drawn.append(("Helvetica", 11, left, 740 - 16 * row, word))
+            left += 6.2 * len(word) + chance.choice([3, 3, 3, 16])
+    reply, out = engine.answer(page(tmp_path / "justified.pdf", drawn))
+    assert "|" not in out.read_text() and codes(reply) == []
+    assert " ".join(out.read_text().split()) == " ".join((PROSE * 2).split())
+
+
 def test_list_markers_and_lines_of_contents_are_no_table(engine, tmp_path):
     drawn = []
     for number in range(4):
