@@ -184,7 +184,7 @@ def test_documents_are_not_read_on_for_a_client_that_left(server, somebody):
 
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(
-            f"POST {somebody.base}/training-datasets?dataset_name=slow&dataset_type=rag&file_name=slow.pdf HTTP/1.1\r\nHost: x\r\n"
+            f"POST {somebody.base}/training-datasets?dataset_name=slow&dataset_type=rag&file_name=slow.pdf HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Authorization: Bearer {somebody.token}\r\nContent-Length: {len(slow)}\r\n\r\n".encode() + slow)
         eventually(arrived, 30, "it is there to be read")
     # Reading it takes longer than this.

@@ -309,7 +309,7 @@ def test_an_import_that_is_killed_leaves_nothing(stranger, elsewhere, archive):
     minion = stranger.minion("Killed")
     files = elsewhere.files(f"users/{stranger.id}/**/*")
     with socket.create_connection(("127.0.0.1", elsewhere.port)) as connection:
-        head = (f"POST /api/users/{stranger.id}/minions/{minion['id']}/releases/import HTTP/1.1\r\nHost: x\r\n"
+        head = (f"POST /api/users/{stranger.id}/minions/{minion['id']}/releases/import HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                 f"Authorization: Bearer {stranger.token}\r\nContent-Length: {len(archive)}\r\n\r\n")
         connection.sendall(head.encode() + archive[: len(archive) // 2])
         eventually(lambda: any(name.endswith("archive") for name in elsewhere.files(f"users/{stranger.id}/uploads/*/*")), 30, "the import has begun")

@@ -81,7 +81,7 @@ import Testing
         routes[0].enter = { throw ProviderError(.busy, provider: "a", message: "full") }
         let reply = try await router(a, b).complete(request, routes: routes)
         #expect(reply.text == "hello" && a.requests.isEmpty)
-        #expect(reply.attempts.map(\.outcome) == ["busy", "ok"] && reply.attempts.map(\.wasSent) == [false, true])
+        #expect(reply.attempts.map(\.outcome) == ["key_busy", "ok"] && reply.attempts.map(\.wasSent) == [false, true])
         let error = try #require(await failure(router(a), [routes[0]]))
         #expect(error.last.kind == .busy)
     }

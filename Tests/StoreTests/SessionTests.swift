@@ -4,7 +4,7 @@ import Testing
 
 @testable import Store
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SessionTests {
     @Test func sessionsEndByTimeIdlenessLogOutAndClosing() async throws {
         try await withStore { store in

@@ -33,8 +33,9 @@ struct BoundedFields<Key: CodingKey> {
             guard let value = try fields.decodeIfPresent(N.self, forKey: key) else { return nil }
             if range.contains(value) { return value }
             isBelow = value < range.lowerBound
-        } catch DecodingError.dataCorrupted {
-            // A number, but none that the type can hold: 2^63.
+        } catch let error where !(error is DecodingError) {
+            // A number, but none that the type can hold: 2^63. The decoder throws an error of its own, which becomes a `DecodingError`
+            // without a place only where the whole decoding ends.
             isBelow = ((try? fields.decode(Double.self, forKey: key)) ?? 0) < 0
         }
         try refuse(key, "must be from \(range.lowerBound) to \(range.upperBound)")
