@@ -16,6 +16,10 @@ struct UserCommand: AsyncParsableCommand {
         @Flag(help: "May see and change everything, and administer.") var superuser = false
         @OptionGroup var password: PasswordOptions
 
+        func validate() throws {
+            guard User.isAddress(email) else { throw ValidationError("\"\(email)\" is not an e-mail address") }
+        }
+
         func run() async throws {
             let (accounts, password) = try await self.password.open()
             do {

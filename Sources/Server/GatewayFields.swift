@@ -24,7 +24,7 @@ struct GatewayFields {
     mutating func missing(_ field: String) { invalid(field, "is required") }
 
     mutating func text(_ field: String, _ value: JSONValue, _ length: ClosedRange<Int> = 0...200) -> String? {
-        guard let text = value.stringValue, length.contains(text.count), text.utf8.count <= 32 * length.upperBound else {
+        guard let text = value.stringValue, length.contains(text.count), text.utf8.count / 32 <= length.upperBound else {
             invalid(field, "must be text of \(length.lowerBound) to \(length.upperBound) characters")
             return nil
         }

@@ -90,7 +90,7 @@ struct RequestFields {
         }
         let trimmed = trim ? text.trimmingCharacters(in: .whitespacesAndNewlines) : text
         // One character may be a thousand bytes of marks; ordinary ones have four at most, and joined ones some thirty.
-        guard length.contains(trimmed.count), trimmed.utf8.count <= 32 * length.upperBound else {
+        guard length.contains(trimmed.count), trimmed.utf8.count / 32 <= length.upperBound else {
             fail(
                 field,
                 length.lowerBound > 0 && trimmed.count < length.lowerBound

@@ -33,7 +33,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "engine/tests"))
@@ -272,8 +272,9 @@ class Bench:
         self.server, self.vendor, self.seed = server, vendor, seed
         self.account = server.account(f"fuzz-{random.randrange(10**9)}")
         self.account.post("providers", {"provider": "anthropic", "api_key": "sk-ant-1234567890123456"})
-        self.clients = threading.local()
         self.lock = threading.Lock()
+        self.free: dict[str, list] = {}
+        self.made = 0
         self.shared: dict[str, object] = {}
 
     def dice(self, target: str, number: int) -> random.Random:
@@ -286,21 +287,26 @@ class Bench:
                 self.shared[name] = make()
             return self.shared[name]
 
-    def mine(self, name: str, make: Callable[[], object]):
-        """One for each thread."""
-        kept = self.clients.__dict__
-        if name not in kept:
-            kept[name] = make()
-        return kept[name]
+    @contextmanager
+    def borrowed(self, name: str, make: Callable[[str], object]):
+        """One that nobody else uses meanwhile; `make` gets a name that nothing had before."""
+        with self.lock:
+            free = self.free.setdefault(name, [])
+            thing = free.pop() if free else None
+            self.made += thing is None
+            number = self.made
+        thing = make(f"{name} {number}") if thing is None else thing
+        yield thing
+        with self.lock:
+            free.append(thing)
 
     def send(self, method: str, path: str, allowed: float = PATIENCE, token: str | None = None, **options) -> httpx.Response:
         """The reply, which must come in time, whole, and not be 500."""
-        http = self.mine("http", lambda: httpx.Client(base_url=self.server.url, timeout=60, trust_env=False))
         path = path if path.startswith("/") else f"{self.account.base}/{path}"
         headers = {"Authorization": f"Bearer {token or self.account.token}"} | options.pop("headers", {})
         began = time.monotonic()
         try:
-            response = http.request(method, path, headers=headers, **options)
+            response = self.server.http.request(method, path, headers=headers, timeout=60, **options)
         except httpx.TransportError as error:
             raise Failure(f"{method} {path}: the connection broke: {error!r}") from None
         took = time.monotonic() - began
@@ -323,12 +329,16 @@ def vendors(bench: Bench, number: int) -> str:
     address = bench.vendor.url(f"{number}{SUFFIX[which]}")
     mode = dice.choice(["direct", "direct", "full"])
 
-    def minion():
-        made = bench.account.minion(
-            f"vendor-{which}-{mode}-{threading.get_ident()}", provider=PROVIDERS[which], model_id="m-1", base_url=address, pipeline={"mode": mode})
+    def minion(name: str):
+        made = bench.account.minion(name, provider=PROVIDERS[which], model_id="m-1", base_url=address, pipeline={"mode": mode})
         return made, bench.account.token_of(made)
 
-    made, token = bench.mine(f"minion-{which}-{mode}", minion)
+    with bench.borrowed(f"vendor {which} {mode}", minion) as (made, token):
+        return asked(bench, number, dice, made, token, address, stream)
+
+
+def asked(bench: Bench, number: int, dice: random.Random, made: dict, token: str, address: str, stream: bool) -> str:
+    """The minion is pointed at the case's vendor and asked through one of the three doors."""
     ok(bench.send("PUT", f"minions/{made['id']}", json={"base_url": address}))
     question = f"Case {number}"
     match dice.randrange(3):
@@ -349,15 +359,15 @@ def vendors(bench: Bench, number: int) -> str:
 def embeddings(bench: Bench, number: int) -> str:
     address = bench.vendor.url(f"embed-{number}/v1")
 
-    def minion():
+    def minion(name: str):
         made = bench.account.minion(
-            f"embed-{threading.get_ident()}", provider="custom", model_id="m-1", base_url=address, pipeline={"mode": "direct"})
+            name, provider="custom", model_id="m-1", base_url=address, pipeline={"mode": "direct", "embedding_model": "vectors"})
         return made, bench.account.token_of(made)
 
-    made, token = bench.mine("minion-embed", minion)
-    ok(bench.send("PUT", f"minions/{made['id']}", json={"base_url": address}))
-    reply = bench.send("POST", "/v1/embeddings", json={"model": "custom/m-1", "input": ["one", "two"]}, token=token)
-    return str(reply.status_code)
+    with bench.borrowed("embed", minion) as (made, token):
+        ok(bench.send("PUT", f"minions/{made['id']}", json={"base_url": address}))
+        reply = bench.send("POST", "/v1/embeddings", json={"model": "vectors", "input": ["one", "two"]}, token=token)
+        return str(reply.status_code)
 
 
 def bodies(bench: Bench) -> list[tuple[str, str, dict]]:
@@ -606,14 +616,14 @@ class Run:
                     outcomes[case(self.bench, number)] += 1
                 except Exception as error:  # whatever it is, it is a finding
                     outcomes["failed"] += 1
-                    self.failures.append(f"{target}:{number}: {type(error).__name__ if not isinstance(error, Failure) else ''} {error}"[:1500])
+                    self.failures.append(f"{target}:{number}: {type(error).__name__ if not isinstance(error, Failure) else ''} {error}"[:5000])
             return played
 
         with ThreadPoolExecutor(width) as pool:
             played = sum(pool.map(lambda _: work(), range(width)))
         if (status := self.bench.server.process.poll()) is not None:
             crash = re.findall(r"Fatal error.*|Swift runtime failure.*|Crash:.*|\*\*\* .*", self.bench.server.log())
-            self.failures.append(f"{target}: the server ended with {status}: {crash[-3:] or self.bench.server.log()[-1500:]}")
+            self.failures.append(f"{target}: the server ended with {status}: {crash[-3:]} {self.bench.server.log()[-3000:]}")
         return played
 
     def memory(self) -> int:

@@ -4,6 +4,11 @@ import Testing
 @testable import Store
 
 @Suite struct AccountsTests {
+    @Test(arguments: ["", "nope", "foo bar", "a@", "@b", "a@b c", String(repeating: "a", count: 300) + "@b.example"])
+    func whatIsNoAddressIsNone(text: String) {
+        #expect(!User.isAddress(text) && User.isAddress("ann@example.org"))
+    }
+
     @Test func anAddressIsTakenWhateverItsCase() async throws {
         try await withStore { store in
             _ = try await store.user("ann")

@@ -37,7 +37,7 @@ struct AuthController: Sendable {
         let name = fields.string("name", length: 1...100)
         let password = Self.password(&fields)
         let wantsCookie = fields.bool("cookie") ?? false
-        if !email.isEmpty, !Self.isAddress(email) { fields.fail("email", "is not an e-mail address") }
+        if !email.isEmpty, !User.isAddress(email) { fields.fail("email", "is not an e-mail address") }
         try fields.finish()
         try Self.check(wantsCookie, request)
         // Each registration costs a scrypt.
@@ -118,11 +118,6 @@ struct AuthController: Sendable {
 
     static func password(_ fields: inout RequestFields, _ name: String = "password") -> String {
         fields.required(name, length: 10...1000, trim: false)
-    }
-
-    /// Something before and after one @, a dot after it; whether it exists only a mail would tell.
-    static func isAddress(_ text: String) -> Bool {
-        text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil
     }
 }
 

@@ -10,6 +10,9 @@ public struct User: Sendable, Encodable, Identifiable, Equatable {
     public var isActive: Bool
     public var createdAt: Date
 
+    /// Whether a text can be somebody's e-mail address; whether it exists only a mail would tell.
+    public static func isAddress(_ text: String) -> Bool { text.utf8.count <= 254 && text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil }
+
     init(row: Row) throws {
         id = try row.text("id")
         email = try row.text("email")
