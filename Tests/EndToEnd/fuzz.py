@@ -423,8 +423,8 @@ def settings(bench: Bench, number: int) -> str:
     if dice.random() < 0.1:
         data = mutate_bytes(data, dice)
     token = bench.once("settings-token", lambda: bench.account.token_of({"id": requests[0][1].split("/")[1]})) if path.startswith("/v1") else None
-    # An estimate starts a process that loads libraries.
-    allowed = 60 if "estimate" in path else PATIENCE
+    # An estimate starts a process that loads libraries; some hundred long texts take the embedder seconds.
+    allowed = 60 if "estimate" in path else 30 if "embeddings" in path else PATIENCE
     reply = bench.send(method, path, content=data, headers={"Content-Type": "application/json"}, allowed=allowed, token=token)
     made = reply.json() if reply.status_code == 201 else {}
     # What was made must be listed, and go again.

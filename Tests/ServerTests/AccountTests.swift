@@ -34,7 +34,7 @@ private final class SilentListener: Sendable {
 }
 
 /// What a person does with their own account.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct AccountTests {
     @Test func thePasswordIsChangedByWhoKnowsIt() async throws {
         try await TestServer.run { server in
