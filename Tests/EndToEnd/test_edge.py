@@ -269,7 +269,7 @@ def test_a_body_that_does_not_come_is_given_up_with_a_word(impatient):
             opened.sendall(head("POST", path, f"Authorization: Bearer {account.token}", length=1000) + b"{")
             status, body = answer(opened)
             assert (status, body["error"]["code"]) == (408, "body_too_slow")
-    assert not impatient.files(f"users/{account.id}/uploads/*")
+    assert not impatient.files(f"users/{account.id}/uploads/**/*")
 
 
 # --- who may do what from where ---------------------------------------------------

@@ -170,7 +170,7 @@ def test_exports_of_one_user_leave_a_place_to_others_and_count_as_storage(server
         assert error["details"][0]["field"] == "storage_bytes"
         # What takes no room is given out all the same.
         assert keeper.request("GET", path.removesuffix("merged") + "gguf").status_code == 200
-        assert not server.files(f"users/{keeper.id}/uploads/*")
+        assert not server.files(f"users/{keeper.id}/uploads/**/*")
     finally:
         superuser.put(f"/api/admin/users/{keeper.id}/limits", {})
 
@@ -180,7 +180,7 @@ def test_documents_are_not_read_on_for_a_client_that_left(server, somebody):
     slow = pages(8000)
 
     def arrived() -> bool:
-        return any((server.data / path).stat().st_size == len(slow) for path in server.files(f"users/{somebody.id}/uploads/*"))
+        return any((server.data / path).stat().st_size == len(slow) for path in server.files(f"users/{somebody.id}/uploads/**/*"))
 
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(

@@ -303,7 +303,7 @@ def test_a_full_disk_is_called_by_its_name_and_answers_go_on(small_disk):
         for _ in range(50):
             assert chat(server, token).status_code == 200
         assert account.get("training-datasets")["items"] == []
-        assert not server.files("users/*/uploads/*")
+        assert not server.files("users/*/uploads/**/*")
         (small_disk / "ballast").unlink()
         eventually(lambda: server.http.get("/ready").status_code == 200, 30, "there is room again")
         assert account.upload(voice(), "jsonl", "voice.jsonl").status_code == 201
