@@ -42,7 +42,7 @@ import numpy as np
 import random_adapters
 from archives import pack, sealed, unpack
 from faulty_upstream import DIALECTS
-from harness import BASE_MODEL, MODELS, ROOT, SAMPLES, Account, Server, eventually, ok, running
+from harness import BASE_MODEL, MODELS, ROOT, SAMPLES, Server, ok, running
 from safetensors.numpy import save
 
 PATIENCE = 5.0
@@ -593,8 +593,8 @@ TARGETS: dict[str, tuple[Callable[[Bench, int], str], int, int]] = {
 class Run:
     """Cases of one target, until there are enough or a failure is found."""
 
-    def __init__(self, bench: Bench, keep: Path | None = None):
-        self.bench, self.keep = bench, keep
+    def __init__(self, bench: Bench):
+        self.bench = bench
         self.failures: list[str] = []
         self.outcomes: dict[str, Counter] = {}
 

@@ -45,10 +45,6 @@ class Row:
     size: float
     pieces: list[Piece]
 
-    @property
-    def first(self) -> int:
-        return min(piece.order for piece in self.pieces)
-
 
 def arrange(lines: list[Line]) -> tuple[list[Line], int]:
     """The page's lines in reading order, rows of tables as lines with a cell for each column; and how many regions are a
