@@ -39,7 +39,7 @@ import Testing
                 store: store, database: database,
                 snapshots: MinionSnapshots(
                     store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()),
-                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                    patience: .seconds(600), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                     now: { clock.now }),
                 clock: clock, rows: rows,
                 minion: minion, token: try await rows.regenerateMinionToken(minion.id)))

@@ -14,8 +14,6 @@ public final class MinionSnapshots: Sendable {
     /// Tokens that are remembered at once.
     static let capacity = 4096
     static let lifetime: Duration = .seconds(1)
-    /// A database that has not answered for this long is not waited for where there is a snapshot.
-    static let patience: Duration = .seconds(2)
 
     private struct Entry {
         var snapshot: MinionSnapshot
@@ -37,20 +35,23 @@ public final class MinionSnapshots: Sendable {
     private let store: Store
     private let catalog: ProviderCatalog
     private let outage: Duration
+    private let patience: Duration
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - outage: how long after it was read a snapshot may be used while the database cannot be reached; zero for not at all.
+    ///   - patience: a database that has not answered for this long is not waited for where there is a snapshot.
     ///   - now: the clock, for tests.
     public init(
-        store: Store, catalog: ProviderCatalog, outage: Duration = .seconds(300), logger: Logger,
+        store: Store, catalog: ProviderCatalog, outage: Duration = .seconds(300), patience: Duration = .seconds(2), logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.store = store
         self.catalog = catalog
         self.outage = outage
+        self.patience = patience
         self.logger = logger
         self.now = now
         state = Mutex(State(swept: now()))
@@ -66,7 +67,7 @@ public final class MinionSnapshots: Sendable {
         case .none: return try await read(token, hash)
         case .old(let snapshot):
             do {
-                return try await DeadlineExceeded.within(Self.patience, "the database") { [self] in try await read(token, hash) }
+                return try await DeadlineExceeded.within(patience, "the database") { [self] in try await read(token, hash) }
             } catch DatabaseError.unavailable {
                 noteOutage()
                 return snapshot
