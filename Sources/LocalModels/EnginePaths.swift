@@ -24,19 +24,32 @@ public struct EnginePaths: Sendable {
     public var embedder: URL { models.appending(path: "bge-small-en-v1.5") }
     public var reranker: URL { models.appending(path: "ms-marco-minilm") }
 
+    /// What no child can be started without; nil where both are there.
+    public func missingProgram() -> (isPython: Bool, error: LocalModelError)? {
+        if !FileManager.default.isExecutableFile(atPath: python.path) {
+            return (
+                true,
+                LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
+            )
+        }
+        if ["train.py", "confine.py"].contains(where: { !FileManager.default.fileExists(atPath: scripts.appending(path: $0).path) }) {
+            return (
+                false,
+                LocalModelError(
+                    code: "engine_missing", message: "the engine's scripts (ATELIER_ENGINE_DIR) are not in their folder",
+                    hint: "set ATELIER_ENGINE_DIR to the engine folder")
+            )
+        }
+        return nil
+    }
+
     /// The first thing that is missing, in words.
     public func missing() -> LocalModelError? {
         let files = FileManager.default
-        if !files.isExecutableFile(atPath: python.path) {
-            return LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
-        }
+        if let missing = missingProgram() { return missing.error }
         if !sandbox.isPrepared {
             return LocalModelError(
                 code: "engine_missing", message: "the engine was set up after the server had started", hint: "start the server again")
-        }
-        if !files.fileExists(atPath: scripts.appending(path: "train.py").path) {
-            return LocalModelError(
-                code: "engine_missing", message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
         }
         if !files.fileExists(atPath: baseModelGGUF.path) {
             return LocalModelError(

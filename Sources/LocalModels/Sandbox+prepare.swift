@@ -25,8 +25,9 @@ extension Sandbox {
         var sandbox = Sandbox()
         sandbox.passedNames = options.passedNames
         sandbox.workerMemory = options.workerMemory
-        guard FileManager.default.isExecutableFile(atPath: python.path) else {
-            // No child can run, and none must run unprepared when the engine is set up later.
+        if let missing = EnginePaths(python: python, scripts: scripts, models: scripts).missingProgram() {
+            if options.mode == .required { throw missing.error }
+            // Nothing can be tried. No child can run, and none must run unprepared when the engine is set up later.
             sandbox.isPrepared = false
             return sandbox
         }

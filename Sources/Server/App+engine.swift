@@ -34,12 +34,26 @@ extension App {
     }
 
     /// The engine, with what its processes are confined by; what is missing of that is logged.
-    /// - Throws: ``SettingsError`` where `ATELIER_SANDBOX` requires what this machine has not.
+    /// - Throws: ``SettingsError`` where `ATELIER_SANDBOX` requires what this machine has not, or what cannot be tried.
     static func enginePaths(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> EnginePaths {
         var paths = EnginePaths(python: absolute(settings.python), scripts: absolute(settings.engineDirectory), models: data.models)
         let options = Sandbox.Options(
             mode: settings.sandbox, hidden: [data.root, absolute(".env")], passedNames: Set(settings.childEnvironment),
             workerMemory: settings.workerMemoryMegabytes << 20)
+        if let missing = paths.missingProgram() {
+            let (key, value) = missing.isPython ? ("atelier.python", settings.python) : ("atelier.engine.dir", settings.engineDirectory)
+            let problem = "\"\(value)\" \(missing.isPython ? "is not a program that can be run" : "does not hold the engine's scripts")"
+            if settings.sandbox == .required {
+                throw SettingsError(
+                    key: key,
+                    message:
+                        "\(problem), so whether children can be confined cannot be tried, as ATELIER_SANDBOX=required asks: run make setup, or correct it"
+                )
+            }
+            logger.warning(
+                "\(SettingsError.variable(key)): \(problem): there is no training, no collection and no local model until it is corrected (make setup)"
+            )
+        }
         do { paths.sandbox = try await Sandbox.prepare(options, python: paths.python, scripts: paths.scripts) } catch let error as LocalModelError {
             throw SettingsError(key: "atelier.sandbox", message: "\(error.message); \(error.hint ?? "")")
         }
@@ -47,7 +61,15 @@ extension App {
         return paths
     }
 
-    static func dataDirectory(_ settings: Settings) throws -> DataDirectory { try DataDirectory(URL(filePath: settings.dataDirectory)) }
+    /// - Throws: ``SettingsError`` for what is no folder, and for one that cannot be written.
+    static func dataDirectory(_ settings: Settings) throws -> DataDirectory {
+        let folder = URL(filePath: settings.dataDirectory)
+        do {
+            let data = try DataDirectory(folder)
+            guard access(data.root.path, W_OK | X_OK) == 0 else { throw POSIXError(.EACCES) }
+            return data
+        } catch  where !DiskFull.isCause(of: error) { throw SettingsError(dataDirectory: folder.standardizedFileURL, error) }
+    }
 }
 
 extension App {

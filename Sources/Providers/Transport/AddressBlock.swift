@@ -37,5 +37,10 @@ public struct AddressBlock: Sendable, Hashable, CustomStringConvertible {
     /// Whether all of `other` lies in this block.
     func contains(_ other: AddressBlock) -> Bool { other.prefix >= prefix && contains(other.network) }
 
+    /// Whether the block is wider than any one network: all of IPv4 as IPv6 writes it included.
+    public var holdsStrangers: Bool { network.count == 4 ? prefix < 8 : prefix < 7 || contains(Self.mapped) }
+
+    private static let mapped = AddressBlock([UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 0, 0, 0, 0], 96)
+
     public var description: String { "\(AddressRange.text(network))/\(prefix)" }
 }

@@ -128,16 +128,22 @@ public struct Settings: Sendable {
     /// - Parameters:
     ///   - flags: values from the command line by key, e.g. `atelier.port`.
     /// - Throws: ``SettingsError`` naming the key.
-    public static func load(flags: [String: String] = [:], environmentFile: String = ".env") async throws -> Settings {
+    public static func load(
+        flags: [String: String] = [:], environment: [String: String] = ProcessInfo.processInfo.environment, environmentFile: String = ".env"
+    ) async throws -> Settings {
         let flagValues = flags.map {
             (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false))
         }
         let reader = ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: flagValues)),
-            EnvironmentVariablesProvider(),
+            EnvironmentVariablesProvider(environmentVariables: environment),
             try await EnvironmentVariablesProvider(environmentFilePath: FilePath(environmentFile), allowMissing: true),
         ])
-        func text(_ key: String) -> String? { reader.string(forKey: ConfigKey(key)).flatMap { $0.isEmpty ? nil : $0 } }
+        var known: Set<String> = []
+        func text(_ key: String) -> String? {
+            known.insert(SettingsError.variable(key))
+            return reader.string(forKey: ConfigKey(key)).flatMap { $0.isEmpty ? nil : $0 }
+        }
         func number(_ key: String, _ range: ClosedRange<Int>, _ fallback: Int) throws -> Int {
             guard let value = text(key) else { return fallback }
             guard let number = Int(value), range.contains(number) else {
@@ -170,7 +176,7 @@ public struct Settings: Sendable {
             }
         }
         var settings = Settings()
-        settings.host = text("atelier.host") ?? settings.host
+        settings.host = try listeningHost(text("atelier.host") ?? settings.host)
         settings.port = try number("atelier.port", 0...65535, settings.port)
         settings.dataDirectory = text("atelier.data.dir") ?? settings.dataDirectory
         settings.databaseURL = Secret(text("atelier.database.url") ?? "sqlite")
@@ -192,8 +198,7 @@ public struct Settings: Sendable {
         settings.python = text("atelier.python") ?? settings.python
         settings.sandbox = Sandbox.Mode(rawValue: try choice("atelier.sandbox", Sandbox.Mode.allCases.map(\.rawValue), settings.sandbox.rawValue))!
         settings.workerMemoryMegabytes = try number("atelier.worker.memory.mb", 512...1_000_000, settings.workerMemoryMegabytes)
-        settings.childEnvironment =
-            text("atelier.child.environment")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
+        settings.childEnvironment = try list("atelier.child.environment").map(childVariable)
         settings.logLevel = try choice(
             "atelier.log.level", ["trace", "debug", "info", "notice", "warning", "error", "critical"], settings.logLevel)
         if text("atelier.registration") != nil { settings.registration = try choice("atelier.registration", ["open", "closed"], "closed") }
@@ -204,7 +209,7 @@ public struct Settings: Sendable {
             }
             return host
         }
-        settings.trustedProxies = try blocks("atelier.trusted.proxies")
+        settings.trustedProxies = try blocks("atelier.trusted.proxies").map(trustedProxy)
         settings.metricsToken = Secret(text("atelier.metrics.token") ?? "")
         guard settings.metricsToken.reveal().isEmpty || settings.metricsToken.reveal().utf8.count >= 16 else {
             throw SettingsError(key: "atelier.metrics.token", message: "needs at least 16 characters")
@@ -256,6 +261,8 @@ public struct Settings: Sendable {
         settings.trainingEnabled = try flag("external.training.enabled") ?? settings.trainingEnabled
         settings.encryptionKeys = Secret(text("api.key.encryption.key") ?? "")
         settings.defaultProviders = list("default.providers")
+        let named = environment.filter { !$0.value.isEmpty }.map(\.key) + SettingNames.inFile(environmentFile)
+        try SettingNames.check(named, known: known.union(settings.childEnvironment))
         return settings
     }
 
@@ -284,7 +291,8 @@ public struct Settings: Sendable {
 public struct SettingsError: Error, Sendable, CustomStringConvertible {
     public var key: String
     public var message: String
-    public var description: String {
-        "\(key.uppercased().replacingOccurrences(of: ".", with: "_")): \(message)"
-    }
+    public var description: String { "\(Self.variable(key)): \(message)" }
+
+    /// The environment variable of a key.
+    static func variable(_ key: String) -> String { key.uppercased().replacingOccurrences(of: ".", with: "_") }
 }
