@@ -34,7 +34,7 @@ struct KeysCommand: AsyncParsableCommand {
             let store = try await App.openStore(settings, logger: makeLogger(settings))
             let rotation: KeyRotation
             do {
-                rotation = try await AuditActor.$current.withValue(.command) {
+                rotation = try await asOperator {
                     try await store.rotateKeys(skipUnreadable: skipUnreadable, dryRun: dryRun)
                 }
             } catch let refusal as KeyRotation.Refusal {

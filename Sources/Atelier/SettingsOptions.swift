@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import Server
+import Store
 
 /// Flags every command that touches the data directory shares. A flag wins over the environment,
 /// the environment over `.env`.
@@ -20,6 +21,11 @@ struct SettingsOptions: ParsableArguments {
         flags["atelier.log.level"] = logLevel
         do { return try await Settings.load(flags: flags) } catch let error as SettingsError { throw ValidationError(error.description) }
     }
+}
+
+/// Runs what an operator's command writes: under the operator's name in the audit log, and also on a full disk.
+func asOperator<T>(_ body: () async throws -> T) async rethrows -> T {
+    try await AuditActor.$current.withValue(.command) { try await DiskReserve.$isOffered.withValue(true, operation: body) }
 }
 
 /// A logger to standard error: standard output is for results.

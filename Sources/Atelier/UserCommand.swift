@@ -21,9 +21,10 @@ struct UserCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let (accounts, password) = try await self.password.open()
+            let (store, accounts, password) = try await self.password.open()
+            defer { try? store.close() }
             do {
-                let user = try await AuditActor.$current.withValue(.command) {
+                let user = try await asOperator {
                     try await accounts.create(
                         email: email, name: name ?? String(email.prefix { $0 != "@" }), password: password, role: superuser ? .superuser : .user)
                 }
@@ -39,8 +40,9 @@ struct UserCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await options.settings()
-            let accounts = try await App.openStore(settings, logger: makeLogger(settings)).accounts()
-            for user in try await accounts.users(.all).items {
+            let store = try await App.openStore(settings, logger: makeLogger(settings))
+            defer { try? store.close() }
+            for user in try await store.accounts().users(.all).items {
                 print(
                     "\(user.id)  \(user.role.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0))  \(user.isActive ? "active" : "closed")  \(user.email)"
                 )
@@ -54,10 +56,9 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var password: PasswordOptions
 
         func run() async throws {
-            let (accounts, password) = try await self.password.open()
-            do { try await AuditActor.$current.withValue(.command) { try await accounts.setPassword(password, email: email) } } catch StoreError
-                .notFound
-            {
+            let (store, accounts, password) = try await self.password.open()
+            defer { try? store.close() }
+            do { try await asOperator { try await accounts.setPassword(password, email: email) } } catch StoreError.notFound {
                 throw ValidationError("there is no account \(email)")
             }
             self.password.show(password)
@@ -70,10 +71,10 @@ struct PasswordOptions: ParsableArguments {
     @Flag(help: "Read the password (at least 10 characters) from standard input.") var passwordStdin = false
     @OptionGroup var options: SettingsOptions
 
-    func open() async throws -> (Accounts, password: String) {
+    func open() async throws -> (Store, Accounts, password: String) {
         let settings = try await options.settings()
         let store = try await App.openStore(settings, logger: makeLogger(settings))
-        return (store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost)), try read())
+        return (store, store.accounts(hasher: PasswordHasher(costExponent: settings.scryptCost)), try read())
     }
 
     /// Printed once, where it was made here.

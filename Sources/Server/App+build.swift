@@ -18,6 +18,8 @@ public struct App: Sendable {
     public let server: AdapterServer
     public let engine: EnginePaths
     let data: DataDirectory
+    /// Room for what must work on a full disk; nil where rows are not on the data directory's.
+    let reserve: DiskReserve?
     /// Nil for a worker: any number of them may use the data directory.
     let lock: DataDirectoryLock?
     let scheduler: JobScheduler
@@ -52,8 +54,10 @@ public struct App: Sendable {
     /// - Throws: ``SettingsError``, ``LocatedError`` when another server uses the data directory.
     public static func build(_ settings: Settings, role: Role = .server, logger: Logger) async throws -> App {
         let data = try dataDirectory(settings)
-        let lock = role == .server ? try await DataDirectoryLock(data) : nil
-        let store = try await openStore(settings, data, logger: logger)
+        let reserve = reserve(settings, data)
+        let (lock, store) = try await roomFor("start", in: data) {
+            (role == .server ? try await DataDirectoryLock(data) : nil, try await openStore(settings, data, reserve, logger: logger))
+        }
         let engine = try await enginePaths(settings, data, logger: logger)
         let extractor = ArchiveTool(paths: engine)
         let imports = FairGate("imports", places: settings.imports, mostWaiting: 8)
@@ -77,7 +81,9 @@ public struct App: Sendable {
             throw SettingsError(
                 key: "default.providers", message: "\"\(provider)\" is not a provider; known: \(registry.all.map(\.id).joined(separator: ", "))")
         }
-        let journal = try UsageJournal(folder: journalFolder(role, data), usage: store.usage, logger: logger)
+        let journal = try await roomFor("start", in: data) {
+            try UsageJournal(folder: journalFolder(role, data), usage: store.usage, logger: logger)
+        }
         let meter = Meter(store: store, journal: journal)
         let catalog = ProviderCatalog(
             store: store, standard: registry, offered: Set(settings.defaultProviders), transport: transport, prices: meter.prices)
@@ -112,7 +118,8 @@ public struct App: Sendable {
         }
         let exporter = settings.otlpEndpoint.map { SpanExporter(endpoint: $0, version: AtelierVersion.current, logger: logger) }
         return App(
-            store: store, settings: settings, worker: worker, server: server, engine: engine, data: data, lock: lock,
+            store: store, settings: settings, worker: worker, server: server, engine: engine, data: data,
+            reserve: reserve, lock: lock,
             scheduler: JobScheduler(
                 store: store, meter: meter, retrainDelay: .seconds(settings.retrainDelay), isEnabled: settings.trainingEnabled, logger: logger),
             library: library,
@@ -132,7 +139,25 @@ public struct App: Sendable {
 
     /// The database alone, for commands that run beside a server.
     public static func openStore(_ settings: Settings, logger: Logger) async throws -> Store {
-        try await openStore(settings, dataDirectory(settings), logger: logger)
+        let data = try dataDirectory(settings)
+        return try await roomFor("use the data directory", in: data) {
+            try await openStore(settings, data, reserve(settings, data), logger: logger)
+        }
+    }
+
+    /// With PostgreSQL deletions need no room here.
+    private static func reserve(_ settings: Settings, _ data: DataDirectory) -> DiskReserve? {
+        settings.usesSQLite ? DiskReserve(folder: data.root.path) : nil
+    }
+
+    /// Runs what must work on a full disk, with the reserve for it.
+    /// - Throws: ``LocatedError`` that says what to do where even that is too little.
+    private static func roomFor<T>(_ what: String, in data: DataDirectory, _ body: () async throws -> T) async throws -> T {
+        do { return try await DiskReserve.$isOffered.withValue(true, operation: body) } catch  where DiskFull.isCause(of: error) {
+            throw LocatedError(
+                "cannot \(what): the disk of the data directory \(data.root.path) is full (\(error)). Free a few MiB on it, then try again; "
+                    + "what is no longer needed can then be deleted through the server")
+        }
     }
 
     /// Every route. A test holds this table against `openapi.yaml` and against the isolation test.
@@ -150,7 +175,7 @@ public struct App: Sendable {
             AuthMiddleware(accounts: accounts, snapshots: snapshots)
         }
         MetaController(
-            storage: StorageProbe(store: store, data: data), engine: engine, telemetry: telemetry, sources: sources,
+            storage: StorageProbe(store: store, data: data), accounts: accounts, engine: engine, telemetry: telemetry, sources: sources,
             specification: try OpenAPI.json(), token: settings.metricsToken
         ).routes(router)
 
@@ -227,7 +252,10 @@ public struct App: Sendable {
     /// What `/metrics` asks the other parts.
     private var sources: TelemetrySources {
         var sources = TelemetrySources()
-        sources.jobs = { [queue = store.queue] in try await queue.counts() }
+        // Left out where the database does not answer: whoever reads metrics reads them above all then.
+        sources.jobs = { [queue = store.queue] in
+            try await DeadlineExceeded.within(StorageProbe.patience, "the count of jobs") { try await queue.counts() }
+        }
         sources.circuits = { [health] in health.snapshot() }
         sources.refusals = { [meter] in meter.refusals }
         sources.journalBacklogBytes = { [journal] in journal.backlogBytes }
@@ -240,22 +268,34 @@ public struct App: Sendable {
     /// ends running jobs and every child.
     /// - Parameter onListening: called with the port once requests are accepted.
     public func run(onListening: @Sendable @escaping (Int) async -> Void) async throws {
-        let group = try await serviceGroup(handlingSignals: true, onListening: onListening)
-        try await explained { try await group.run() }
+        try await serve(serviceGroup(handlingSignals: true, onListening: onListening))
     }
 
-    /// What the system says when the port is taken, in words that say what to do.
-    func explained<T>(_ body: () async throws -> T) async throws -> T {
-        do { return try await body() } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw LocatedError(
-                "port \(settings.port) of \(settings.host) is in use: stop what uses it, or choose another with --port or ATELIER_PORT (0: a free one)"
-            )
+    /// Runs the group to its end, and leaves the data directory in order.
+    /// - Throws: ``SettingsError`` where nothing can listen at the address.
+    func serve(_ group: ServiceGroup) async throws {
+        do { try await group.run() } catch {
+            await finish()
+            throw SettingsError(listening: error, host: settings.host, port: settings.port) ?? error
         }
+        await finish()
+    }
+
+    /// When nothing runs any more: what calls that were broken off at the end have used, and the database's log.
+    func finish() async {
+        // In a task of its own: whoever runs the server may have cancelled this one.
+        await Task {
+            do {
+                try await DeadlineExceeded.within(.seconds(5), "the usage journal") { try await journal.settle(within: .seconds(2)) }
+            } catch { logger.warning("some usage waits in the journal for the next start: \(error)") }
+            do { try store.close() } catch { logger.warning("the database was not closed in order: \(error)") }
+        }.value
     }
 
     /// The same as a group that can be told to stop.
     func serviceGroup(handlingSignals: Bool, onListening: @Sendable @escaping (Int) async -> Void) async throws -> ServiceGroup {
-        try await housekeeping.sweep()
+        try await sweep()
+        reserve?.refill()
         store.listen { [worker] in worker.heard($0) }
         let background: [any Service] =
             [JournalService(self)] + (exporter.map { [$0] } ?? []) + [
@@ -286,6 +326,13 @@ public struct App: Sendable {
         return ServiceGroup(configuration: configuration)
     }
 
+    /// Also on a full disk, where it may make room. What it could not do it does the next time.
+    private func sweep() async throws {
+        do { try await DiskReserve.$isOffered.withValue(true) { try await housekeeping.sweep() } } catch  where DiskFull.isCause(of: error) {
+            logger.error("the disk of \(data.root.path) is full: nothing can be stored until there is room; deletions and log-ins work")
+        }
+    }
+
     private static func clients(_ settings: Settings, logger: Logger) -> ClientConnections {
         let descriptors = FileDescriptors.raiseLimit()
         let limits = ConnectionLimits(
@@ -299,7 +346,7 @@ public struct App: Sendable {
             addresses: ClientAddresses(trustedProxies: settings.trustedProxies))
     }
 
-    private static func openStore(_ settings: Settings, _ data: DataDirectory, logger: Logger) async throws -> Store {
+    private static func openStore(_ settings: Settings, _ data: DataDirectory, _ reserve: DiskReserve?, logger: Logger) async throws -> Store {
         var keys = settings.encryptionKeys.reveal()
         if keys.isEmpty {
             let file = try KeyVault.keysFromFile(data.encryptionKey)
@@ -309,7 +356,12 @@ public struct App: Sendable {
             }
         }
         let folder = try data.installation()
-        let store = try await Store(database: database(settings, data), vault: KeyVault(keys: keys), folder: folder)
+        let store: Store
+        do {
+            store = try await Store(database: database(settings, data, reserve), vault: KeyVault(keys: keys), folder: folder)
+        } catch DatabaseError.unavailable(let detail) where !settings.usesSQLite {
+            throw SettingsError(key: "atelier.database.url", message: "the database does not answer: start it, or correct the address (\(detail))")
+        }
         if folder.id == nil { try data.write(installation: await store.installation()) }
         return store
     }

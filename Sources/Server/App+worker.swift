@@ -25,12 +25,15 @@ extension App {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         onReady(worker.name)
-        try await ServiceGroup(configuration: configuration).run()
-        try store.close()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await finish()
+            throw error
+        }
+        await finish()
     }
 
-    static func database(_ settings: Settings, _ data: DataDirectory) throws -> any Database {
-        guard let address = settings.postgres else { return try SQLiteDatabase(path: data.database.path) }
+    static func database(_ settings: Settings, _ data: DataDirectory, _ reserve: DiskReserve?) throws -> any Database {
+        guard let address = settings.postgres else { return try SQLiteDatabase(path: data.database.path, reserve: reserve) }
         return PostgresDatabase(address, connections: settings.databaseConnections)
     }
 

@@ -1,7 +1,7 @@
 import ServiceLifecycle
 
-/// Starts jobs whose time has come, and clears up once an hour what killed processes left and what is kept for jobs that
-/// may go on.
+/// Starts jobs whose time has come, keeps the reserve for a full disk whole, and clears up once an hour what killed processes
+/// left and what is kept for jobs that may go on.
 struct SchedulerService: Service, CustomStringConvertible {
     let app: App
     let description = "scheduler"
@@ -10,6 +10,12 @@ struct SchedulerService: Service, CustomStringConvertible {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await app.scheduler.run() }
+                group.addTask {
+                    while !Task.isCancelled {
+                        app.reserve?.refill()
+                        try? await Task.sleep(for: .seconds(10))
+                    }
+                }
                 group.addTask {
                     while !Task.isCancelled {
                         try? await Task.sleep(for: .seconds(3600))

@@ -5,6 +5,14 @@ public enum DiskSpace {
     /// Whether the system's error says that there is no room: on the disk, in a quota, or under a limit of a file's size.
     public static func isExhausted(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 
+    /// Bytes of the folder's disk, and how many of them this process may still write; nil where the system does not say.
+    static func of(_ folder: String) -> (total: Int, free: Int)? {
+        var info = statvfs()
+        guard statvfs(folder, &info) == 0 else { return nil }
+        let block = Int(clamping: info.f_frsize)
+        return (Int(clamping: info.f_blocks) &* block, Int(clamping: info.f_bavail) &* block)
+    }
+
     /// Writes a small file into `folder` and removes it again.
     /// - Returns: whether there was no room for it.
     public static func isExhausted(in folder: String, bytes: Int = 64 << 10) -> Bool {

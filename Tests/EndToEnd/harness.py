@@ -155,6 +155,8 @@ class Server:
         if self.process and self.process.poll() is None:
             self.end(signal.SIGTERM, within=60)
         self.no_process_left(within=60)
+        # pytest keeps the folders of the last runs.
+        (self.data / "reserve").unlink(missing_ok=True)
 
     def no_process_left(self, within: float) -> None:
         try:

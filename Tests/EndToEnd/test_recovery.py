@@ -1,6 +1,7 @@
 """What a server, a worker or a disk that fails in the middle leaves behind, and what becomes of it."""
 
 import contextlib
+import re
 import shutil
 import signal
 import socket
@@ -311,6 +312,56 @@ def test_a_full_disk_is_called_by_its_name_and_answers_go_on(small_disk):
         assert [record for record in records(account) if record["outcome"] != "ok"] == []
 
 
+def test_on_a_full_disk_room_can_be_made(small_disk):
+    with running(small_disk) as server:
+        account, root = server.account("writing"), server.account("root", "--superuser")
+        datasets = [account.dataset(voice(24 + n), "jsonl", f"{n}.jsonl") for n in range(2)]
+        minions = [account.minion(f"Number {n}") for n in range(2)]
+        hook = account.post("webhooks", {"url": "http://127.0.0.1:9/hook", "events": ["job.completed"]})
+        elsewhere = server.sign_in(account.email)
+        assert (server.data / "reserve").stat().st_size == 4 << 20
+
+        fill(small_disk)
+        numbers = iter(range(10_000))
+        # SQLite's log may have a little room of its own left.
+        eventually(lambda: account.request("POST", "minions", json={
+            "name": f"Create {next(numbers)}", "provider": "openai", "model_id": "m", "system_prompt": "x" * 20_000}).status_code == 507,
+            60, "a create is refused")
+        # Somebody has to look for what can be deleted: the server's log has what the audit log has no room for.
+        assert len(root.get(f"/api/users/{account.id}/minions")["items"]) >= 2
+        assert re.search(rf"critical.*admin\.read.*/api/users/{account.id}/minions", server.log())
+        assert server.http.post("/api/auth/login", json={"email": account.email, "password": "wrong-horse"}).status_code == 401
+        again = server.sign_in(account.email)
+        for path in (f"training-datasets/{datasets[0]['id']}", f"minions/{minions[0]['id']}", f"webhooks/{hook['id']}"):
+            again.delete(path)
+            fill(small_disk)
+        assert root.request("DELETE", f"/api/users/{account.id}/minions/{minions[1]['id']}").status_code == 204
+        assert elsewhere.request("POST", "/api/auth/logout").status_code == 204
+        assert elsewhere.request("GET", "/api/me").status_code == 401
+        done = start(server, "user", "password", account.email)
+        assert done.returncode == 0, done.stderr
+
+        account = server.sign_in(account.email, re.search(r"password\s+(\S+)", done.stdout)[1])
+        server.end(signal.SIGTERM, within=30)
+        assert not (server.data / "atelier.sqlite-wal").exists()
+        fill(small_disk)
+        server.start()
+        ready = server.http.get("/ready")
+        assert ready.status_code == 503 and ready.json()["disk"] == "full"
+        account.delete(f"training-datasets/{datasets[1]['id']}")
+        assert account.get("training-datasets")["items"] == []
+        server.end(signal.SIGTERM, within=30)
+
+        (server.data / "reserve").unlink()
+        fill(small_disk)
+        done = start(server, "serve", "--port", "0")
+        assert done.returncode != 0 and "is full" in done.stderr and str(server.data) in done.stderr and "Free" in done.stderr, done.stderr
+        (small_disk / "ballast").unlink()
+        server.start()
+        assert server.http.get("/ready").json()["disk"] == "ok"
+        assert eventually(lambda: (server.data / "reserve").stat().st_size == 4 << 20, 30, "the reserve is made again")
+
+
 # --- what does not belong together --------------------------------------------------
 
 
@@ -390,6 +441,13 @@ def test_direct_chats_go_on_while_the_database_is_away(tmp_path, cluster):
 
         reply = chat(server, unused)
         assert reply.status_code == 503, "what was never in memory is not let in"
+        # Each of these took as long as the database is waited for, 10 s.
+        asked = time.monotonic()
+        ready = server.http.get("/ready", headers=account.headers)
+        assert ready.status_code == 503 and ready.json()["database"] in ("does not answer", "not reachable")
+        metrics = server.http.get("/metrics", headers=account.headers)
+        assert metrics.status_code == 200 and "atelier_uptime_seconds" in metrics.text and "atelier_jobs{" not in metrics.text
+        assert time.monotonic() - asked < 9
         eventually(ends, 90, "the stated time is over")
         seconds = time.monotonic() - began
         assert answered > 0 and seconds > 10

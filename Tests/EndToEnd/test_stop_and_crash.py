@@ -2,8 +2,10 @@
 
 import re
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 from harness import BINARY, Account, Server, eventually, figure, processes, running, voice
@@ -135,6 +137,16 @@ def test_a_server_that_is_told_to_end_does_so_in_five_seconds_and_hands_the_job_
     if watcher == "nobody watching":
         server.start()
         resumed(account, job, "shut down in order")
+
+
+def test_an_orderly_end_leaves_all_rows_in_the_database_itself(alone):
+    server, account = alone
+    account.minion("Last")
+    server.end(signal.SIGTERM, within=60)
+    assert not (server.data / "atelier.sqlite-wal").exists()
+    # Read as it lies there, without its log.
+    with closing(sqlite3.connect(f"file:{server.data / 'atelier.sqlite'}?immutable=1", uri=True)) as connection:
+        assert connection.execute("SELECT name FROM minions").fetchall() == [("Last",)]
 
 
 def test_a_second_server_does_not_get_the_same_data_directory(alone):

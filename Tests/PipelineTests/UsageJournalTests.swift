@@ -237,6 +237,33 @@ import Testing
         }
     }
 
+    /// As a server ends that has cut a stream: its call ends when the journal is told to close already.
+    @Test func theLastEndWaitsForACallThatIsJustBrokenOff() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            let call = metered.record(minion: "min_1", answer: "ans_1", key: "key_1", tokens: 7, cost: 0.5, model: "gpt-4o-mini")
+            metered.journal.begin(call, user: rows.userID)
+            async let settled: Void = metered.journal.settle(within: .seconds(60))
+            var cut = call
+            cut.outcome = "cancelled"
+            metered.journal.append([cut], user: rows.userID)
+            try await settled
+            #expect(metered.files == [])
+            #expect(try await rows.usage().items.map(\.outcome) == ["cancelled"])
+        }
+    }
+
+    @Test func theLastEndDoesNotWaitForever() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            metered.journal.append([metered.record()], user: rows.userID)
+            metered.journal.begin(metered.record(), user: rows.userID)
+            try await metered.journal.settle(within: .milliseconds(1))
+            #expect(try await rows.usageSummary().first?.requests == 1)
+            #expect(metered.files.count == 1, "the next start records it")
+        }
+    }
+
     @Test func aCallThatAnotherHasFollowedIsNotUnderWay() async throws {
         try await MeteredStore.run { metered in
             let rows = try await metered.user()

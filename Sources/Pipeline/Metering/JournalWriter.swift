@@ -44,6 +44,8 @@ struct JournalWriter: ~Copyable {
     }
 
     var hasHeld: Bool { !held.isEmpty }
+    /// Whether calls are under way.
+    var hasCalls: Bool { !calls.isEmpty }
 
     /// Encodes with `body` and hands the bytes to the system before it returns.
     /// - Parameter ended: calls that are over with it.

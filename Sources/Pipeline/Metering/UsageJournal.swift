@@ -166,6 +166,13 @@ public final class UsageJournal: Sendable {
         try await flush()
     }
 
+    /// Closes when nothing is answered any more: waits so long for calls that are just being broken off to end.
+    public func settle(within patience: Duration) async throws {
+        let end = ContinuousClock.now + patience
+        while writer.withLock({ $0.hasCalls }), .now < end { try await Task.sleep(for: .milliseconds(10)) }
+        try await close()
+    }
+
     /// Moves the drain's position on by one chunk or one file.
     private func step() async throws {
         let head = writer.withLock { $0.head }

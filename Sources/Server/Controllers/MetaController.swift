@@ -10,6 +10,7 @@ import struct Providers.Secret
 /// What the server says of itself.
 struct MetaController: Sendable {
     let storage: StorageProbe
+    let accounts: Accounts
     let engine: EnginePaths
     let telemetry: Telemetry
     let sources: TelemetrySources
@@ -34,7 +35,7 @@ struct MetaController: Sendable {
     }
 
     @Sendable func metrics(_ request: Request, context: AppContext) async throws -> Response {
-        guard isOperators(request, context) else {
+        guard await isOperators(request, context) else {
             throw APIError(
                 status: .unauthorized, code: "unauthenticated", message: "metrics are for this machine, superusers and whoever has the metrics token",
                 details: [.init(hint: "send Authorization: Bearer with ATELIER_METRICS_TOKEN, or with a superuser's session token")])
@@ -45,22 +46,31 @@ struct MetaController: Sendable {
     }
 
     /// Whether the request may be told about the machine: it was made there, or by a superuser, or with the token for it.
-    private func isOperators(_ request: Request, _ context: AppContext) -> Bool {
+    /// Only a session needs the database, and it is not waited for long.
+    private func isOperators(_ request: Request, _ context: AppContext) async -> Bool {
         if context.client.isLocal { return true }
-        if case .person(let user, _) = context.identity, user.role == .superuser { return true }
         let token = token.reveal()
-        guard !token.isEmpty, let given = AuthMiddleware.token(request) else { return false }
         // Hashes are compared in a time that does not tell where they differ.
-        return SHA256.hash(data: Data(given.utf8)) == SHA256.hash(data: Data(token.utf8))
+        if !token.isEmpty, let given = AuthMiddleware.token(request),
+            SHA256.hash(data: Data(given.utf8)) == SHA256.hash(data: Data(token.utf8))
+        {
+            return true
+        }
+        guard let session = AuthMiddleware.session(request), !session.hasPrefix("minion_") else { return false }
+        let user = try? await DeadlineExceeded.within(StorageProbe.patience, "the session") { [accounts] in try await accounts.user(session: session)
+        }
+        return user?.role == .superuser
     }
 
     /// 200 when questions can be answered, 503 otherwise; what is missing is for the operator.
     @Sendable func ready(_ request: Request, context: AppContext) async throws -> Response {
-        let storage = await storage.state()
+        async let answer = storage.state()
+        let isOperators = await isOperators(request, context)
+        let storage = await answer
         let engine = engine.missing()?.message ?? "ok"
         let isReady = storage.database == "ok" && storage.disk == "ok" && engine == "ok"
         var readiness = Readiness(status: isReady ? "ok" : "not ready")
-        if isOperators(request, context) {
+        if isOperators {
             readiness.database = storage.database
             readiness.disk = storage.disk
             readiness.engine = engine

@@ -30,7 +30,7 @@ public struct Demo: Sendable {
         let server = Task {
             // What ends the server before it listens must not leave the demo waiting.
             defer { port.finish() }
-            try await app.explained { try await group.run() }
+            try await app.serve(group)
         }
         guard let port = await ports.first(where: { _ in true }) else {
             try await server.value

@@ -10,6 +10,8 @@ struct AuthMiddleware: RouterMiddleware {
     let snapshots: MinionSnapshots
 
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
+        // They answer at once also while the database is away, and look for themselves who asks.
+        if Self.anonymous.contains(request.uri.path) { return try await next(request, context) }
         var context = context
         if let token = Self.token(request) {
             if token.hasPrefix("minion_") {
@@ -24,12 +26,12 @@ struct AuthMiddleware: RouterMiddleware {
                 context.isCrossSite = true
             }
         }
-        return try await Self.acting(context) { try await next(request, $0) }
+        return try await Self.acting(request, context) { try await next(request, $0) }
     }
 
     /// Runs `body` with the name look-ups counted for the caller, and with the audit log knowing who acts and from where. A minion
     /// token writes nothing that is audited, and its requests are the hot path.
-    private static func acting(_ context: AppContext, _ body: (AppContext) async throws -> Response) async throws -> Response {
+    private static func acting(_ request: Request, _ context: AppContext, _ body: (AppContext) async throws -> Response) async throws -> Response {
         let caller: String?
         switch context.identity {
         case .minion(let snapshot): return try await NameLookups.$user.withValue(snapshot.minion.userID) { try await body(context) }
@@ -37,8 +39,28 @@ struct AuthMiddleware: RouterMiddleware {
         case nil: caller = nil
         }
         return try await AuditActor.$current.withValue(AuditActor(userID: caller, address: context.remoteAddress)) {
-            try await NameLookups.$user.withValue(caller) { try await body(context) }
+            try await NameLookups.$user.withValue(caller) {
+                try await DiskReserve.$isOffered.withValue(isNeededOnFullDisk(request)) { try await body(context) }
+            }
         }
+    }
+
+    /// What makes room on a full disk, and what somebody needs to get to it: deletions, the end of a job, signing in and out.
+    private static func isNeededOnFullDisk(_ request: Request) -> Bool {
+        switch request.method {
+        case .delete: true
+        case .post: needed.contains(request.uri.path) || (request.uri.path.hasPrefix("/api/users/") && request.uri.path.hasSuffix("/stop"))
+        default: false
+        }
+    }
+
+    private static let needed: Set<String> = ["/api/auth/login", "/api/auth/link", "/api/auth/logout"]
+
+    private static let anonymous: Set<String> = ["/health", "/ready", "/metrics", "/openapi.json"]
+
+    /// The session a request comes with, of the bearer or of the page.
+    static func session(_ request: Request) -> String? {
+        token(request) ?? (SessionCookie.isFromPage(request) ? SessionCookie.token(request) : nil)
     }
 
     /// The bearer's token, or below `/v1` the `x-api-key` that Anthropic's clients send.

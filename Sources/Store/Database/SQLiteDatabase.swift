@@ -6,10 +6,12 @@ import Synchronization
 public struct SQLiteDatabase: Database {
     private let pool: DatabasePool
     private let folder: String
+    private let reserve: DiskReserve?
     private let notices = SQLiteNotices()
 
     /// Opens or creates the file (0600).
-    public init(path: String) throws {
+    /// - Parameter reserve: what writes that may use it (``DiskReserve/isOffered``) get when the disk is full.
+    public init(path: String, reserve: DiskReserve? = nil) throws {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         // Another process (a CLI command beside the server) may hold the write lock for a moment.
@@ -26,8 +28,15 @@ public struct SQLiteDatabase: Database {
         if !FileManager.default.fileExists(atPath: path) {
             _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
         }
-        folder = URL(filePath: path).deletingLastPathComponent().path
-        pool = try Self.translated(in: folder) { try DatabasePool(path: path, configuration: configuration) }
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        let open = { [configuration] in try Self.translated(in: folder) { try DatabasePool(path: path, configuration: configuration) } }
+        do { pool = try open() } catch DatabaseError.diskFull(let detail) {
+            // The log and its index are made anew after every orderly stop.
+            guard DiskReserve.isOffered, let reserve else { throw DatabaseError.diskFull(detail) }
+            pool = try reserve.lend(open)
+        }
+        self.folder = folder
+        self.reserve = reserve
     }
 
     /// On the calling thread: two changes of thread cost ten times what a read by index does.
@@ -46,6 +55,23 @@ public struct SQLiteDatabase: Database {
 
     @discardableResult
     public func write<T: Sendable>(_ isolation: WriteIsolation, _ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
+        do { return try await commit(body) } catch DatabaseError.diskFull(let detail) {
+            guard DiskReserve.isOffered, let reserve else { throw DatabaseError.diskFull(detail) }
+            var value: T?
+            do {
+                try await reserve.lend {
+                    if value == nil { value = try await commit(body) }
+                    // The log is what has grown: without it as much is free as before.
+                    try await foldLog()
+                }
+            } catch DatabaseError.diskFull(let detail) {
+                guard value != nil else { throw DatabaseError.diskFull(detail) }
+            }
+            return value!
+        }
+    }
+
+    private func commit<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
         // `BEGIN IMMEDIATE`: one writer at a time, whatever is asked for.
         let (value, said) = try await translated {
             try await pool.write { db in
@@ -63,8 +89,16 @@ public struct SQLiteDatabase: Database {
     /// Within this process: another one that uses the file is not heard.
     public func listen(_ handler: @Sendable @escaping (DatabaseNotice) -> Void) { notices.handler.withLock { $0 = handler } }
 
-    /// The log still holds the pages as they were before: it is copied into the database and cut to nothing.
+    /// The log still holds the pages as they were before: it is copied into the database and cut to nothing. Where a full disk
+    /// has no room even for that, the next one to scrub, or to close, does it: the deletion it belongs to has been made.
     public func scrub() async throws {
+        do { try await foldLog() } catch DatabaseError.diskFull {
+            guard DiskReserve.isOffered, let reserve else { return }
+            do { try await reserve.lend { try await foldLog() } } catch DatabaseError.diskFull {}
+        }
+    }
+
+    private func foldLog() async throws {
         try await translated {
             do { try await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } } catch let error as GRDB.DatabaseError
                 where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED
@@ -74,7 +108,14 @@ public struct SQLiteDatabase: Database {
         }
     }
 
-    public func close() throws { try pool.close() }
+    /// Leaves all rows in the database's own file, as far as no other process reads an earlier state and the disk has room.
+    public func close() throws {
+        _ = try? pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA busy_timeout = 1000")
+            _ = try db.checkpoint(.truncate)
+        }
+        try pool.close()
+    }
 
     private func translated<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as GRDB.DatabaseError { throw Self.translation(of: error, folder) }
