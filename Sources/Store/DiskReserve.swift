@@ -56,7 +56,7 @@ public final class DiskReserve: Sendable {
     }
 
     /// The same for work that does not wait.
-    package func lend<T>(_ body: () throws -> T) throws -> T {
+    package func lendSynchronously<T>(_ body: () throws -> T) throws -> T {
         open()
         defer { close() }
         while giveUp() {

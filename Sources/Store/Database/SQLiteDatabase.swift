@@ -33,7 +33,7 @@ public struct SQLiteDatabase: Database {
         do { pool = try open() } catch DatabaseError.diskFull(let detail) {
             // The log and its index are made anew after every orderly stop.
             guard DiskReserve.isOffered, let reserve else { throw DatabaseError.diskFull(detail) }
-            pool = try reserve.lend(open)
+            pool = try reserve.lendSynchronously(open)
         }
         self.folder = folder
         self.reserve = reserve
