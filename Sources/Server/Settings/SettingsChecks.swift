@@ -126,7 +126,7 @@ extension SettingsError {
                 message: "\(host) is no address of this machine: 127.0.0.1 is for this machine alone, 0.0.0.0 (or ::) for every network")
         case let error as IOError where error.errnoCode == EAFNOSUPPORT:
             self.init(key: "atelier.host", message: "this machine has no network for \(host) (IPv6 may be switched off): try 0.0.0.0 or 127.0.0.1")
-        case is SocketAddressError:
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
             self.init(
                 key: "atelier.host",
                 message: "the name \(host) leads to no address: give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for every network")

@@ -110,10 +110,16 @@ public struct SQLiteDatabase: Database {
 
     /// Leaves all rows in the database's own file, as far as no other process reads an earlier state and the disk has room.
     public func close() throws {
-        _ = try? pool.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA busy_timeout = 1000")
-            _ = try db.checkpoint(.truncate)
+        let fold = { [pool, folder] in
+            try Self.translated(in: folder) {
+                try pool.writeWithoutTransaction { db in
+                    try db.execute(sql: "PRAGMA busy_timeout = 1000")
+                    _ = try db.checkpoint(.truncate)
+                }
+            }
         }
+        // What is left is folded by the next to open it.
+        do { try fold() } catch DatabaseError.diskFull { try? reserve?.lendSynchronously(fold) } catch {}
         try pool.close()
     }
 
