@@ -21,9 +21,9 @@ enum SettingNames {
         for name in names.sorted() where name.uppercased().hasPrefix("ATELIER_") {
             if known.contains(name) || others.contains(name) || otherPrefixes.contains(where: name.hasPrefix) { continue }
             let nearest = known.union(others).map { ($0, distance($0, name.uppercased())) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
-            let hint = nearest.flatMap { $0.1 <= max(2, name.utf8.count / 5) ? "; did you mean \($0.0)?" : nil }
+            let hint = nearest.flatMap { $0.1 <= max(2, name.utf8.count / 5) ? "did you mean \($0.0)?" : nil }
             throw SettingsError(
-                key: name, message: "there is no such setting\(hint ?? ": docs/operations.md lists them"). Correct or unset it")
+                key: name, message: "there is no such setting; \(hint ?? "docs/operations.md lists all of them.") Correct the name, or unset it")
         }
     }
 
