@@ -174,7 +174,7 @@ def test_a_client_that_leaves_in_the_middle_may_send_its_request_again(tmp_path)
     with running(tmp_path) as server:
         account = server.account("uploading")
         head = (f"POST {account.base}/training-datasets?dataset_type=jsonl&file_name=a.jsonl HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
-                f"Authorization: Bearer {account.token}\r\nIdempotency-Key: k\r\nContent-Length: 1000\r\n\r\n")
+                f"Authorization: Bearer {account.token}\r\nIdempotency-Key: k\r\nContent-Length: {len(voice(4))}\r\n\r\n")
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(head.encode() + b'{"messages"')
             eventually(lambda: server.sql("SELECT owner FROM idempotency_keys"), 30, "the upload has begun")

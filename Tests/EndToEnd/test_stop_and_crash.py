@@ -57,7 +57,7 @@ def test_stop_ends_training_and_leaves_no_trainer(somebody):
     assert shown["status"] == "STOPPED" and 0 < shown["progress"] < 1 and "release_id" not in shown
     assert server.files(f"users/{somebody.id}/jobs/**/*"), "what was done is kept for the next start"
     again(somebody, job, after=history[-1].id)
-    assert not server.files(f"users/{somebody.id}/jobs/**/*"), "and goes with the job's end"
+    eventually(lambda: not server.files(f"users/{somebody.id}/jobs/**/*"), 30, "and goes with the job's end")
 
 
 def test_restart_begins_anew_and_deleting_leaves_nothing(somebody):
