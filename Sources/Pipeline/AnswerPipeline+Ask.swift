@@ -62,7 +62,7 @@ extension AnswerPipeline {
         let admission = try await admit(minion, question, purpose: purpose ?? "answer")
         let ledger = AttemptLedger(admission)
         defer { meter.settle(admission, ledger.records(minionID: minion.id, answerID: nil, purpose: purpose)) }
-        return try await make(context(minion, question, materials, ledger, admission) { _ in })
+        return try await make(context(minion, question, materials, ledger, admission, from: router.patient) { _ in })
     }
 
     private func released(
@@ -88,10 +88,10 @@ extension AnswerPipeline {
 
     private func context(
         _ minion: Minion, _ question: Question, _ materials: AnswerMaterials, _ ledger: AttemptLedger, _ admission: Admission,
-        id: String = RowID.make("ans"), arm: CanaryArm? = nil, room: @Sendable @escaping () async -> Void = {},
+        from router: Router? = nil, id: String = RowID.make("ans"), arm: CanaryArm? = nil, room: @Sendable @escaping () async -> Void = {},
         _ emit: @Sendable @escaping (AnswerEvent) -> Void
     ) async throws -> AnswerContext {
-        let router = try await catalog.router(for: minion, from: router)
+        let router = try await catalog.router(for: minion, from: router ?? self.router)
         let plan = AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info)
         return AnswerContext(
             id: id, minion: minion, arm: arm, question: question, materials: materials, plan: plan, router: router, ledger: ledger,

@@ -14,7 +14,7 @@ extension AnswerPipeline {
     /// - Throws: ``LimitExceeded``, ``RouterError``; `CancellationError`. What was used until then is on record.
     func paraphrase(_ text: String, _ minion: Minion, by paraphraser: Paraphraser) async throws -> (text: String, cost: Double?) {
         let selection = try await catalog.selection(for: minion)
-        let router = selection.map(router.with) ?? router
+        let router = (selection.map(router.with) ?? router).patient
         let estimate = Paraphraser.estimate(bytes: text.utf8.count)
         var resolved = RouteResolver.Resolved()
         if paraphraser != .base {

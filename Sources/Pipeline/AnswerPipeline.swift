@@ -57,6 +57,9 @@ public struct AnswerPipeline: Sendable {
         direct = DirectAnswer(store: store, data: data, server: server, router: router, meter: meter, cache: cache)
     }
 
+    /// The longest that an answer may wait for a vendor's sake, beside what its calls take.
+    public var longestWait: Duration { .seconds(router.retry.patience) }
+
     func make(_ context: AnswerContext) async throws -> Answer {
         let (plan, emit) = (context.plan, context.emit)
         var trace = Trace(context)

@@ -186,7 +186,7 @@ extension JobFailure {
             switch error.kind {
             case .rateLimited, .busy: "provider_rate_limited"
             case .budget: "limit_exceeded"
-            case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply: "provider_unavailable"
+            case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply, .abortedReply: "provider_unavailable"
             default: "provider_refused"
             }
         self.init(

@@ -9,10 +9,15 @@ public enum ChatEvent: Sendable, Equatable {
     /// Totals so far; a later one replaces an earlier one.
     case usage(TokenUsage)
     case finish(FinishReason)
+    /// In place of ``finish(_:)``: the vendor has ended the reply itself, and says that it is not whole.
+    case failed(ProviderError)
 }
 
+/// Why a reply that is whole ended. What ended for any other reason has ``ChatEvent/failed(_:)``.
 public enum FinishReason: String, Sendable, Codable, Equatable {
-    case stop, length, toolCalls = "tool_calls", contentFilter = "content_filter", other
+    case stop, length, toolCalls = "tool_calls", contentFilter = "content_filter"
+    /// The vendor marked the reply's end and gave no reason.
+    case other
 }
 
 /// Token counts as the vendor reports them. `input` includes cached and cache-writing tokens.
@@ -103,7 +108,7 @@ extension ChatEvent {
         switch self {
         case .text(let text), .reasoning(let text), .model(let text): text.utf8.count
         case .toolCall(_, let id, let name, let arguments): (id?.utf8.count ?? 0) + (name?.utf8.count ?? 0) + arguments.utf8.count
-        case .usage, .finish: 0
+        case .usage, .finish, .failed: 0
         }
     }
 
@@ -112,7 +117,9 @@ extension ChatEvent {
         switch self {
         case .text(let text), .reasoning(let text): !text.isEmpty
         case .toolCall: true
-        case .model, .usage, .finish: false
+        case .model, .usage, .finish, .failed: false
         }
     }
+    /// Whether it ends a reply that is not whole.
+    var isFailure: Bool { if case .failed = self { true } else { false } }
 }

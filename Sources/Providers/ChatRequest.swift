@@ -43,12 +43,15 @@ public struct ChatMessage: Sendable, Equatable, Codable {
     public var content: String
     public var toolCalls: [ToolCall]
     public var toolCallID: String?
+    /// Who of several speakers says it; only OpenAI-compatible vendors have a place for that.
+    public var name: String?
 
-    public init(_ role: Role, _ content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil) {
+    public init(_ role: Role, _ content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil, name: String? = nil) {
         self.role = role
         self.content = content
         self.toolCalls = toolCalls
         self.toolCallID = toolCallID
+        self.name = name
     }
 }
 

@@ -77,7 +77,10 @@ public struct ConnectionTest: Sendable {
         do {
             let request = ChatRequest(model: model, messages: [ChatMessage(.user, "Hi")], sampling: Sampling(maxTokens: 1), stream: false)
             var meter = AttemptMeter(request)
-            for try await event in provider.chat(request, at: endpoint) { meter.add(event) }
+            for try await event in provider.chat(request, at: endpoint) {
+                if case .failed(let error) = event { throw error }
+                meter.add(event)
+            }
             try Task.checkCancellation()
             var result = Result(ok: true, message: "\(name) answers with \(model).", keyChecked: endpoint.key != nil, models: models, milliseconds: 0)
             result.usage = meter.finished
@@ -107,6 +110,7 @@ public struct ConnectionTest: Sendable {
             case .cutStream, .malformedReply: "The address answers, but not as this provider does; check the base URL."
             case .budget: "A limit on the key is reached; see GET /api/users/{user_id}/limits."
             case .invalidRequest, .unsupported: "The request is refused; check the base URL and the model's name."
+            case .abortedReply: "The model answers but did not end its reply as models do; try again or choose another."
             case .circuitOpen, .busy: "It was not asked; try again later."
             }
         let status = error.status.map { " (HTTP \($0))" } ?? ""

@@ -12,6 +12,8 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
         case connection
         case cutStream = "cut_stream"
         case malformedReply = "malformed_reply"
+        /// The vendor ended the reply for a reason that is no end of a whole one.
+        case abortedReply = "aborted_reply"
         case serverError = "server_error"
         case unsupported
         case noKey = "no_key"
@@ -45,7 +47,8 @@ public struct ProviderError: Error, Sendable, Equatable, CustomStringConvertible
     public var isRetryable: Bool {
         switch kind {
         case .rateLimited, .overloaded, .timeout, .connection, .cutStream, .malformedReply, .serverError, .circuitOpen, .busy: true
-        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey, .budget: false
+        // A reply that was aborted has been paid for, and would most likely end the same way.
+        case .invalidRequest, .authentication, .billing, .permission, .notFound, .unsupported, .noKey, .budget, .abortedReply: false
         }
     }
 

@@ -92,7 +92,7 @@ public struct App: Sendable {
             store: store, catalog: catalog,
             bounds: ResponseCacheBounds(lifetime: .seconds(settings.cacheHours * 3600), bytes: settings.cacheMegabytes << 20), logger: logger)
         let router = Router(
-            registry: registry, prices: meter.prices,
+            registry: registry, prices: meter.prices, retry: RetryPolicy(patience: Double(settings.providerWaitSeconds)),
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)

@@ -160,8 +160,11 @@ struct APIError: Error {
         case .budget:
             (status, hint) = (.tooManyRequests, "wait, raise the limit, or add a fallback to the minion: see GET /api/users/{user_id}/limits")
         case .rateLimited: (status, hint) = (.tooManyRequests, "wait, or add a fallback to the minion")
+        case .overloaded where error.retryAfter != nil: (status, hint) = (.serviceUnavailable, "wait, or add a fallback to the minion")
         case .overloaded, .connection, .serverError, .cutStream, .malformedReply:
             (status, hint) = (.badGateway, "try again, or add a fallback to the minion")
+        case .abortedReply:
+            (status, hint) = (.badGateway, "ask in other words, or add a fallback to the minion: the model began and did not end its reply")
         case .timeout: (status, hint) = (.gatewayTimeout, "try again, or add a fallback to the minion")
         case .unsupported: (status, hint) = (.badGateway, nil)
         case .circuitOpen:
@@ -172,14 +175,18 @@ struct APIError: Error {
         let wait: Double? =
             switch error.kind {
             case .rateLimited, .circuitOpen, .busy: error.retryAfter ?? 1
-            case .overloaded, .budget: error.retryAfter
+            case .overloaded, .serverError, .budget: error.retryAfter
             default: nil
             }
+        let seconds = wait.map { Int(max(1, min($0, RetryAfter.longest)).rounded(.up)) }
+        // Inside a stream there is no header to say so.
+        let asked = [.rateLimited, .overloaded].contains(error.kind) && error.retryAfter != nil ? seconds : nil
         self.init(
-            status: status, code: "provider_\(error.kind.rawValue)", message: error.description,
+            status: status, code: "provider_\(error.kind.rawValue)",
+            message: error.description + (asked.map { " (it asks to wait \($0) s)" } ?? ""),
             details: [Detail(hint: hint)]
                 + attempts.map { Detail(code: $0.outcome, message: "\($0.provider)/\($0.model): \($0.message ?? $0.outcome)") },
-            retryAfter: wait.map { Int(max(1, min($0, 86400)).rounded(.up)) })
+            retryAfter: seconds)
     }
 
     /// Trap 9: our own refusal always says when to come back, even where waiting alone will not help.

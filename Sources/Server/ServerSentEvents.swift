@@ -20,28 +20,36 @@ enum ServerSentEvents {
         return ByteBuffer(string: text + "\n")
     }
 
-    /// As ``response(_:)``, but not begun before the first frame, or a comment after 2 s: what fails until
+    /// As ``response(_:)``, but not begun before the first frame, or a comment after a while: what fails until
     /// then is thrown, and gets a status of its own.
     /// - Parameters:
+    ///   - wait: how long it may take, beside what the first frame itself takes.
+    ///   - isProgress: tells frames that are held back until another one begins the stream.
     ///   - failure: the stream's last frame where it fails later.
     ///   - produce: throws what it cannot do, and sends no frame about it.
     static func reply(
+        within wait: Duration = .zero, holding isProgress: (ByteBuffer) -> Bool = { _ in false },
         failure: @escaping @Sendable (any Error) -> ByteBuffer,
         _ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void
     ) async throws -> Response {
-        let outlet = Outlet(produce)
-        let first: ByteBuffer
+        let outlet = Outlet(firstComment: wait + commentEvery, produce)
+        var first = ByteBuffer()
         do {
             var iterator = outlet.frames.makeAsyncIterator()
-            guard let frame = try await iterator.next() else { throw CancellationError() }
-            first = frame
+            var isHeld = true
+            while isHeld {
+                guard var frame = try await iterator.next() else { throw CancellationError() }
+                isHeld = isProgress(frame)
+                // Mostly there is one, which needs no copy.
+                if first.readableBytes == 0 { first = frame } else { first.writeBuffer(&frame) }
+            }
         } catch {
             outlet.close()
             throw error
         }
         return Response(
             status: .ok, headers: headers,
-            body: ResponseBody { writer in
+            body: ResponseBody { [first] writer in
                 defer { outlet.close() }
                 do {
                     try await writer.write(first)
@@ -59,6 +67,7 @@ enum ServerSentEvents {
         .contentType: "text/event-stream", .cacheControl: "no-store", .init("X-Accel-Buffering")!: "no",
     ]
 
+    private static let commentEvery = Duration.seconds(2)
     private static let comment = ByteBuffer(string: ": still here\n\n")
 
     /// A stream for a person. It ends when the session does by which it was asked for, with a last event `error` that says so.
@@ -98,7 +107,7 @@ enum ServerSentEvents {
         private let producer: Task<Void, Never>
         private let ticker: Task<Void, any Error>
 
-        init(_ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void) {
+        init(firstComment: Duration = commentEvery, _ produce: @Sendable @escaping (_ send: @escaping Send) async throws -> Void) {
             let (frames, buffer) = StreamBuffer<ByteBuffer>.make(limit: 128 << 10) { 64 + $0.readableBytes }
             let producer = Task {
                 do {
@@ -107,8 +116,10 @@ enum ServerSentEvents {
                 } catch { buffer.finish(throwing: error) }
             }
             let ticker = Task {
+                var wait = firstComment
                 while true {
-                    try await Task.sleep(for: .seconds(2))
+                    try await Task.sleep(for: wait)
+                    wait = commentEvery
                     // A client that has not taken what there is needs no sign of life.
                     if buffer.isEmpty { buffer.send(comment) }
                 }

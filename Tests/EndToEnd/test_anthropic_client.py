@@ -86,7 +86,7 @@ def test_the_system_prompt_and_every_block_are_heard(somebody, connect, system):
     assert reply.content[0].text == "Five."
     request, = vendor.requests
     assert request["messages"] == [
-        {"role": "system", "content": system if isinstance(system, str) else "Be\nbrief."}, {"role": "user", "content": "One.\nTwo."},
+        {"role": "system", "content": system if isinstance(system, str) else "Bebrief."}, {"role": "user", "content": "One.Two."},
         {"role": "assistant", "content": "Three."}, {"role": "user", "content": "Four?"}]
     assert (request["max_tokens"], request["stop"], request["temperature"], request["top_p"], request["top_k"]) == (24, ["END"], 0.5, 0.75, 5)
 

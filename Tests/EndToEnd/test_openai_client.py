@@ -141,7 +141,8 @@ def test_a_field_that_cannot_be_honoured_is_refused_by_name(client):
         "messages[0].role": {"messages": [{"role": "wizard", "content": "Hello."}]},
         "messages[0].content[1]": {"messages": [{"role": "user", "content": [{"type": "text", "text": "See:"}, image]}]},
         "messages[1].tool_call_id": {"messages": [*MESSAGES, {"role": "tool", "content": "1"}]},
-        "messages[0].name": {"messages": [{"role": "user", "content": "Hello.", "name": "ann"}]},
+        "messages[0].name": {"messages": [{"role": "user", "content": "Hello.", "name": "a" * 65}]},
+        "messages[0].colour": {"messages": [{"role": "user", "content": "Hello.", "colour": "red"}]},
         "messages": {"messages": [*MESSAGES, {"role": "assistant", "content": "It is"}]},
     }.items():
         with pytest.raises(openai.BadRequestError) as caught:

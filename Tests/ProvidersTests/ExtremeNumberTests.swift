@@ -164,7 +164,9 @@ import Testing
 
     @Test func aWaitIsADayAtMost() {
         func wait(_ fields: [(String, String)]) -> Double? { RetryAfter.seconds(HTTPFields(fields), now: Date(timeIntervalSince1970: 0)) }
-        for text in ["1e300", "99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] { #expect(wait([("retry-after", text)]) == 86_400) }
+        for text in ["1e300", "99999999999", String(repeating: "9", count: 400), "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            #expect(wait([("retry-after", text)]) == 86_400)
+        }
         #expect(wait([("retry-after-ms", "1e300")]) == 86_400)
         for text in ["nan", "inf", "-inf", "-5", "0"] { #expect(wait([("retry-after", text)]) == nil) }
         #expect(wait([("retry-after", "30")]) == 30)

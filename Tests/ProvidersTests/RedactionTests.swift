@@ -37,10 +37,14 @@ import Testing
     @Test func readsEveryForm() {
         #expect(RetryAfter.seconds(HTTPFields([("Retry-After-Ms", "250"), ("Retry-After", "9")]), now: now) == 0.25)
         #expect(RetryAfter.seconds(HTTPFields([("retry-after", "1.5")]), now: now) == 1.5)
-        #expect(RetryAfter.seconds(HTTPFields([("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")]), now: now) == 10)
+        for date in ["Sun, 06 Nov 1994 08:49:47 GMT", "Sunday, 06-Nov-94 08:49:47 GMT", "Sun Nov  6 08:49:47 1994"] {
+            #expect(RetryAfter.seconds(HTTPFields([("retry-after", date)]), now: now) == 10, "\(date)")
+        }
+        // A wish that is none leaves the other its say.
+        #expect(RetryAfter.seconds(HTTPFields([("retry-after-ms", "-250"), ("retry-after", "9")]), now: now) == 9)
     }
 
-    @Test(arguments: ["0", "-3", "soon", "nan", "inf", "Sun, 06 Nov 1994 08:49:27 GMT", ""])
+    @Test(arguments: ["0", "-3", "-1e300", "soon", "nan", "inf", "0x10", "infinity", "Sun, 06 Nov 1994 08:49:27 GMT", ""])
     func ignoresWhatIsNoWait(text: String) {
         #expect(RetryAfter.seconds(HTTPFields([("retry-after", text)]), now: now) == nil)
     }

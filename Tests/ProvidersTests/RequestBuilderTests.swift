@@ -54,6 +54,21 @@ import Testing
         #expect(provider("openai").dropped(conversation) == ["lora", "top_k"])
     }
 
+    /// A strict vendor refuses a field it does not know, so it goes where there is a place for it, and is named elsewhere.
+    @Test(arguments: [
+        ("openai", true), ("custom", true), ("deepseek", true), ("groq", true), ("nvidia", false), ("mistral", false), ("anthropic", false),
+        ("ollama", false),
+    ])
+    func aMessagesNameGoesWhereThereIsAPlaceForIt(id: String, isTaken: Bool) throws {
+        let named = ChatRequest(
+            model: "m", messages: [ChatMessage(.user, "Hi", name: "ann"), ChatMessage(.assistant, "Hello"), ChatMessage(.user, "And?", name: "bob")])
+        let messages = try body(named, id)["messages"]?.arrayValue ?? []
+        #expect(messages.map { $0["name"] } == (isTaken ? ["ann", nil, "bob"] : [nil, nil, nil]))
+        #expect(provider(id).dropped(named) == (isTaken ? [] : ["messages.name"]))
+        let unnamed = ChatRequest(model: "m", messages: [ChatMessage(.user, "Hi")])
+        #expect(provider(id).dropped(unnamed).isEmpty)
+    }
+
     @Test func mistralCallsTheSeedOtherwise() throws {
         let body = try body(conversation, "mistral")
         #expect(body["random_seed"] == 7 && body["seed"] == nil && body["max_tokens"] == 50 && body["stream_options"] == nil)

@@ -130,11 +130,93 @@ import Testing
         #expect(reply.attempts[0].usage == nil && reply.attempts[0].cost == nil)
     }
 
-    @Test func honoursRetryAfterUpToAMinute() async throws {
+    @Test func aShortWishIsWaitedOutOnce() async throws {
+        for kind in [ProviderError.Kind.rateLimited, .overloaded, .serverError] {
+            let waits = Box<Double>()
+            let a = ScriptedProvider("a", .fails(kind, retryAfter: 4), .answers("second"))
+            #expect(try await router(a, waits: waits).complete(request, routes: [route("a")]).text == "second")
+            #expect(waits.values == [4])
+            let busy = ScriptedProvider("a", .fails(kind, retryAfter: 4))
+            let error = await failure(router(busy, waits: waits), [route("a")])
+            #expect(error?.last.kind == kind && error?.last.retryAfter == 4)
+            #expect(busy.requests.count == 2 && waits.values == [4, 4])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func aLongWishIsTheCallersToWaitFor(streamed: Bool) async throws {
+        for kind in [ProviderError.Kind.rateLimited, .overloaded, .serverError] {
+            let waits = Box<Double>()
+            let a = ScriptedProvider("a", .fails(kind, retryAfter: 47))
+            let router = router(a, waits: waits)
+            let error: RouterError?
+            if streamed {
+                do {
+                    for try await _ in router.chat(request, routes: [route("a")]).events {}
+                    error = nil
+                } catch let thrown { error = thrown as? RouterError }
+            } else {
+                error = await failure(router, [route("a")])
+            }
+            #expect(error?.last.kind == kind && error?.last.retryAfter == 47)
+            #expect(a.requests.count == 1 && waits.values.isEmpty)
+        }
+    }
+
+    @Test func aRateLimitWithoutAWishIsTriedOnceMore() async {
         let waits = Box<Double>()
-        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 7), .fails(.rateLimited, retryAfter: 86_400), .answers("third"))
-        #expect(try await router(a, waits: waits).complete(request, routes: [route("a")]).text == "third")
-        #expect(waits.values == [7, 0.25])
+        let a = ScriptedProvider("a", .fails(.rateLimited, status: 429))
+        #expect(await failure(router(a, waits: waits), [route("a")])?.last.kind == .rateLimited)
+        #expect(a.requests.count == 2 && waits.values == [0.125])
+    }
+
+    @Test func aRequestWaitsOnceForAllItsVendors() async {
+        let waits = Box<Double>()
+        let (a, b, c) = (
+            ScriptedProvider("a", .fails(.rateLimited, retryAfter: 2)), ScriptedProvider("b", .fails(.rateLimited, retryAfter: 2)),
+            ScriptedProvider("c", .fails(.rateLimited, retryAfter: 2))
+        )
+        _ = await failure(router(a, b, c, waits: waits), fallbacks(route("a"), route("b"), route("c")))
+        #expect(waits.values == [2])
+        #expect([a, b, c].map(\.requests.count) == [2, 1, 1])
+    }
+
+    @Test func aProviderThatIsItsOwnFallbackIsAskedOnce() async {
+        let waits = Box<Double>()
+        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 47))
+        let error = await failure(router(a, waits: waits), fallbacks(route("a"), route("a"), route("a"), route("a")))
+        #expect(a.requests.count == 1 && waits.values.isEmpty && error?.attempts.count == 1)
+        // What has no answer at all is asked again as often as if it stood there once.
+        let silent = ScriptedProvider("a", .fails(.connection))
+        _ = await failure(router(silent), fallbacks(route("a"), route("a"), route("a"), route("a")))
+        #expect(silent.requests.count == 3)
+    }
+
+    @Test func anotherModelKeyOrAddressIsAnotherRoute() async {
+        let a = ScriptedProvider("a", .fails(.authentication, status: 401))
+        var (model, key, address) = (route("a"), route("a"), route("a"))
+        model.model = "n"
+        key.keyID = "key_2"
+        address.endpoint.baseURL = "http://y"
+        _ = await failure(router(a), fallbacks(route("a"), model, key, address, route("a"), model))
+        #expect(a.requests.count == 4)
+    }
+
+    @Test func ofSeveralKeysTheSoonestIsTold() async {
+        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 47), .fails(.rateLimited, retryAfter: 3600))
+        var other = route("a")
+        other.keyID = "key_2"
+        #expect(await failure(router(a), [route("a"), other])?.last.retryAfter == 47)
+    }
+
+    @Test func workInTheBackgroundWaitsLonger() async throws {
+        let waits = Box<Double>()
+        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 47), .fails(.rateLimited, retryAfter: 47), .answers("third"))
+        var policy = RetryPolicy.background
+        policy.sleep = { waits.add($0 / .seconds(1)) }
+        let router = Router(registry: ProviderRegistry([a]), retry: policy)
+        #expect(try await router.complete(request, routes: [route("a")]).text == "third")
+        #expect(waits.values == [47, 47])
     }
 
     @Test func aLongWishOrATimeoutFallsOverInstead() async throws {

@@ -71,6 +71,16 @@ public struct ProviderCatalog: Sendable {
 }
 
 extension Router {
+    /// This router for work that nobody waits for.
+    var patient: Router { Router(registry: registry, prices: prices, retry: .background, timeouts: timeouts, health: health) }
+
+    /// This router for what an answer can do without: no vendor is waited for.
+    var hasty: Router {
+        var retry = retry
+        retry.heeds = 0
+        return Router(registry: registry, prices: prices, retry: retry, timeouts: timeouts, health: health)
+    }
+
     /// This router with a user's providers and their prices.
     func with(_ selection: ProviderCatalog.Selection) -> Router {
         Router(registry: selection.registry, prices: selection.prices.paid, retry: retry, timeouts: timeouts, health: health)

@@ -39,7 +39,9 @@ public struct ProviderEmbedding: Sendable {
         let rows = store.user(account.userID)
         let provider = account.route.provider
         let selection = catalog.standard[provider] == nil ? try await catalog.selection(for: account.userID) : nil
-        let router = selection.map(router.with) ?? router
+        var router = selection.map(router.with) ?? router
+        // The answer's own model may have to be waited for: once is enough.
+        if account.patience == 0 { router = router.hasty }
         guard let info = router.registry[provider]?.info, !info.isManaged else {
             throw ProviderError(.unsupported, provider: provider, message: "there is no provider \"\(provider)\" to embed with")
         }

@@ -70,7 +70,7 @@ struct AnswerStage: Sendable {
             case .reasoning(let text): if !holdsText { context.emit(.reasoning(text)) }
             case .toolCall(let index, let id, let name, let arguments):
                 if !holdsText { context.emit(.toolCall(index: index, id: id, name: name, arguments: arguments)) }
-            case .model, .usage, .finish: break
+            case .model, .usage, .finish, .failed: break
             }
             collector.add(event)
             if !holdsText { await context.room() }

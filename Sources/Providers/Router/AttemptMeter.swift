@@ -13,7 +13,7 @@ struct AttemptMeter: Sendable {
         case .text(let text), .reasoning(let text): bytes += text.utf8.count
         case .toolCall(_, _, let name, let arguments): bytes += (name?.utf8.count ?? 0) + arguments.utf8.count
         case .usage(let usage): seen = usage
-        case .model, .finish: break
+        case .model, .finish, .failed: break
         }
     }
 

@@ -16,6 +16,7 @@ public struct ReplyCollector: Sendable {
         case .model(let name): model = name
         case .usage(let total): usage = total
         case .finish(let reason): finish = reason
+        case .failed: break
         case .toolCall(let index, let id, let name, let arguments):
             var call = calls.removeValue(forKey: index) ?? ToolCall(id: "", name: "", arguments: "")
             if let id { call.id = id }

@@ -9,15 +9,17 @@ public struct RetryPolicy: Sendable {
     public var base: Duration
     /// The most that is drawn from.
     public var ceiling: Duration
-    /// A vendor's wish longer than this, in seconds, is not waited out while another route is left.
+    /// The longest wait a vendor may ask for, in seconds. What asks for more is given up at once.
     public var patience: Double
+    /// How often one request waits because a vendor limits its rate or asks for a wait.
+    public var heeds: Int
     /// Waits.
     public var sleep: @Sendable (Duration) async throws -> Void
     /// From 0 up to but not including 1; for waits and for the spread over routes.
     public var random: @Sendable () -> Double
 
     public init(
-        retries: Int = 2, base: Duration = .milliseconds(250), ceiling: Duration = .seconds(8), patience: Double = 5,
+        retries: Int = 2, base: Duration = .milliseconds(250), ceiling: Duration = .seconds(8), patience: Double = 5, heeds: Int = 1,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
@@ -25,6 +27,7 @@ public struct RetryPolicy: Sendable {
         self.base = base
         self.ceiling = ceiling
         self.patience = patience
+        self.heeds = heeds
         self.sleep = sleep
         self.random = random
     }
@@ -32,22 +35,29 @@ public struct RetryPolicy: Sendable {
     /// Two retries with exponential backoff and full jitter from 0.25 s
     /// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     public static let standard = RetryPolicy()
+    /// For work that nobody waits for: a vendor's wish is heeded for a minute, twice.
+    public static let background = RetryPolicy(patience: 60, heeds: 2)
     /// One call per route, no waits.
     public static let never = RetryPolicy(retries: 0)
 
     /// How long to wait before the next call on this route; `nil` to give the route up.
     ///
-    /// A vendor's wish is honoured within (0, 60] seconds; a longer one (a day has been seen) is
-    /// answered by our own backoff, so no wait exceeds a minute.
+    /// A vendor's wish is waited out where it is within ``patience``; a longer one is the caller's to wait for.
     /// - Parameters:
     ///   - retry: 1 for the first retry.
-    ///   - hasFallback: whether another group of routes is left; then neither a timeout nor a long wish is
-    ///     worth the caller's time.
-    public func wait(after error: ProviderError, retry: Int, hasFallback: Bool) -> Duration? {
+    ///   - hasFallback: whether another group of routes is left; then a timeout is not worth the caller's time.
+    ///   - heeded: how often the request has waited for a vendor's sake.
+    public func wait(after error: ProviderError, retry: Int, hasFallback: Bool, heeded: Int) -> Duration? {
         guard error.isRetryable, retry <= retries else { return nil }
-        if hasFallback, error.kind == .timeout || (error.retryAfter ?? 0) > patience { return nil }
-        if let wish = error.retryAfter, wish > 0, wish <= 60 { return .seconds(wish) }
+        if hasFallback, error.kind == .timeout { return nil }
+        if error.asksToWait, heeded >= heeds { return nil }
+        if let wish = error.retryAfter, wish > 0 { return wish <= patience ? .seconds(wish) : nil }
         let range = min(ceiling, base * (1 << min(retry - 1, 16)))
         return range * random()
     }
+}
+
+extension ProviderError {
+    /// Whether the vendor answers, but not now: another call at once only adds to what it has too much of.
+    var asksToWait: Bool { kind == .rateLimited || (retryAfter ?? 0) > 0 }
 }

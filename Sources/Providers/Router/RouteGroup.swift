@@ -53,11 +53,12 @@ struct RouteGroup {
     }
 
     /// After how long which member is to be called again; `nil` when none is. The wait is counted.
-    mutating func nextWait(_ retry: RetryPolicy, now: ContinuousClock.Instant) -> Duration? {
+    /// - Parameter heeded: waits of the request for a vendor's sake.
+    mutating func nextWait(_ retry: RetryPolicy, now: ContinuousClock.Instant, heeded: inout Int) -> Duration? {
         var soonest: (member: Int, wait: Duration)?
         for (index, member) in members.enumerated() {
             guard let error = member.error else { continue }
-            guard var wait = retry.wait(after: error, retry: waits + 1, hasFallback: hasFallback) else {
+            guard var wait = retry.wait(after: error, retry: waits + 1, hasFallback: hasFallback, heeded: heeded) else {
                 members[index].error = nil
                 continue
             }
@@ -67,6 +68,7 @@ struct RouteGroup {
         }
         guard let soonest else { return nil }
         waits += 1
+        if members[soonest.member].error?.asksToWait ?? false { heeded += 1 }
         members[soonest.member].isDue = true
         return soonest.wait
     }

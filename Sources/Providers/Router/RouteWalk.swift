@@ -26,11 +26,12 @@ struct RouteWalk {
         var groups = split()
         var errors: [[ProviderError]] = []
         var spared: [Int] = []
+        var heeded = 0
         var position = 0
         while position < groups.count {
             let isLast = position == groups.count - 1 && spared.isEmpty
             var group = makeGroup(groups[position], sparing: position < groups.count - 1, hasFallback: !isLast, &spared)
-            while let turn = try await next(&group) {
+            while let turn = try await next(&group, &heeded) {
                 if let reply = try await attempt(turn, in: &group, call) { return reply }
             }
             errors.append(group.errors)
@@ -45,11 +46,13 @@ struct RouteWalk {
         throw RouterError(attempts: log.attempts, last: RouterError.last(errors) ?? none)
     }
 
-    /// Indices of the routes, by group.
+    /// Indices of the routes, by group. A route that stands there twice is asked where it comes first, and only there.
     private func split() -> [[Int]] {
         if routes.count == 1 { return [[0]] }
         var groups: [[Int]] = []
+        var places: Set<Place> = []
         for index in routes.indices.sorted(by: { (routes[$0].group, $0) < (routes[$1].group, $1) }) {
+            guard places.insert(Place(key: HealthKey(routes[index]), model: routes[index].model)).inserted else { continue }
             if let last = groups.last?.last, routes[last].group == routes[index].group {
                 groups[groups.count - 1].append(index)
             } else {
@@ -57,6 +60,12 @@ struct RouteWalk {
             }
         }
         return groups
+    }
+
+    /// Whom a route asks: one model with one key at one address.
+    private struct Place: Hashable {
+        let key: HealthKey
+        let model: String
     }
 
     /// - Parameter sparing: whether routes whose key must rest for longer than anybody waits are put off.
@@ -84,7 +93,7 @@ struct RouteWalk {
     private func pace(_ route: Route) -> KeyHealth.Pace { .init(model: route.model, isStreamed: isStreamed) }
 
     /// Finds the next route that can be asked, waiting where need be; `nil` when the group is exhausted.
-    private func next(_ group: inout RouteGroup) async throws -> Turn? {
+    private func next(_ group: inout RouteGroup, _ heeded: inout Int) async throws -> Turn? {
         while true {
             var busy: [Int] = []
             for member in group.members.indices where group.members[member].isDue {
@@ -104,7 +113,7 @@ struct RouteWalk {
                 }
                 continue
             }
-            guard let wait = group.nextWait(router.retry, now: health.settings.now()) else { return nil }
+            guard let wait = group.nextWait(router.retry, now: health.settings.now(), heeded: &heeded) else { return nil }
             try await router.retry.sleep(wait)
         }
     }

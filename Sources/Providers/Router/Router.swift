@@ -45,7 +45,7 @@ public struct Router: Sendable {
         let task = Task {
             do {
                 try await walk.run { provider, request, route, ticket in
-                    try await pump(provider.chat(request, at: route.endpoint), route, ticket, log, into: buffer)
+                    try await pump(provider.chat(request, at: route.endpoint), route, ticket, log, isStreamed: request.stream, into: buffer)
                 }
                 buffer.finish()
             } catch {
@@ -77,6 +77,7 @@ public struct Router: Sendable {
                     let events = try await provider.reply(request, at: route.endpoint)
                     log.add(events)
                     try Task.checkCancellation()
+                    if case .failed(let error)? = events.last { throw error }
                     guard events.contains(where: \.isFinish) else { throw ProviderError.unfinished(route.provider) }
                     log.succeed()
                     return events
@@ -95,9 +96,10 @@ public struct Router: Sendable {
         return collector.reply(attempts: log.attempts)
     }
 
-    /// What arrives before the first token is held back: it is the caller's only if the attempt succeeds.
+    /// What arrives before the first token is held back: it is the caller's only if the attempt succeeds. So is the
+    /// whole of a reply that was not to be streamed.
     private func pump(
-        _ events: AsyncThrowingStream<ChatEvent, any Error>, _ route: Route, _ ticket: RouterHealth.Ticket, _ log: AttemptLog,
+        _ events: AsyncThrowingStream<ChatEvent, any Error>, _ route: Route, _ ticket: RouterHealth.Ticket, _ log: AttemptLog, isStreamed: Bool,
         into client: StreamBuffer<ChatEvent>
     ) async throws {
         var held: [ChatEvent] = []
@@ -106,12 +108,14 @@ public struct Router: Sendable {
         do {
             for try await event in events {
                 log.add(event)
+                if case .failed(let error) = event { throw error }
                 if event.isFinish { finished = true }
                 if !reachedClient {
                     held.append(event)
                     guard event.isToken || finished else { continue }
-                    reachedClient = true
                     health.answered(ticket)
+                    guard isStreamed || finished else { continue }
+                    reachedClient = true
                     if finished { break }
                     for event in held { client.send(event) }
                     held = []

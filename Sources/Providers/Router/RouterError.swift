@@ -18,7 +18,10 @@ public struct RouterError: Error, Sendable, CustomStringConvertible {
     /// - Parameter groups: the errors of each group of routes, in order.
     static func last(_ groups: [[ProviderError]]) -> ProviderError? {
         for errors in groups {
-            if let error = mostTelling(errors), error.kind != .circuitOpen { return error }
+            guard var error = mostTelling(errors), error.kind != .circuitOpen else { continue }
+            // One key of several is enough to come back for.
+            error.retryAfter = errors.lazy.filter { $0.kind == error.kind }.compactMap(\.retryAfter).min()
+            return error
         }
         return groups.joined().min { ($0.retryAfter ?? .infinity) < ($1.retryAfter ?? .infinity) }
     }
@@ -33,7 +36,7 @@ public struct RouterError: Error, Sendable, CustomStringConvertible {
         case .noKey, .authentication, .billing, .permission, .notFound, .budget: 5
         case .invalidRequest, .unsupported: 4
         case .rateLimited, .overloaded, .busy: 3
-        case .serverError, .timeout, .malformedReply, .cutStream: 2
+        case .serverError, .timeout, .malformedReply, .cutStream, .abortedReply: 2
         case .connection: 1
         case .circuitOpen: 0
         }

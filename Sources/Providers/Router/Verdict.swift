@@ -21,6 +21,8 @@ enum Verdict: Sendable, Equatable {
             // Without a status it was refused here, before it was sent.
             case .permission: error.status == nil ? .abandoned : .keyRefused
             case .invalidRequest, .notFound: error.status == nil ? .abandoned : .requestRefused
+            // A filter or the model's own slip: the endpoint did answer.
+            case .abortedReply: .requestRefused
             case .unsupported, .noKey, .circuitOpen, .busy, .budget: .abandoned
             }
     }

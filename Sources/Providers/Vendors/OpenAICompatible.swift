@@ -18,7 +18,7 @@ public struct OpenAICompatible: Provider {
         try await call(request.whole, at: endpoint).whole()
     }
 
-    public func dropped(_ request: ChatRequest) -> [String] { RequestCarriage.dropped(request, vendor: vendor) }
+    public func dropped(_ request: ChatRequest) -> [String] { RequestCarriage.dropped(request, vendor: vendor, takesNames: true) }
 
     private func call(_ request: ChatRequest, at endpoint: Endpoint) -> ChatCall {
         let provider = info.id

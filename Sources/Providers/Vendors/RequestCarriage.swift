@@ -23,10 +23,13 @@ enum RequestCarriage {
     }
 
     /// Names of the sampling and extra fields that `vendor`'s definition does not let through, in OpenAI's words, sorted.
-    static func dropped(_ request: ChatRequest, vendor: VendorDefinition) -> [String] {
+    /// - Parameter takesNames: whether the dialect has a place for messages' names.
+    static func dropped(_ request: ChatRequest, vendor: VendorDefinition, takesNames: Bool = false) -> [String] {
         let fields = vendor.fields(for: request.model)
+        let name = VendorDefinition.messageName
+        let unnamed = !(takesNames && fields.takes(name)) && request.messages.contains { $0.name != nil }
         let extra = request.extra.keys.filter { !fields.takesExtra($0) && !VendorDefinition.reservedFields.contains($0) }
-        return (request.sampling.names.filter { !fields.takes($0) } + extra).sorted()
+        return (request.sampling.names.filter { !fields.takes($0) } + extra + (unnamed ? [name] : [])).sorted()
     }
 }
 

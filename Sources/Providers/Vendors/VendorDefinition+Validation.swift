@@ -68,7 +68,7 @@ extension VendorDefinition {
             }
         }
         for (field, name) in renames.sorted(by: { $0.key < $1.key }) {
-            if Self.reservedFields.contains(field) || !Self.isFieldName(field) {
+            if Self.reservedFields.contains(field) || field == Self.messageName || !Self.isFieldName(field) {
                 problems.append(Problem("renames.\(field.prefix(60))", "this field cannot be renamed"))
             } else if !Self.isFieldName(name) || Self.reservedFields.contains(name) {
                 problems.append(Problem("renames.\(field)", "\"\(name.prefix(60))\" cannot be a field's name here"))

@@ -119,7 +119,12 @@ public struct VendorDefinition: Sendable, Equatable {
     }
 
     /// Fields of a request that have a place of their own in ``ChatRequest``, in OpenAI's names.
-    public static let standardFields: Set<String> = ["temperature", "top_p", "max_tokens", "stop", "seed", "tools", "tool_choice", "response_format"]
+    public static let standardFields: Set<String> = [
+        "temperature", "top_p", "max_tokens", "stop", "seed", "tools", "tool_choice", "response_format", messageName,
+    ]
+
+    /// The `name` of a message, as lists of fields call it.
+    static let messageName = "messages.name"
 
     /// Fields that are always sent and always ours.
     static let reservedFields: Set<String> = ["model", "messages", "stream", "stream_options"]

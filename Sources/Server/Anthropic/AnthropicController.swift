@@ -27,6 +27,7 @@ struct AnthropicController: Sendable {
         let requestID = context.vendorRequestID
         let stream = Shared(MessagesStream(model: parsed.model))
         return try await ServerSentEvents.reply(
+            within: pipeline.longestWait,
             failure: {
                 let body = AnthropicErrors.body(APIError(gateway: $0), requestID: requestID)
                 return ServerSentEvents.frame(event: "error", data: body.serialized())

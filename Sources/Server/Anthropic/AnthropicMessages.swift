@@ -26,7 +26,7 @@ enum AnthropicMessages {
         return messages
     }
 
-    /// A text, or blocks of text joined.
+    /// A text, or blocks of text joined. Blocks are pieces of one text: a line break between them would be ours.
     static func text(_ value: JSONValue, _ field: String, _ fields: inout GatewayFields) -> String {
         if let text = value.stringValue { return text }
         var texts: [String] = []
@@ -37,7 +37,7 @@ enum AnthropicMessages {
                 refuse(block, "\(field)[\(index)]", &fields)
             }
         }
-        return texts.joined(separator: "\n")
+        return texts.joined()
     }
 
     /// Results of tools become messages of their own, in their places among the texts.
@@ -49,7 +49,7 @@ enum AnthropicMessages {
             case "text":
                 let text = fields.text("\(field).text", block["text"] ?? .null, 0...Int.max) ?? ""
                 if messages.last?.role == .user {
-                    messages[messages.count - 1].content += "\n" + text
+                    messages[messages.count - 1].content += text
                 } else {
                     messages.append(ChatMessage(.user, text))
                 }
@@ -72,7 +72,7 @@ enum AnthropicMessages {
             switch block["type"]?.stringValue {
             case "text":
                 let text = fields.text("\(field).text", block["text"] ?? .null, 0...Int.max) ?? ""
-                message.content += (message.content.isEmpty ? "" : "\n") + text
+                message.content += text
             case "tool_use":
                 guard let id = block["id"]?.stringValue, let name = block["name"]?.stringValue, let input = block["input"], input.objectValue != nil
                 else {

@@ -30,7 +30,7 @@ struct MessagesStream {
         case .usage(let seen):
             usage = seen
             return nil
-        case .model, .finish: return nil
+        case .model, .finish, .failed: return nil
         case .text(let text):
             begin(.text, &json) { $0.raw(#"{"type":"text","text":""}"#) }
             delta(blocks - 1, #"{"type":"text_delta","text":"#, text, &json)

@@ -43,7 +43,7 @@ struct AskController: Sendable {
         let asked = question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
         let admission = if let snapshot { try await pipeline.admit(snapshot, asked) } else { try await pipeline.admit(minion, asked) }
-        if stream { return streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
+        if stream { return try await streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
         return try await clients.whileConnected(context.channel) { try await whole(minion, asked, admission, trace: wantsTrace) }
             .adding(admission.headers)
     }
@@ -131,9 +131,14 @@ struct AskController: Sendable {
         throw CancellationError()
     }
 
-    private func streamed(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext) -> Response {
-        let produce = { @Sendable (send: @escaping ServerSentEvents.Send) in
-            do {
+    private func streamed(
+        _ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext
+    ) async throws -> Response {
+        try await ServerSentEvents.reply(
+            holding: { $0.readableBytesView.starts(with: Self.stageFrame) },
+            failure: { ServerSentEvents.frame(event: "error", data: String(decoding: APIError($0).body, as: UTF8.self)) }
+        ) { send in
+            let answer = { @Sendable () async throws -> Void in
                 try await clients.whileConnected(context.channel) {
                     for try await event in pipeline.ask(minion, question, admission) {
                         switch event {
@@ -145,16 +150,14 @@ struct AskController: Sendable {
                         }
                     }
                 }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                // The status line is long gone: the error is the stream's last event.
-                await send(ServerSentEvents.frame(event: "error", data: String(decoding: APIError(error).body, as: UTF8.self)))
             }
+            guard case .person(let user, let token) = context.identity else { return try await answer() }
+            try await accounts.whileOpen(token, of: user.id, answer)
         }
-        guard case .person(let user, let token) = context.identity else { return ServerSentEvents.response(produce) }
-        return ServerSentEvents.response(session: token, of: user.id, accounts, produce)
     }
+
+    /// How a frame that tells of progress begins: a failure that comes soon after it still gets a status of its own.
+    private static let stageFrame = Array("event: stage\n".utf8)
 
     private static func frame(_ event: String, _ value: some Encodable) throws -> ByteBuffer {
         ServerSentEvents.frame(event: event, data: String(decoding: try JSONEncoder.api.encode(value), as: UTF8.self))

@@ -67,7 +67,7 @@ struct ChatCompletionReply: Sendable {
                 Self.write(id: id, name: name, arguments: arguments, to: &$0)
                 $0.raw("]}")
             }
-        case .model, .usage, .finish: nil
+        case .model, .usage, .finish, .failed: nil
         }
     }
 

@@ -30,6 +30,7 @@ struct OpenAIController: Sendable {
             return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
         }
         return try await ServerSentEvents.reply(
+            within: pipeline.longestWait,
             // No [DONE]: a cut answer must not look like a whole one.
             failure: { ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(gateway: $0)), as: UTF8.self)) }
         ) { send in

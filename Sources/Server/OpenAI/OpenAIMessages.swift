@@ -3,7 +3,7 @@ import Providers
 /// Reads the messages of a chat-completions body.
 enum OpenAIMessages {
     private static let known: Set<String> = [
-        "role", "content", "tool_calls", "tool_call_id",
+        "role", "content", "name", "tool_calls", "tool_call_id",
         // What a reply's message holds and a client sends back with it.
         "refusal", "annotations", "reasoning_content", "reasoning",
     ]
@@ -16,9 +16,10 @@ enum OpenAIMessages {
                 fields.invalid("\(field).role", "must be system, developer, user, assistant or tool")
                 continue
             }
-            // A tool's name says nothing that the call's id does not.
-            fields.only(role == .tool ? known.union(["name"]) : known, in: entry, prefix: "\(field).")
+            fields.only(known, in: entry, prefix: "\(field).")
             var message = ChatMessage(role, "")
+            // A tool's name says nothing that the call's id does not.
+            if role != .tool, let name = entry["name"], !name.isNull { message.name = fields.text("\(field).name", name, 1...64) }
             if role == .assistant, let calls = entry["tool_calls"], !calls.isNull {
                 message.toolCalls = self.calls(calls, "\(field).tool_calls", &fields)
             }
@@ -62,7 +63,8 @@ enum OpenAIMessages {
                 fields.unsupported("\(field)[\(index)]", "is of type \(part["type"]?.stringValue ?? "unknown"): a minion reads text parts only")
             }
         }
-        return texts.joined(separator: "\n")
+        // Parts are pieces of one text: a line break between them would be ours.
+        return texts.joined()
     }
 
     private static func calls(_ value: JSONValue, _ field: String, _ fields: inout GatewayFields) -> [ToolCall] {

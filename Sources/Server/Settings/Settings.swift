@@ -81,6 +81,8 @@ public struct Settings: Sendable {
     public var firstTokenTimeout = 60
     /// `ATELIER_TOTAL_TIMEOUT`: seconds for a whole call to a provider.
     public var totalTimeout = 600
+    /// `ATELIER_PROVIDER_WAIT_SECONDS`: the longest wait that a provider may ask a request for; one is waited out, longer ones are the client's.
+    public var providerWaitSeconds = 5
     /// `ATELIER_SLOW_CLIENT_SECONDS`: how long a client may leave lying what is sent to it.
     public var slowClientSeconds = 60
     /// `ATELIER_SCRYPT_COST`: log2 of scrypt's work factor for new passwords, 10 to 20.
@@ -224,6 +226,7 @@ public struct Settings: Sendable {
         settings.allowPrivateUpstreams = try flag("atelier.allow.private.upstreams")
         settings.allowedUpstreamRanges = try blocks("atelier.allowed.upstream.ranges")
         settings.firstTokenTimeout = try number("atelier.first.token.timeout", 1...3600, settings.firstTokenTimeout)
+        settings.providerWaitSeconds = try number("atelier.provider.wait.seconds", 0...60, settings.providerWaitSeconds)
         settings.totalTimeout = try number("atelier.total.timeout", 1...86400, settings.totalTimeout)
         settings.slowClientSeconds = try number("atelier.slow.client.seconds", 1...3600, settings.slowClientSeconds)
         settings.scryptCost = try number("atelier.scrypt.cost", 10...20, settings.scryptCost)

@@ -30,17 +30,16 @@ public enum AnthropicReply {
         var usage = AnthropicUsage()
         usage.update(json["usage"])
         if usage.isKnown { events.append(.usage(usage.total)) }
-        events.append(.finish(json["stop_reason"]?.stringValue.map(finishReason) ?? .other))
+        events.append(finishReasons.end(json["stop_reason"], provider: provider, key: key) ?? .finish(.other))
         return events
     }
 
-    static func finishReason(_ reason: String) -> FinishReason {
-        switch reason {
-        case "end_turn", "stop_sequence": .stop
-        case "max_tokens", "model_context_window_exceeded": .length
-        case "tool_use": .toolCalls
-        case "refusal": .contentFilter
-        default: .other
-        }
-    }
+    /// Without `pause_turn`: only a client with Anthropic's own tools could go on from there.
+    static let finishReasons = FinishReasons(
+        field: "stop_reason",
+        known: [
+            "end_turn": .stop, "stop_sequence": .stop, "max_tokens": .length, "model_context_window_exceeded": .length, "tool_use": .toolCalls,
+            "refusal": .contentFilter,
+        ],
+        failures: ["error": .serverError])
 }

@@ -17,9 +17,9 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
     /// By the vendor's block index.
     private var tools: [Int: Tool] = [:]
     private var toolCount = 0
-    private var reason: FinishReason?
+    private var end: ChatEvent?
     public private(set) var isComplete = false
-    public var hasFinishReason: Bool { reason != nil }
+    public var hasFinishReason: Bool { end != nil }
 
     /// - Parameter key: taken out of error messages.
     public init(provider: String, key: Secret? = nil) {
@@ -33,10 +33,10 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
 
     public mutating func finish(into events: inout [ChatEvent]) throws {
         guard !isComplete else { return }
-        guard let reason else {
+        guard let end else {
             throw ProviderError(.cutStream, provider: provider, status: 200, message: "the stream ended without message_stop")
         }
-        events.append(.finish(reason))
+        events.append(end)
         isComplete = true
     }
 
@@ -59,10 +59,11 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
                 events.append(.toolCall(index: tool.index, id: nil, name: nil, arguments: (tool.input ?? [:]).serialized()))
             }
         case "message_delta":
-            if let name = json["delta"]?["stop_reason"]?.stringValue { reason = AnthropicReply.finishReason(name) }
+            let told = AnthropicReply.finishReasons.end(json["delta"]?["stop_reason"], provider: provider, key: key)
+            if let told, !(end?.isFailure ?? false) { end = told }
             update(json["usage"], into: &events)
         case "message_stop":
-            events.append(.finish(reason ?? .other))
+            events.append(end ?? .finish(.other))
             isComplete = true
         case "error":
             throw AnthropicErrors.error(VendorFailure(status: 200, json: json), provider: provider, key: key)

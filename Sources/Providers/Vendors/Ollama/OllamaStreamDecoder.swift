@@ -58,15 +58,13 @@ public struct OllamaStreamDecoder: ReplyDecoder {
                 events.append(.usage(TokenUsage(input: input, output: try line.tokenCount("eval_count") ?? 0)))
             }
         } catch { events.append(.usage(.unbelievable)) }
-        events.append(.finish(finishReason(line["done_reason"]?.stringValue)))
+        // Older servers give no reason.
+        let end = Self.finishReasons.end(line["done_reason"], provider: provider, key: key) ?? .finish(.stop)
+        events.append(end == .finish(.stop) && toolCount > 0 ? .finish(.toolCalls) : end)
         isComplete = true
     }
 
-    private func finishReason(_ reason: String?) -> FinishReason {
-        switch reason {
-        case "stop", nil: toolCount > 0 ? .toolCalls : .stop
-        case "length": .length
-        default: .other
-        }
-    }
+    /// Without `load` and `unload`, which end a reply that has no words.
+    private static let finishReasons = FinishReasons(
+        field: "done_reason", known: ["stop": .stop, "length": .length], failures: ["error": .serverError])
 }

@@ -15,6 +15,12 @@ public enum OpenAIErrors {
         "context_length_exceeded": .invalidRequest, "exceed_context_size_error": .invalidRequest, "timeout": .timeout,
     ]
 
+    /// The error that stands inside a choice, as OpenRouter puts it; `nil` where there is none.
+    static func failure(_ choice: JSONValue, provider: String, key: Secret?) -> ProviderError? {
+        guard let error = choice["error"], !error.isNull else { return nil }
+        return Self.error(VendorFailure(status: 200, json: ["error": error]), provider: provider, key: key)
+    }
+
     public static func error(_ failure: VendorFailure, provider: String, key: Secret?) -> ProviderError {
         let object = failure.json?["error"]
         let codes = [object?["code"], object?["type"], failure.json?["code"], failure.json?["type"]].compactMap { $0?.stringValue }

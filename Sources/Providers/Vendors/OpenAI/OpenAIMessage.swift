@@ -38,13 +38,19 @@ enum OpenAIMessage {
         }
     }
 
-    static func finishReason(_ reason: String) -> FinishReason {
-        switch reason {
-        case "stop", "eos", "end_turn": .stop
-        case "length", "max_tokens": .length
-        case "tool_calls", "function_call": .toolCalls
-        case "content_filter": .contentFilter
-        default: .other
-        }
-    }
+    /// OpenAI's own words and those of servers that are compatible with it but for them.
+    static let finishReasons = FinishReasons(
+        field: "finish_reason",
+        known: [
+            "stop": .stop, "eos": .stop, "eos_token": .stop, "end_turn": .stop, "stop_sequence": .stop, "complete": .stop,
+            "length": .length, "max_tokens": .length, "max_output_tokens": .length, "model_length": .length,
+            "tool_calls": .toolCalls, "function_call": .toolCalls, "tool_use": .toolCalls,
+            "content_filter": .contentFilter, "refusal": .contentFilter, "safety": .contentFilter, "recitation": .contentFilter,
+            "prohibited_content": .contentFilter, "blocklist": .contentFilter, "spii": .contentFilter,
+        ],
+        // vLLM and SGLang abort; DeepSeek runs out of resources.
+        failures: [
+            "error": .serverError, "abort": .serverError, "aborted": .serverError, "cancelled": .serverError,
+            "insufficient_system_resource": .overloaded,
+        ])
 }

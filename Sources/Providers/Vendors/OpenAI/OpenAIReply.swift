@@ -6,14 +6,17 @@ public enum OpenAIReply {
         if let error = json["error"], !error.isNull {
             throw OpenAIErrors.error(VendorFailure(status: 200, json: json), provider: provider, key: key)
         }
-        guard let choice = json["choices"]?[0], let message = choice["message"] else {
+        let choice = json["choices"]?[0]
+        let failure = choice.flatMap { OpenAIErrors.failure($0, provider: provider, key: key) }
+        guard let choice, choice["message"] != nil || failure != nil else {
             throw ProviderError(.malformedReply, provider: provider, status: 200, message: "the reply has no choices")
         }
         var events: [ChatEvent] = []
         if let model = json["model"]?.stringValue { events.append(.model(model)) }
-        events += OpenAIMessage.events(message)
+        if let message = choice["message"] { events += OpenAIMessage.events(message) }
         if let usage = OpenAIUsage.read(json["usage"]) { events.append(.usage(usage)) }
-        events.append(.finish(choice["finish_reason"]?.stringValue.map(OpenAIMessage.finishReason) ?? .other))
+        let end = OpenAIMessage.finishReasons.end(choice["finish_reason"], provider: provider, key: key)
+        events.append(failure.map(ChatEvent.failed) ?? end ?? .finish(.other))
         return events
     }
 }

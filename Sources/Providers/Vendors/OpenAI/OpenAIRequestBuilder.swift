@@ -31,7 +31,8 @@ public enum OpenAIRequestBuilder {
         set("response_format", request.responseFormat)
 
         body["model"] = .string(request.model)
-        body["messages"] = .array(request.messages.map(message))
+        let takesNames = fields.takes(VendorDefinition.messageName)
+        body["messages"] = .array(request.messages.map { message($0, named: takesNames) })
         body["stream"] = .bool(request.stream)
         body["stream_options"] = request.stream && vendor.supportsStreamOptions ? ["include_usage": true] : nil
         return .object(body)
@@ -44,7 +45,7 @@ public enum OpenAIRequestBuilder {
         return ["type": "function", "function": .object(function)]
     }
 
-    private static func message(_ message: ChatMessage) -> JSONValue {
+    private static func message(_ message: ChatMessage, named: Bool) -> JSONValue {
         var json: [String: JSONValue] = ["role": .string(message.role.rawValue), "content": .string(message.content)]
         if !message.toolCalls.isEmpty {
             if message.content.isEmpty { json["content"] = .null }
@@ -54,6 +55,7 @@ public enum OpenAIRequestBuilder {
                 })
         }
         if let id = message.toolCallID { json["tool_call_id"] = .string(id) }
+        if named, let name = message.name { json["name"] = .string(name) }
         return .object(json)
     }
 }

@@ -1,15 +1,15 @@
 import NIOCore
 
-/// Reads a stream of `chat.completion.chunk`s. Usage is accepted on any chunk; `.finish` is held
+/// Reads a stream of `chat.completion.chunk`s. Usage is accepted on any chunk; the end is held
 /// back until the stream's end, so that it comes after the usage.
 public struct OpenAIStreamDecoder: ReplyDecoder {
     private let provider: String
     private let key: Secret?
     private var parser = ServerSentEventParser()
     private var model: String?
-    private var reason: FinishReason?
+    private var end: ChatEvent?
     public private(set) var isComplete = false
-    public var hasFinishReason: Bool { reason != nil }
+    public var hasFinishReason: Bool { end != nil }
 
     /// - Parameter key: taken out of error messages.
     public init(provider: String, key: Secret? = nil) {
@@ -23,16 +23,16 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
 
     public mutating func finish(into events: inout [ChatEvent]) throws {
         guard !isComplete else { return }
-        guard let reason else {
+        guard let end else {
             throw ProviderError(.cutStream, provider: provider, status: 200, message: "the stream ended without a finish reason or [DONE]")
         }
-        events.append(.finish(reason))
+        events.append(end)
         isComplete = true
     }
 
     private mutating func read(_ event: ServerSentEvent, into events: inout [ChatEvent]) throws {
         if event.data == "[DONE]" {
-            events.append(.finish(reason ?? .other))
+            events.append(end ?? .finish(.other))
             isComplete = true
             return
         }
@@ -42,6 +42,8 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
                 message: "a stream event is not JSON: \(Redaction.redact(String(event.data.prefix(200)), key: key))")
         }
         if event.event == "error" || chunk["error"].map({ !$0.isNull }) == true {
+            // What was used until then is paid all the same.
+            if let usage = OpenAIUsage.read(chunk["usage"]) { events.append(.usage(usage)) }
             throw OpenAIErrors.error(VendorFailure(status: 200, json: chunk), provider: provider, key: key)
         }
         if model == nil, let name = chunk["model"]?.stringValue, !name.isEmpty {
@@ -50,8 +52,15 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
         }
         // One reply was asked for; other choices would be interleaved into it.
         let choice = chunk["choices"]?.arrayValue?.first { $0["index"]?.intValue ?? 0 == 0 }
-        if let delta = choice?["delta"] { events += OpenAIMessage.events(delta) }
-        if let name = choice?["finish_reason"]?.stringValue, !name.isEmpty { reason = OpenAIMessage.finishReason(name) }
-        if let usage = OpenAIUsage.read(chunk["usage"]) { events.append(.usage(usage)) }
+        let usage = OpenAIUsage.read(chunk["usage"])
+        if let error = choice.flatMap({ OpenAIErrors.failure($0, provider: provider, key: key) }) {
+            if let usage { events.append(.usage(usage)) }
+            throw error
+        }
+        let told = OpenAIMessage.finishReasons.end(choice?["finish_reason"], provider: provider, key: key)
+        // Words that come with a failure are left out: where they are the first, a fallback may still answer.
+        if !(told?.isFailure ?? false), let delta = choice?["delta"] { events += OpenAIMessage.events(delta) }
+        if let told, !(end?.isFailure ?? false) { end = told }
+        if let usage { events.append(.usage(usage)) }
     }
 }
