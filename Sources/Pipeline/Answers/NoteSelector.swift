@@ -45,10 +45,11 @@ struct NoteSelector: Sendable {
             let text = line.replacing(/^([-*+]|\d+[.)])\s+/, with: "")
             // No space follows a full-width stop.
             for part in text.replacing(/[。！？][」』”’）]*/, with: { "\($0.0)\n" }).split(separator: "\n") {
-                var sentence = ""
+                var (sentence, before) = ("", Substring())
                 for word in part.split(separator: " ") {
                     sentence += (sentence.isEmpty ? "" : " ") + word
-                    guard let last = word.last, ".!?".contains(last), word.count > 2 else { continue }
+                    defer { before = word }
+                    guard RestylePiece.ends(word, after: before) else { continue }
                     result.append(sentence)
                     sentence = ""
                 }

@@ -150,10 +150,10 @@ struct CitedText: Sendable {
             stop = .none
         }
         let endsBlock = newlines > 1 || newlines == 1 && (!isProse || Self.blockStarts.contains(scalar) || scalar.properties.numericType == .decimal)
-        if endsBlock || stop == .wide || stop == .spaced && endsSentence() { endSentence() }
+        if endsBlock || stop == .wide || stop == .spaced && RestylePiece.ends(word[...], after: wordBefore[...]) { endSentence() }
         if newlines > 1, case .inline = code { code = nil }
         isFirstWord = false
-        (wordBefore, word) = (word.lowercased(), "")
+        (wordBefore, word) = (word, "")
         if newlines > 0 || previous == nil { beginLine(scalar, blank: newlines > 1 || previous == nil) } else if !sentence.isEmpty { sentence += " " }
         fresh += space
         space = ""
@@ -351,15 +351,6 @@ struct CitedText: Sendable {
         marks.append(Mark(number: number, by: .overlap, offset: text.utf8.count + fresh.utf8.count))
         fresh += "[\(number)]"
     }
-
-    /// Abbreviations and German ordinals ("am 3. Mai") end no sentence.
-    private func endsSentence() -> Bool {
-        RestylePiece.ends(word[...]) && !(Self.beforeOrdinals.contains(wordBefore) && word.wholeMatch(of: /\d{1,2}\./) != nil)
-    }
-
-    private static let beforeOrdinals: Set<String> = [
-        "am", "im", "der", "die", "das", "dem", "den", "des", "vom", "zum", "zur", "bis", "seit", "ab", "und", "jeden", "jedes", "ein", "einen",
-    ]
 
     private static let closers = Set("\"'”’»)]*_」』）".unicodeScalars)
     private static let blockStarts = Set("-*+•#|>`~".unicodeScalars)

@@ -15,17 +15,27 @@ struct ClaimTerms: Sendable {
         var unit: String?
         /// Up to two words right behind it or its unit: "large", "dog" in "3 large dogs", "flour" in "3 kg of flour".
         var after: [String]
-        /// Words within three of it, on both sides.
-        var near: Set<String>
+        /// Up to three words before it, the nearest first, and up to three behind it.
+        var left: [String] = []
+        var right: [String] = []
+
+        /// Whether it is part of a name, as in "pier 3".
+        var isLabel: Bool { before != nil && unit == nil && after.isEmpty }
 
         /// Whether both count or name the same.
         func agrees(with other: Number) -> Bool {
             guard value == other.value else { return false }
             if let unit, let others = other.unit, unit != others { return false }
+            // Three weeks are not three books.
+            if unit == nil, other.unit != nil, !after.isEmpty { return false }
+            if unit != nil, other.unit == nil, !other.after.isEmpty { return false }
             if !after.isEmpty, !other.after.isEmpty, after.contains(where: other.after.contains) { return true }
             if before != nil, before == other.before { return true }
             if !after.isEmpty, !other.after.isEmpty { return false }
-            return near.isEmpty || !near.isDisjoint(with: other.near)
+            // "Leaves at 20:48 and arrives at 6:31": what stands nearest before it decides, where something does.
+            if let mine = left.first, let others = other.left.first { return other.left.contains(mine) || left.contains(others) }
+            let near = left + right
+            return near.isEmpty || near.contains { other.left.contains($0) || other.right.contains($0) }
         }
     }
 
@@ -34,6 +44,16 @@ struct ClaimTerms: Sendable {
     var names: Set<String> = []
     var numbers: [Number] = []
     var years: Set<String> = []
+    /// The first word that counts: mostly what the sentence is about. Nil in scripts without spaces.
+    var subject: String?
+    /// Days, metres and the like, wherever they stand.
+    var measures: Set<String> = []
+    /// Words with a capital in their order, the first of the sentence among them.
+    var capitals: [String] = []
+    /// It says "it" or "there", or begins with "its": of what it speaks may stand in the sentence beside it.
+    var hasPronoun = false
+    /// Whether it may be in the passive, which turns subject and object round.
+    var isPassive = false
     var denies = false
     /// "before", "at least" and the like, each as one side of a pair of opposites.
     var directions: Set<Int> = []
@@ -46,13 +66,20 @@ struct ClaimTerms: Sendable {
             switch token.kind {
             case .word:
                 words.insert(token.key)
+                if words.count == 1, numbers.isEmpty, !token.isPair { subject = token.key }
+                if token.isCapitalised, !isGerman, !capitals.contains(token.key) { capitals.append(token.key) }
+                if Units.all.contains(token.key) || token.raw.count > 2 && Units.names[token.raw] != nil { measures.insert(token.key) }
                 if token.isCapitalised, hasBegun, !isGerman { names.insert(token.key) }
             case .number: numbers.append(Self.number(tokens, at: index))
             case .year: years.insert(token.key)
-            case .small: break
+            case .small:
+                // Not "Nehmen Sie", which is "you".
+                let isFormal = hasBegun && token.isCapitalised
+                if !isFormal, Language.pronouns.contains(token.raw) || !hasBegun && Language.possessives.contains(token.raw) { hasPronoun = true }
             case .pause: continue
             }
             hasBegun = true
+            if Language.agents.contains(token.raw) { isPassive = true }
             if Language.denials.contains(token.raw) || token.raw.hasPrefix("kein") || token.raw.hasSuffix("n't") { denies = true }
             if token.isPair, token.key.unicodeScalars.contains(where: Language.pairDenials.contains) { denies = true }
             if let direction = Language.directions[token.raw] { directions.insert(direction) }
@@ -73,6 +100,16 @@ struct ClaimTerms: Sendable {
         directions.contains { !other.directions.contains($0) && other.directions.contains(-$0) }
     }
 
+    /// As such, or as the number that 2,000 is.
+    func holds(year: String) -> Bool { years.contains(year) || numbers.contains { $0.value == year } }
+
+    /// Whether one has two names the other way round: "Ben taught Anna" and "Anna taught Ben".
+    func swaps(_ other: ClaimTerms) -> Bool {
+        guard capitals.count > 1, isPassive == other.isPassive else { return false }
+        let places = capitals.compactMap { other.capitals.firstIndex(of: $0) }
+        return places != places.sorted()
+    }
+
     /// Of two sentences in a row.
     func joined(with next: ClaimTerms) -> ClaimTerms {
         var both = self
@@ -80,13 +117,16 @@ struct ClaimTerms: Sendable {
         both.names.formUnion(next.names)
         both.numbers += next.numbers
         both.years.formUnion(next.years)
+        both.measures.formUnion(next.measures)
+        both.capitals += next.capitals
+        both.isPassive = isPassive || next.isPassive
         both.denies = denies || next.denies
         both.directions.formUnion(next.directions)
         return both
     }
 
     private static func number(_ tokens: [Token], at index: Int) -> Number {
-        var number = Number(value: tokens[index].key, after: [], near: [])
+        var number = Number(value: tokens[index].key, after: [])
         if index > 0, tokens[index - 1].kind == .word { number.before = tokens[index - 1].key }
         var rest = tokens[(index + 1)...]
         if let next = rest.first, next.kind == .word, Units.all.contains(next.key) {
@@ -97,16 +137,13 @@ struct ClaimTerms: Sendable {
             guard token.kind == .word else { break }
             number.after.append(token.key)
         }
-        for side in [Array(tokens[..<index].reversed()), Array(tokens[(index + 1)...])] {
-            var count = 0
-            for token in side {
-                guard count < 3, token.kind != .number, token.kind != .pause else { break }
-                guard token.kind == .word else { continue }
-                number.near.insert(token.key)
-                count += 1
-            }
-        }
+        number.left = words(tokens[..<index].reversed().prefix { $0.kind != .pause })
+        number.right = words(tokens[(index + 1)...].prefix { $0.kind != .pause && $0.kind != .number })
         return number
+    }
+
+    private static func words(_ tokens: some Collection<Token>) -> [String] {
+        Array(tokens.filter { $0.kind == .word }.map(\.key).prefix(3))
     }
 }
 
@@ -184,7 +221,9 @@ extension ClaimTerms {
             tokens.append(Token(kind: .number, key: value, raw: raw))
             return
         }
-        let isSmall = raw.count < 2 || Language.small.contains(folded)
+        // The month is no verb.
+        let isMay = word == "May" && !tokens.isEmpty
+        let isSmall = raw.count < 2 || Language.small.contains(folded) && !isMay
         tokens.append(
             Token(
                 kind: isSmall ? .small : .word, key: stem(folded), raw: raw,
@@ -236,7 +275,7 @@ extension ClaimTerms {
         guard word.count > 3, !word.contains(where: \.isNumber) else { return word }
         var stem = word.hasSuffix("'s") ? String(word.dropLast(2)) : word
         if stem.hasSuffix("ies") { stem = stem.dropLast(3) + "y" }
-        for endings in [["s"], ["ing", "ed", "en", "em", "er", "es"], ["e", "a", "o", "n", "y", "i"]] {
+        for endings in [["s"], ["ing", "ern", "ed", "en", "em", "er", "es"], ["e", "a", "o", "n", "y", "i"]] {
             if let ending = endings.first(where: stem.hasSuffix), stem.count - ending.count >= 3, !stem.hasSuffix("ss") {
                 stem.removeLast(ending.count)
             }
@@ -284,7 +323,8 @@ private enum Language {
     private static func list(_ text: String) -> Set<String> { Set(text.split(whereSeparator: \.isWhitespace).map(String.init)) }
 
     /// Says nothing of the subject; without accents.
-    static let small = Set(FunctionWords.english).union(
+    // The floor, the day and the train are told apart by these three.
+    static let small = Set(FunctionWords.english).subtracting(["first", "last", "next"]).union(
         list(
             """
             please per get gets got go goes come comes take takes want wants let onto upon
@@ -299,6 +339,10 @@ private enum Language {
             """))
     /// Between a unit and what it measures.
     static let links = list("of per a an de du des d von der pro por par")
+    static let pronouns = list("it they them he she him this these there er sie es ihn dies dort él ella ellos ellas allí ahí il elle ils elles là")
+    static let possessives = list("its his her their sein seine ihr ihre su sus son sa ses")
+    /// Before who does it, in the passive.
+    static let agents = list("by von vom durch por par")
     static let german = list("der die das den dem des und ist sind im am zum zur ein eine einen einer nicht wird werden für auf mit von")
     static let denials = list(
         """
@@ -313,7 +357,7 @@ private enum Language {
     static let directions: [String: Int] = {
         var directions: [String: Int] = [:]
         for (index, pair) in [
-            ("before vor antes avant", "after nach después despues après"), ("from since ab seit desde depuis", "until till bis hasta jusqu"),
+            ("before until till by vor bis antes hasta avant jusqu", "after from since nach ab seit después despues desde après depuis dès"),
             ("above over über más plus", "below under unter menos moins"), ("more", "less fewer weniger"),
             ("most maximum höchstens máximo maximal maximum", "least minimum mindestens mínimo minimal"),
             ("with mit con avec", "without ohne sin sans"), ("inside", "outside"), ("up", "down"),

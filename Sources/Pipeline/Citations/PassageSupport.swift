@@ -3,17 +3,18 @@ import Knowledge
 
 /// Finds the passage that says what a sentence says, by words and numbers alone.
 ///
-/// A passage supports a sentence where one of its own sentences, or two in a row, holds
-/// - every number with the word it counts or names, every year and every name,
-/// - most of its other words, the rare ones counting most (``coverage``),
+/// A passage supports a sentence where one of its own sentences holds
+/// - every word of it that any of the passages uses, and of all its words most, the rare ones counting most,
+/// - every number with what it counts, every unit, year and name, the names in the same order,
+/// - the word it begins with, which mostly is what it is about,
 /// - and a denial or a direction ("before", "at least") where the sentence has one, and none where it has none.
 ///
-/// A word that only another passage holds speaks against this one, and counts twice. Rare is what few sentences of the passages hold; a word that none holds is the rarest. It is made for not being
-/// wrong: a paraphrase in other words gets no mark.
+/// Two sentences in a row count as one where one says what is claimed, of "it", and the other of whom. Rare is what few
+/// sentences of the passages hold; a word that none holds is the rarest, and may be missing as another word for the same.
+/// It is made for not being wrong: most paraphrases in other words get no mark.
 struct PassageSupport: Sendable {
-    /// Share of a sentence's weight that one sentence of a passage must hold, and that two in a row must. Of two, the one
-    /// with the number must hold the first share by itself: a number is not taken for the subject of the sentence beside it.
-    static let coverage = (one: 0.72, two: 0.84)
+    /// Share of a sentence's weight that must be found, and that must be found in the one sentence of two that says it.
+    static let coverage = (whole: 0.8, main: 0.6)
     /// Words and numbers that must be found; fewer are shared by chance. Two are enough where a number or a year is
     /// the same and nothing is missing.
     static let termsAtLeast = 3
@@ -55,8 +56,9 @@ struct PassageSupport: Sendable {
         var frequency: [String: Int] = [:]
         var count = 0
         sources = passages.map { passage in
-            let sentences = NoteSelector.sentences(passage).filter { $0.utf8.count <= Self.longest }
-            let terms = sentences.map { ClaimTerms($0) }
+            // What is said behind a semicolon is said of something else.
+            let sentences = NoteSelector.sentences(passage).flatMap { $0.split { ";；".contains($0) } }
+            let terms = sentences.filter { $0.utf8.count <= Self.longest }.map { ClaimTerms(String($0)) }
             var windows = terms.map { Window($0) }
             for window in windows { for key in window.keys { frequency[key, default: 0] += 1 } }
             count += windows.count
@@ -75,20 +77,23 @@ struct PassageSupport: Sendable {
     /// The number of the passage, from 1, that best supports the sentence; nil where none does.
     func passage(for sentence: String) -> Int? {
         guard sentence.utf8.count <= Self.longest else { return nil }
-        let claim = ClaimTerms(sentence)
+        let clauses = sentence.split { ";；".contains($0) }.map { passage(forClause: String($0)) }
+        guard let first = clauses.first, clauses.allSatisfy({ $0 == first }) else { return nil }
+        return first
+    }
+
+    private func passage(forClause clause: String) -> Int? {
+        let claim = ClaimTerms(clause)
         var keys = claim.keys
         guard !keys.isEmpty else { return nil }
         // "At six." says what the question asks.
         if claim.length < Self.wordsAlone { keys.formUnion(question) }
-        let whole = keys.reduce(0) { $0 + weight($1) }
+        let known = keys.filter { frequency[$0] != nil }
         var best: (passage: Int, share: Double)?
         for (index, source) in sources.enumerated() {
-            // What the whole passage does not hold, none of its sentences does.
-            let most = keys.reduce(0) { $0 + (source.keys.contains($1) ? weight($1) : 0) }
-            guard most >= whole * Self.coverage.one else { continue }
-            let others = keys.reduce(0) { $0 + (frequency[$1] != nil && !source.keys.contains($1) ? weight($1) : 0) }
+            guard known.allSatisfy(source.keys.contains) else { continue }
             for window in source.windows {
-                guard let share = share(of: claim, keys, whole + others, in: window, source) else { continue }
+                guard let share = share(of: claim, keys, in: window, source) else { continue }
                 if share > best?.share ?? 0 { best = (index + 1, share) }
             }
         }
@@ -96,35 +101,41 @@ struct PassageSupport: Sendable {
     }
 
     /// Nil where the window does not support the claim.
-    private func share(of claim: ClaimTerms, _ keys: Set<String>, _ whole: Double, in window: Window, _ source: Source) -> Double? {
-        var (held, terms, own) = (0.0, 0, 0)
+    private func share(of claim: ClaimTerms, _ keys: Set<String>, in window: Window, _ source: Source) -> Double? {
+        var (held, missing, terms, own) = (0.0, 0.0, 0, 0)
         for key in keys {
             let isOwn = window.keys.contains(key)
-            guard isOwn || source.headingKeys.contains(key) else { continue }
-            held += weight(key)
-            terms += 1
-            if isOwn { own += 1 }
+            if isOwn || source.headingKeys.contains(key) {
+                held += weight(key)
+                terms += 1
+                if isOwn { own += 1 }
+            } else if frequency[key] == nil {
+                missing += weight(key)
+            } else {
+                return nil
+            }
         }
-        let share = held / whole
+        let share = held / (held + missing)
         let isShort = terms == Self.termsAtLeast - 1 && terms == keys.count && !(claim.numbers.isEmpty && claim.years.isEmpty)
-        guard share >= (window.isPair ? Self.coverage.two : Self.coverage.one), terms >= Self.termsAtLeast || isShort, own * 2 >= terms,
+        guard share >= Self.coverage.whole, terms >= Self.termsAtLeast || isShort, own * 2 >= terms,
             window.terms.denies == claim.denies, !claim.opposes(window.terms),
-            claim.names.allSatisfy({ window.keys.contains($0) || source.headingKeys.contains($0) }),
-            claim.years.allSatisfy({ window.terms.years.contains($0) || source.heading.years.contains($0) }),
+            claim.names.union(claim.measures).allSatisfy({ window.keys.contains($0) || source.headingKeys.contains($0) }),
+            claim.subject.map({ window.keys.contains($0) || source.headingKeys.contains($0) }) ?? true, !claim.swaps(window.terms),
+            claim.years.allSatisfy({ year in window.terms.holds(year: year) || source.heading.holds(year: year) }),
             claim.numbers.allSatisfy({ number in (window.terms.numbers + source.heading.numbers).contains { number.agrees(with: $0) } }),
-            !window.isPair || claim.numbers.allSatisfy({ isTogether($0, keys, whole, window.parts, source) })
+            !window.isPair || window.parts.contains(where: { isMain($0, of: claim, keys, source) })
         else { return nil }
         // One sentence that says all is better than two.
         return window.isPair ? share - 0.001 : share
     }
 
-    /// Whether most of the claim stands in the very sentence that has its number.
-    private func isTogether(_ number: ClaimTerms.Number, _ keys: Set<String>, _ whole: Double, _ parts: [ClaimTerms], _ source: Source) -> Bool {
-        parts.contains { part in
-            guard part.numbers.contains(where: number.agrees) else { return false }
-            let held = keys.intersection(part.keys.union(source.headingKeys)).reduce(0) { $0 + weight($1) }
-            return held / whole >= Self.coverage.one
-        }
+    /// Whether one sentence of two says what is claimed, of "it": it holds most of the claim and all its numbers.
+    private func isMain(_ part: ClaimTerms, of claim: ClaimTerms, _ keys: Set<String>, _ source: Source) -> Bool {
+        // "Pier 3" is a name and may stand in the other.
+        guard part.hasPronoun, claim.numbers.allSatisfy({ number in number.isLabel || part.numbers.contains(where: number.agrees) })
+        else { return false }
+        let held = keys.intersection(part.keys.union(source.headingKeys)).reduce(0) { $0 + weight($1) }
+        return held >= Self.coverage.main * keys.reduce(0) { $0 + weight($1) }
     }
 
     /// As in inverse document frequency, of the passages' sentences.

@@ -62,7 +62,7 @@ import Testing
     private static let long = """
         Hello there, friend. Dogs are allowed on pier 3. Cats are not [99]!
 
-        1. The large kiln is fired at 1240 degrees on Tuesdays, e.g. today.
+        1. The large kiln is fired at 1240 degrees, e.g. on Tuesdays.
         2. Mr. Hale zahlt am 3. Mai. A day pass costs 12 pounds
         3. `code [99]` and [99](link)
 
@@ -78,7 +78,7 @@ import Testing
             whole.text == """
                 Hello there, friend. Dogs are allowed on pier 3. [2] Cats are not!
 
-                1. The large kiln is fired at 1240 degrees on Tuesdays, e.g. today. [1]
+                1. The large kiln is fired at 1240 degrees, e.g. on Tuesdays. [1]
                 2. Mr. Hale zahlt am 3. Mai. A day pass costs 12 pounds [3]
                 3. `code [99]` and [99](link)
 

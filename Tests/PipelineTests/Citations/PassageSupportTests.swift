@@ -56,18 +56,17 @@ import Testing
         return score
     }
 
-    /// The rules were made on one half; the other half shares no passage with it.
+    /// The rules were made on the first hundred pairs; each other set shares no passage with those before it and was
+    /// written before the rules its faults led to. "recombined" are mostly sentences made of a passage's own words.
     @Test func marksAreRightOnPairsWrittenByHand() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "support-pairs.json")
         let sets = try JSONDecoder().decode([String: [Group]].self, from: Data(contentsOf: file))
-        let pairs = sets.values.flatMap { $0.flatMap(\.cases) }
-        #expect(pairs.count == 200 && pairs.count { $0.mark == 0 } == 100)
-        for (name, groups) in sets.sorted(by: { $0.key > $1.key }) {
-            let score = Self.score(groups)
-            print("marks by overlap, \(name):", score)
-            #expect(score.precision >= 0.98, "\(score.wrong)")
-            #expect(score.recall >= 0.8, "\(score.missed)")
-        }
+        for (name, groups) in sets.sorted(by: { $0.key < $1.key }) { print("marks by overlap, \(name):", Self.score(groups)) }
+        let score = Self.score(sets.values.flatMap { $0 })
+        print("marks by overlap, all pairs:", score)
+        #expect(score.right + score.missed.count + score.unsupported == 326 && score.unsupported == 176)
+        #expect(score.precision >= 0.98, "\(score.wrong)")
+        #expect(score.recall >= 0.8, "\(score.missed)")
     }
 
     @Test func oneSharedNumberIsNoSupport() {
