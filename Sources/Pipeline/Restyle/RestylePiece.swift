@@ -97,6 +97,16 @@ package struct RestylePiece: Sendable, Equatable {
 
     private static let abbreviations: Set<String> = ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "no", "fig", "cf", "approx"]
 
+    /// Whether a word ends its sentence. Abbreviations do not, nor do German ordinals ("am 3. Mai").
+    static func ends(_ word: Substring, after before: Substring) -> Bool {
+        guard let last = word.last, ".!?…\"'”’)]*_".contains(last), ends(word) else { return false }
+        return !(beforeOrdinals.contains(before.lowercased()) && word.wholeMatch(of: /\d{1,2}\./) != nil)
+    }
+
+    private static let beforeOrdinals: Set<String> = [
+        "am", "im", "der", "die", "das", "dem", "den", "des", "vom", "zum", "zur", "bis", "seit", "ab", "und", "jeden", "jedes", "ein", "einen",
+    ]
+
     private static func ends(_ word: Substring) -> Bool {
         let core = word.replacing(/\[\d{1,2}\]/, with: "").trimmingCharacters(in: CharacterSet(charactersIn: "\"'”’)]*_"))
         guard let last = core.last, ".!?…".contains(last) else { return false }
