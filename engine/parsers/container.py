@@ -4,6 +4,7 @@ Sizes in a container's directory are claims, so they are checked first and count
 reading. XML is read as a stream of events, never as a tree, and may define no entities.
 """
 
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -90,6 +91,19 @@ class Container:
             raise ParseError("damaged", f"the part {name!r} is no well-formed XML: {error}", AGAIN) from error
 
 
+    def count(self, name: str, *patterns: bytes, end: bytes = b">") -> list[int]:
+        """How often each pattern is in a part, read as bytes. No match reaches over an `end`, but may end with it."""
+        found = [0] * len(patterns)
+        rest = b""
+        for block in self.blocks(name):
+            rest += block
+            if whole := rest.rfind(end) + 1:
+                whole += len(end) - 1
+                found = [count + len(re.findall(pattern, rest[:whole])) for count, pattern in zip(found, patterns)]
+                rest = rest[whole:]
+        return found
+
+
 class Handler:
     """What is told of an XML part: elements as `prefix:name`, with the usual prefixes."""
 
@@ -166,3 +180,22 @@ def properties(container: Container, part: str, out: Output) -> dict[str, str]:
         except ParseError as error:
             out.warn("no_metadata", str(error))
     return reader.values
+
+
+# What a document of an office program may hold in parts of its own, which are not read: code → (pattern of names, words for it).
+PARTS = {
+    "macros": (r"(?:.*/)?vbaProject\.bin$|(?:Basic|Scripts)/.*\.(?:xml|xba|py|js|bsh)$", "macros were not run and not read"),
+    "comments": (r"(?:word|xl)/(?:threadedC|c)omments.*\.(?:xml|bin)$", "comments were left out"),
+    "charts": (r".*/charts/chart[^/]*\.xml$|Object [^/]*/content\.xml$", "charts and objects drawn in the document were left out"),
+    "embedded": (r".*/embeddings/.|.*/(?:activeX|ctrlProps)/[^/]+\.xml$|ObjectReplacements/.", "embedded files and controls were not opened"),
+    "pictures": (r".*/media/.|Pictures/.", "pictures were left out"),
+}
+
+
+def office_leftovers(container: Container, out: Output, *codes: str) -> None:
+    """Warn of parts that are not read: of all kinds, or of the ones named."""
+    for code, (pattern, words) in PARTS.items():
+        matches = re.compile(pattern, re.IGNORECASE).match
+        count = sum(matches(name) is not None for name in container.entries)
+        if count and (not codes or code in codes):
+            out.warn(code, f"the document's {words} ({count})")

@@ -14,7 +14,7 @@ from typing import IO, Callable, Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from .document import Output, Parsed, ParseError, Source, metadata, title_of
+from .document import Output, Parsed, ParseError, Source, metadata, some, title_of
 from .pdf_flow import Flow
 from .pdf_lines import Line, page_lines
 from .pdf_notes import page_notes
@@ -100,7 +100,7 @@ def read(source: Source, out: Output) -> Parsed:
         raise no_text(statistics)
     if flow.unsure:
         out.warn("table_unsure", f"on {len(flow.unsure)} of {statistics.pages} pages a table's cells may stand under another heading, or apart: "
-                 f"{some(flow.unsure)}")
+                 f"page {some(flow.unsure)}")
     information = describe(source)
     own = information.pop("Title", "")
     return Parsed("pdf", title=title_of(None if NO_TITLE.match(own.strip()) else own, flow.title), pages=offsets,
@@ -145,12 +145,12 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
     if b"%%EOF" not in source.tail:
         out.warn("truncated", "the PDF's end is missing; what could be found of it was read")
     if statistics.failed:
-        out.warn("damaged_pages", f"{len(statistics.failed)} of {statistics.pages} pages cannot be read: {some(statistics.failed)}")
+        out.warn("damaged_pages", f"{len(statistics.failed)} of {statistics.pages} pages cannot be read: page {some(statistics.failed)}")
     if statistics.unread_notes:
         out.warn("notes_left_out", f"{statistics.unread_notes} form fields and notes were not read: a page has too many of them")
     if statistics.pictures:
         out.warn("pages_without_text", f"{len(statistics.pictures)} of {statistics.pages} pages are pictures; their text was not "
-                 f"read, since there is no OCR: {some(statistics.pictures)}")
+                 f"read, since there is no OCR: page {some(statistics.pictures)}")
 
 
 def no_text(statistics: Statistics) -> ParseError:
@@ -158,7 +158,3 @@ def no_text(statistics: Statistics) -> ParseError:
         return ParseError("no_text", f"the PDF's {statistics.pages} pages hold no text", "Upload a PDF with text in it.")
     return ParseError("no_text", f"the PDF's {statistics.pages} pages hold pictures and no text; OCR is not done here",
                       "Run OCR over it, for example with ocrmypdf, and upload the result.")
-
-
-def some(numbers: list[int]) -> str:
-    return "page " + ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")

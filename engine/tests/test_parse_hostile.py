@@ -105,7 +105,7 @@ REFUSED = [
     ("locked.docx", encrypted_entry, "encrypted", "[Content_Types].xml"),
     ("locked-by-office.docx", content(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le")), "encrypted",
      "password"),
-    ("old.doc", content(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)), "unsupported", "before 2007"),
+    ("old.doc", content(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)), "damaged", "directory is missing"),
     ("entities.docx", lambda path: docx(path, ENTITY.format("j"), BOMB), "unsafe_xml", "entity 'a'"),
     ("external.docx", lambda path: docx(path, ENTITY.format("x"), EXTERNAL), "unsafe_xml", "entity 'x'"),
     ("broken.docx", lambda path: docx(path, "<w:p><w:r>"), "damaged", "no well-formed XML"),
@@ -120,7 +120,7 @@ REFUSED = [
     ("cut.epub", part_of("mill.epub", 0.8), "damaged", "ZIP container"),
     ("lost.epub", zipped(EPUB[0], EPUB[1]), "damaged", "container.xml"),
     ("protected.epub", zipped(*EPUB, ("c.xhtml", b"\x00\x01"), ("META-INF/encryption.xml", RIGHTS)), "encrypted", "DRM"),
-    ("book.xlsx", zipped(("[Content_Types].xml", "<a/>"), ("xl/workbook.xml", "<a/>")), "unsupported", "Excel"),
+    ("book.xlsx", zipped(("[Content_Types].xml", "<a/>"), ("xl/workbook.xml", "<a/>")), "damaged", "workbook"),
     ("talk.pptx", zipped(("[Content_Types].xml", "<a/>"), ("ppt/presentation.xml", "<a/>")), "unsupported", "PowerPoint"),
     ("letter.rtf", content(r"{\rtf1 Hello}"), "unsupported", "RTF"),
     # text
