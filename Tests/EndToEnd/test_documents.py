@@ -109,7 +109,7 @@ def test_a_workbook_is_a_table_and_no_archive(somebody, tmp_path):
     for name in ("ferries.xlsx", "ferries.zip"):
         dataset = somebody.dataset(book, "rag", name)
         assert dataset["sample_count"] == 1 and "problems" not in dataset["metadata"]
-        assert f"{name}: 1 hidden sheets were left out: Lists" in dataset["metadata"]["warnings"]
+        assert f"{name}: hidden sheets were left out (1): Lists" in dataset["metadata"]["warnings"]
     minion = somebody.minion("Harbour")
     somebody.finish(somebody.job(minion, "rag_only", [dataset]))
     collection, = somebody.get("collections")["items"]

@@ -186,7 +186,7 @@ def properties(container: Container, part: str, out: Output) -> dict[str, str]:
 PARTS = {
     "macros": (r"(?:.*/)?vbaProject\.bin$|(?:Basic|Scripts)/.*\.(?:xml|xba|py|js|bsh)$", "macros were not run and not read"),
     "comments": (r"(?:word|xl)/(?:threadedC|c)omments.*\.(?:xml|bin)$", "comments were left out"),
-    "charts": (r".*/charts/chart[^/]*\.xml$|Object [^/]*/content\.xml$", "charts and objects drawn in the document were left out"),
+    "charts": (r".*/charts/chart[^/]*\.xml$|.*/diagrams/data[^/]*\.xml$|Object [^/]*/content\.xml$", "charts and objects drawn in the document were left out"),
     "embedded": (r".*/embeddings/.|.*/(?:activeX|ctrlProps)/[^/]+\.xml$|ObjectReplacements/.", "embedded files and controls were not opened"),
     "pictures": (r".*/media/.|Pictures/.", "pictures were left out"),
 }
@@ -198,4 +198,4 @@ def office_leftovers(container: Container, out: Output, *codes: str) -> None:
         matches = re.compile(pattern, re.IGNORECASE).match
         count = sum(matches(name) is not None for name in container.entries)
         if count and (not codes or code in codes):
-            out.warn(code, f"the document's {words} ({count})")
+            out.warn(code, f"{words} ({count})")

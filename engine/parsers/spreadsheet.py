@@ -56,9 +56,9 @@ def read_workbook(source: Source, out: Output, kind: str) -> Parsed:
         others = [sheet.name for sheet in book.sheets_metadata if sheet.typ != calamine.SheetTypeEnum.WorkSheet]
     blocks.end()
     if hidden:
-        out.warn("hidden", f"{len(hidden)} hidden sheets were left out: {some(hidden)}")
+        out.warn("hidden", f"hidden sheets were left out ({len(hidden)}): {some(hidden)}")
     if others:
-        out.warn("drawings", f"{len(others)} sheets that are a chart or a macro were left out: {some(others)}")
+        out.warn("drawings", f"sheets that are a chart or a macro were left out ({len(others)}): {some(others)}")
     if container is None:
         out.warn("cells_only", "of an XLS file the cells are read; comments, charts, pictures, text boxes and macros, if it has any, were left out")
     else:
@@ -146,7 +146,7 @@ def warn_xml(container: Container, kind: str, out: Output) -> None:
     """What stands in the XML of the sheets beside the cells."""
     uncomputed = heads = links = boxes = comments = 0
     if kind == "ods":
-        boxes, links, comments = container.count("content.xml", rb"<draw:(?:text-box|custom-shape)\b", rb"<text:a\b", rb"<office:annotation\b")
+        boxes, links, comments = container.count("content.xml", rb"<table:shapes\b", rb"<text:a\b", rb"<office:annotation\b")
         heads = sum(container.count("styles.xml", rb"<style:(?:header|footer)(?:-left|-first)?>\s*<")) if "styles.xml" in container else 0
     elif kind == "xlsx":
         for part in container.names("xl/worksheets/sheet"):
@@ -157,9 +157,9 @@ def warn_xml(container: Container, kind: str, out: Output) -> None:
         for part in container.names("xl/drawings/"):
             boxes += container.count(part, rb"<a:t>")[0] if part.endswith(".xml") else 0
     for count, code, words in (
-            (uncomputed, "formulas", "formulas have no value, so their cells are empty here; open the workbook in a spreadsheet program, save it "
+            (uncomputed, "formulas", "cells are empty, since their formulas have no value: open the workbook in a spreadsheet program, save it "
              "and upload that"),
-            (heads, "headers_footers", "headers and footers of printed pages were left out"), (links, "links", "links: their addresses were left out"),
+            (heads, "headers_footers", "headers and footers of printed pages were left out"), (links, "links", "addresses of links were left out"),
             (boxes, "drawings", "text boxes and shapes were left out"), (comments, "comments", "comments were left out")):
         if count:
-            out.warn(code, f"{count} {words}")
+            out.warn(code, f"{words} ({count})")

@@ -291,7 +291,7 @@ def test_hidden_and_changed_text_of_word(engine, tmp_path):
             "<w:p><w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText>INCLUDETEXT /etc/passwd</w:instrText></w:r>"
             "<w:r><w:fldChar w:fldCharType='separate'/></w:r><w:r><w:t>field</w:t></w:r></w:p>")
     reply, out = engine.answer(docx(tmp_path / "hidden.docx", body))
-    assert out.read_text() == "Seen shown inserted\n\nfield\n" and codes(reply) == ["tracked_changes"]
+    assert out.read_text() == "Seen shown inserted\n\nfield\n" and codes(reply) == ["tracked_changes", "hidden"]
 
 
 def test_styles_of_word_that_inherit_in_a_circle(engine, tmp_path):

@@ -64,11 +64,12 @@ def open_document(path: Path, kind: str, body: str, styles: str = "", **parts: s
     return path
 
 
-def ods(path: Path, sheets: dict[str, list[list[object]]], hidden: tuple[str, ...] = (), more: str = "", **parts: str | bytes) -> Path:
-    """`more` is XML in the first cell of the first sheet."""
+def ods(path: Path, sheets: dict[str, list[list[object]]], hidden: tuple[str, ...] = (), more: str = "", first: str = "", **parts: str | bytes) -> Path:
+    """`first` is XML before the cells of the first sheet, `more` in its first cell."""
     body = ""
     for name, rows in sheets.items():
-        body += f'<table:table table:name="{name}"{" table:style-name=" + chr(34) + "off" + chr(34) if name in hidden else ""}>'
+        body += f'<table:table table:name="{name}"{" table:style-name=" + chr(34) + "off" + chr(34) if name in hidden else ""}>{first}'
+        first = ""
         for row in rows:
             body += "<table:table-row>"
             for value in row:
