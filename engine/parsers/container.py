@@ -187,7 +187,7 @@ PARTS = {
     "macros": (r"(?:.*/)?vbaProject\.bin$|(?:Basic|Scripts)/.*\.(?:xml|xba|py|js|bsh)$", "macros were not run and not read"),
     "comments": (r"(?:word|xl)/(?:threadedC|c)omments.*\.(?:xml|bin)$", "comments were left out"),
     "charts": (r".*/charts/chart[^/]*\.xml$|.*/diagrams/data[^/]*\.xml$|Object [^/]*/content\.xml$", "charts and objects drawn in the document were left out"),
-    "embedded": (r".*/embeddings/.|.*/(?:activeX|ctrlProps)/[^/]+\.xml$|ObjectReplacements/.", "embedded files and controls were not opened"),
+    "embedded": (r".*/embeddings/.|.*/(?:activeX|ctrlProps)/[^/]+\.xml$|Object [^/]*$", "embedded files and controls were not opened"),
     "pictures": (r".*/media/.|Pictures/.", "pictures were left out"),
 }
 

@@ -19,7 +19,8 @@ FEATURES: dict[str, dict[str, str]] = {
         "insertions of tracked changes": TEXT, "links to web pages": TEXT,
         "deletions of tracked changes": "tracked_changes", "hidden text": "hidden", "comments": "comments",
         "headers and footers of pages": "headers_footers", "tables of contents and indexes": "contents",
-        "pictures and their descriptions": "pictures", "charts and formulas": "charts", "macros": "macros", "form controls": "forms",
+        "pictures and their descriptions": "pictures", "charts and formulas": "charts", "embedded files": "embedded", "macros": "macros",
+        "form controls": "forms",
         "addresses of other links": "links",
     },
     "html": {
@@ -48,7 +49,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "ods": {
         "cells of visible sheets": TEXT, "values of formulas": TEXT, "text boxes and shapes that stand in a cell": TEXT,
         "shapes that stand on the sheet": "drawings", "hidden sheets": "hidden", "comments": "comments", "charts": "charts", "pictures": "pictures",
-        "headers and footers of pages": "headers_footers", "addresses of links": "links", "macros": "macros",
+        "headers and footers of pages": "headers_footers", "addresses of links": "links", "embedded files": "embedded", "macros": "macros",
     },
     "xls": {"cells of visible sheets": TEXT, "everything else": "cells_only"},
     "csv": {"all cells": TEXT, "cells beyond the header": TEXT},

@@ -289,7 +289,7 @@ def read(source: Source, out: Output) -> Parsed:
 
 
 def warn(container: Container, document: Document, out: Output) -> None:
-    office_leftovers(container, out, "macros", "charts")
+    office_leftovers(container, out, "macros", "charts", "embedded")
     if document.deletions:
         out.warn("tracked_changes", f"deletions of tracked changes were left out ({document.deletions}), insertions were taken in")
     heads = container.count("styles.xml", rb"<style:(?:header|footer)(?:-left|-first)?>")[0] if "styles.xml" in container else 0

@@ -96,7 +96,7 @@ def make_odt(path: Path, m: Marks) -> None:
     open_document(path, "text", body, styles, **{
         "styles.xml": f"<office:document-styles {NAMES}><office:master-styles><style:master-page><style:header><text:p>{m['headers']}</text:p>"
                       "</style:header></style:master-page></office:master-styles></office:document-styles>",
-        "Object 1__content.xml": f"<chart>{m['charts']}</chart>", "Basic__Standard__Module1.xml": f"<module>{m['macros']}</module>"})
+        "Object 1__content.xml": f"<chart>{m['charts']}</chart>", "Object 2": m["embedded"], "Basic__Standard__Module1.xml": f"<module>{m['macros']}</module>"})
 
 
 def make_html(path: Path, m: Marks) -> None:
@@ -176,7 +176,7 @@ def make_ods(path: Path, m: Marks) -> None:
     ods(path, {"A": [["Name", "Value"], [m["cells of"], m["values of"]], [f'<text:a xlink:href="https://example.org/{m["addresses"]}">x</text:a>', 1]],
                "Off": [[m["hidden sheets"]]]}, hidden=("Off",), more=more, first=f"<table:shapes><draw:frame><draw:text-box><text:p>{m['shapes']}</text:p></draw:text-box></draw:frame></table:shapes>",
         Pictures__a_dot_png=m["pictures"], Basic__Standard__Module1_dot_xml=m["macros"], **{
-            "Object 1__content.xml": m["charts"],
+            "Object 1__content.xml": m["charts"], "Object 2": m["embedded"],
             "styles.xml": f"<office:document-styles {NAMES}><style:master-page><style:header><text:p>{m['headers']}</text:p></style:header>"
                           "</style:master-page></office:document-styles>"})
 
