@@ -209,6 +209,8 @@ def test_rows_are_put_back_in_order():
 
 
 def test_folders_as_windows_writes_them(tmp_path):
+    import adapters
+
     with zipfile.ZipFile(tmp_path / "adapter.zip", "w") as archive:
         archive.writestr("lora\\adapter_config.json", "{}")
     with zipfile.ZipFile(tmp_path / "adapter.zip") as archive:
