@@ -57,7 +57,7 @@ def test_a_pdf_of_50_megabytes_of_text(tmp_path):
     assert "error" not in reply, reply
     assert len(reply["pages"]) == pages and reply["pages"] == sorted(set(reply["pages"]))
     # Each page has a picture of one point.
-    assert [warning["code"] for warning in reply["warnings"]] == ["pictures"] and out.stat().st_size == reply["bytes"] > 5_000_000
+    assert {warning["code"] for warning in reply["warnings"]} in ({"pictures"}, {"pictures", "headers_footers"}) and out.stat().st_size == reply["bytes"] > 5_000_000
 
 
 @pytest.mark.slow
