@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Callable
 from xml.parsers import expat
 
+import archive_names
+
 from .document import Output, ParseError
 
 MAX_ENTRIES = 10_000
@@ -31,17 +33,18 @@ class Container:
             self.zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise ParseError("damaged", f"the document's ZIP container is damaged: {error}", AGAIN) from error
-        self.entries = {entry.filename: entry for entry in self.zip.infolist()}
+        # Some Windows programs part the names of a document's entries with backslashes.
+        self.entries = {entry.filename.replace("\\", "/"): entry for entry in self.zip.infolist()}
         self.check()
 
     def check(self) -> None:
         entries = self.zip.infolist()
         if len(entries) > MAX_ENTRIES:
             raise ParseError("zip_bomb", f"the container holds {len(entries)} entries; {MAX_ENTRIES} are allowed", AGAIN)
-        names = Counter(entry.filename for entry in entries)
+        names = Counter(entry.filename.replace("\\", "/") for entry in entries)
         for entry in entries:
-            name = entry.filename
-            if name.startswith("/") or ".." in name.split("/") or "\\" in name or name[1:2] == ":":
+            name = entry.filename.replace("\\", "/")
+            if archive_names.relative(name) is None:
                 raise ParseError("unsafe_path", f"the container's entry {name!r} points outside of it", AGAIN)
             if names[name] > 1:
                 raise ParseError("duplicate_entry", f"the container holds {name!r} {names[name]} times", AGAIN)

@@ -31,7 +31,7 @@ def kind_of_zip(path: Path, is_document: bool) -> str | None:
     """A reader's kind, or None for a mere archive. What else it is, is refused by its name."""
     try:
         with zipfile.ZipFile(path) as container:
-            names = container.namelist()
+            names = [name.replace("\\", "/") for name in container.namelist()]
             mimetype = small(container, "mimetype").strip() or open_document_type(container)
     except ParseError:
         raise

@@ -99,7 +99,7 @@ REFUSED = [
     ("nested.docx", zipped(("inner.zip", (DOCUMENTS / "handbook.docx").read_bytes())), "archive", "ZIP archive"),
     ("climbing.docx", lambda path: docx(path, **{"..__..__evil": b"x"}), "unsafe_path", "'../../evil'"),
     ("absolute.odt", odt(("content.xml", "<a/>"), ("/etc/cron.d/evil", b"x")), "unsafe_path", "/etc/cron.d/evil"),
-    ("drive.epub", zipped(*EPUB, ("C:evil", b"x")), "unsafe_path", "C:evil"),
+    ("drive.epub", zipped(*EPUB, ("C:/evil", b"x")), "unsafe_path", "C:/evil"),
     ("twice.docx", zipped(("[Content_Types].xml", CONTENT_TYPES), ("word/document.xml", "<a/>"), ("word/document.xml", "<b/>")),
      "duplicate_entry", "2 times"),
     ("locked.docx", encrypted_entry, "encrypted", "[Content_Types].xml"),

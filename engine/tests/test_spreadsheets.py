@@ -170,3 +170,13 @@ def test_a_renamed_document_is_read_as_what_it_is(engine, tmp_path):
         reply, out = engine.answer(path, name)
         assert out.read_text() == "Hello.\n" and codes(reply) == ["wrong_extension"]
     assert engine.answer(DOCUMENTS / "mill.epub", "mill.zip")[0]["kind"] == "epub"
+
+
+@pytest.mark.parametrize("kind", ["docx", "xlsx"])
+def test_entries_parted_by_backslashes_are_found(engine, tmp_path, kind):
+    """As some Windows programs write them."""
+    whole = docx(tmp_path / "whole") if kind == "docx" else MAKERS[kind](tmp_path / "whole")
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(tmp_path / "upload", "w") as file:
+        for name in source.namelist():
+            file.writestr(name.replace("/", "\\"), source.read(name))
+    assert engine.text(tmp_path / "upload", f"a.{kind}") == ("Hello.\n" if kind == "docx" else TABLE)
