@@ -123,6 +123,7 @@ def require_xls(source: Source) -> None:
                          "Upload a file that its own program opens.")
     if not any(name.encode("utf-16-le") in directory for name in ("Workbook", "Book")):
         raise unsupported("a document of an old program", "Save it as DOCX, XLSX or PDF and upload that.")
+    check_chains(source)
 
 
 def ole_directory(source: Source) -> bytes:
@@ -134,3 +135,57 @@ def ole_directory(source: Source) -> bytes:
         size = 1 << min(struct.unpack_from("<H", source.head, 30)[0], 16)
         file.seek((struct.unpack_from("<I", source.head, 48)[0] + 1) * size)
         return file.read(1 << 14) + start + source.tail
+
+
+def check_chains(source: Source) -> None:
+    """Sectors of an OLE file name the next of their stream: a damaged file can lead in a circle, and its readers with it."""
+    with source.path.open("rb") as file:
+        header = file.read(512)
+        size = 1 << min(struct.unpack_from("<H", header, 30)[0], 16)
+        if size < 128 or len(header) < 512:
+            raise damaged_ole()
+
+        def sector(number: int) -> tuple[int, ...]:
+            file.seek((number + 1) * size)
+            data = file.read(size)
+            return struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+        most = source.size // size + 1
+        listed = list(struct.unpack_from("<109I", header, 76))
+        further, count = struct.unpack_from("<II", header, 68)
+        while further < FREE and count and len(listed) <= most:  # of files larger than 7 MB
+            *more, further = sector(further) or (END,)
+            listed += more
+            count -= 1
+        chains = [entry for number in listed if number < FREE for entry in sector(number)]
+        if len(chains) > most + 2 * size:
+            raise damaged_ole()
+        require_ends(chains)
+        small: list[int] = []
+        number = struct.unpack_from("<I", header, 60)[0]
+        while number < len(chains):
+            small += sector(number)
+            number = chains[number]
+        require_ends(small)
+
+
+END, FREE = 0xFFFF_FFFE, 0xFFFF_FFFA  # numbers from FREE on are marks
+
+
+def require_ends(chains: list[int]) -> None:
+    """Whether every chain comes to an end."""
+    ends = bytearray(len(chains))  # 1: on the way, 2: known to end
+    for start in range(len(chains)):
+        way = []
+        number = start
+        while number < len(chains) and not ends[number]:
+            ends[number] = 1
+            way.append(number)
+            number = chains[number]
+        if number < len(chains) and ends[number] == 1:
+            raise damaged_ole()
+        for passed in way:
+            ends[passed] = 2
+
+
+def damaged_ole() -> ParseError:
+    return ParseError("damaged", "the file's sectors are not in order", "Open it in the program that made it, save it anew, and upload that.")

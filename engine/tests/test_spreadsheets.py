@@ -1,5 +1,6 @@
 """Workbooks are read as tables, and what is packed like them is known by its content."""
 
+import random
 import zipfile
 
 import pytest
@@ -180,3 +181,30 @@ def test_entries_parted_by_backslashes_are_found(engine, tmp_path, kind):
         for name in source.namelist():
             file.writestr(name.replace("/", "\\"), source.read(name))
     assert engine.text(tmp_path / "upload", f"a.{kind}") == ("Hello.\n" if kind == "docx" else TABLE)
+
+
+def test_sectors_that_lead_in_a_circle_are_damaged(engine, tmp_path):
+    data = bytearray(MAKERS["xls"](tmp_path / "upload").read_bytes())
+    table = 512 * (1 + int.from_bytes(data[76:80], "little"))
+    data[table + 12:table + 16] = (1).to_bytes(4, "little")  # the fourth sector leads to the second
+    (tmp_path / "upload").write_bytes(data)
+    assert engine.error(tmp_path / "upload", "a.xls")["code"] == "damaged"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_flipped_cut_and_repeated_bytes(engine, tmp_path, kind):
+    whole, chance = MAKERS[kind](tmp_path / "whole").read_bytes(), random.Random(kind)
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(chance.choice([1, 3, 20])):
+            at, length = chance.randrange(len(data)), chance.randrange(1, 100)
+            match chance.randrange(3):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at : min(at + length, len(data) - 1)]
+                case 2:
+                    data[at:at] = data[at : at + length]
+        (tmp_path / "upload").write_bytes(data)
+        reply, _ = engine.answer(tmp_path / "upload", f"a.{kind}")
+        assert reply.get("error", {}).get("code") not in ("parser_crashed", "too_slow", "too_much_memory"), reply
