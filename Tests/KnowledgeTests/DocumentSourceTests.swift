@@ -70,6 +70,20 @@ struct DocumentSourceTests {
         }
     }
 
+    @Test func `fields of a corpus that are not read are named once`() async throws {
+        try await withTemporaryFolder { folder in
+            let file = try folder.write(
+                "corpus.jsonl",
+                (0..<50).map { #"{"_id":"\#($0)","text":"One.","summary":"Lost.","author":"Ada","metadata":{}}"# }.joined(separator: "\n")
+                    + "\n{\"_id\":\"x\",\"text\":\"Two.\",\"metadata\":{\"url\":\"lost\"}}")
+            let (documents, problems) = try await read(DocumentSource(file))
+            #expect(documents.count == 51 && problems.map(\.code) == ["fields_left_out"] && problems.allSatisfy(\.isWarning))
+            #expect(problems.first?.message == "Fields of 51 lines were left out: author, summary, metadata.")
+            let plain = try folder.write("plain.jsonl", #"{"_id":"a","title":"T","text":"One.","tags":["x"],"metadata":{}}"#)
+            #expect(try await read(DocumentSource(plain)).1.isEmpty)
+        }
+    }
+
     @Test func `the user's name decides the format, not the stored one`() async throws {
         try await withTemporaryFolder { folder in
             let file = try folder.write("3fa9c1", "# Heading\n\nText.")
