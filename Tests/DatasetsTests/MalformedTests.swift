@@ -109,6 +109,11 @@ struct MalformedTests {
             "an empty reply", chat(#"{"role":"user","content":"a"},{"role":"assistant","content":" \n"}"#), line: 2, field: "messages[1].content",
             .emptyReply, says: "empty reply"),
         Case(
+            "a reply of spaces that are not ASCII",
+            chat(#"{"role":"user","content":"a"},{"role":"assistant","content":" "# + String(repeating: "\u{3000}\u{A0} ", count: 40) + #""}"#),
+            line: 2,
+            field: "messages[1].content", .emptyReply, says: "empty reply"),
+        Case(
             "no reply", chat(#"{"role":"user","content":"a"}"#), line: 2, field: "messages", .exampleMissingAssistantMessage,
             says: "no message of the assistant"),
         Case(
