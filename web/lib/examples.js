@@ -12,3 +12,6 @@ export const leftOut = {
 /** "20 with tool calls, 1 that repeat an earlier one", of counts by reason. */
 export const leftOutInWords = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a)
   .map(([reason, number]) => `${number} ${leftOut[reason]?.many ?? reason}`).join(', ')
+
+/** Behind a dataset's number of examples, where training does not take all of them. */
+export const trainableNote = ({ metadata, sample_count: examples }) => (metadata.trainable < examples ? ` (training takes ${metadata.trainable})` : '')
