@@ -202,10 +202,10 @@ struct MalformedTests {
 
     @Test func `unknown keys are warned of, and refused where that is asked for`() throws {
         try withFolder { folder in
-            let file = try folder.file("a", #"{"messages":[{"role":"assistant","content":"b","mood":"glad"}]}"#)
+            let file = try folder.file("a", #"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","mood":"glad"}]}"#)
             let report = try DatasetReader(file).validate()
             #expect(report.isUsable && report.warnings.map(\.code) == [.messageUnrecognizedKey])
-            #expect(report.warnings[0].field == "messages[0].mood")
+            #expect(report.warnings[0].field == "messages[1].mood")
             var options = DatasetOptions()
             options.strictKeys = true
             #expect(try DatasetReader(file, options: options).validate().problems.map(\.code) == [.messageUnrecognizedKey])

@@ -1,7 +1,7 @@
-import { trainableNote } from '../lib/examples.js'
 import { ref } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine } from '../lib/api.js'
+import { trainableNote } from '../lib/examples.js'
 import { ago, bytes, count, plural } from '../lib/format.js'
 import { pages } from '../lib/resource.js'
 import { route } from '../lib/router.js'
