@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_PROBLEMS = 20  # of one file, reported together
 
 
@@ -26,6 +26,10 @@ class TemplateError(Exception):
     """The model's chat template or tokenizer cannot be trained with."""
 
 
+class Refused(Exception):
+    """The model's chat template takes no such conversation."""
+
+
 @dataclass
 class Example:
     """Token ids, and the positions among them that the assistant wrote (position
@@ -33,13 +37,18 @@ class Example:
 
     ids: list[int]
     replies: list[int]
+    lost: int = 0  # earlier replies that are not learned, for their beginning was cut
 
 
 @dataclass
 class Dataset:
     examples: list[Example] = field(default_factory=list)
+    read: int = 0  # examples in the file
     cut: int = 0  # prompts shortened from the left to fit
+    lost: int = 0  # replies that are not learned for that
     dropped: dict[str, int] = field(default_factory=dict)  # reason → how many
+    needed: list[int] = field(default_factory=list)  # max_tokens that each reply_too_long would need, the smallest first
+    refusal: str = ""  # the template's own words, of the first template_refused
 
     @property
     def tokens(self) -> int:
@@ -69,10 +78,7 @@ def read(path: Path) -> list[list[dict]]:
                 if len(problems) == MAX_PROBLEMS:
                     break
             else:
-                conversations.append([
-                    {"role": m["role"], "content": m["content"]} | ({"weight": 0} if m.get("weight") == 0 else {})
-                    for m in value["messages"]
-                ])
+                conversations.append([plain(message) for message in value["messages"]])
     if problems:
         raise DatasetError(path, problems)
     return conversations
@@ -88,9 +94,44 @@ def problem_in(value: object) -> tuple[str, str] | None:
             return "invalid_message", f"messages[{index}] is not an object with role and content"
         if message.get("role") not in ROLES:
             return "invalid_role", f"messages[{index}].role is {message.get('role')!r}; use {', '.join(ROLES)}"
-        if not isinstance(message.get("content"), str):
+        # An assistant's message may be calls of tools alone.
+        has_calls = message["role"] == "assistant" and (message.get("tool_calls") is not None or message.get("function_call") is not None)
+        if not isinstance(message.get("content"), str) and not (message.get("content") is None and has_calls):
             return "invalid_content", f"messages[{index}].content must be a string"
     return None
+
+
+def plain(message: dict) -> dict:
+    """What of a message decides the training."""
+    kept = {"role": "system" if message["role"] == "developer" else message["role"], "content": message.get("content")}
+    if message.get("weight") == 0:
+        kept["weight"] = 0
+    if calls(message):
+        kept["tool_calls"] = calls(message)
+    return kept
+
+
+def calls(message: dict) -> object:
+    """A message's calls of tools; exporters write null or an empty list into every message without."""
+    return message.get("tool_calls") or message.get("function_call")
+
+
+def exclusion(messages: list[dict]) -> str | None:
+    """Why training leaves a conversation out, before any length counts; None where it does not.
+
+    The server decides by the same rule when it reads a dataset (TrainingExclusion in Sources/Datasets);
+    Tests/DatasetsTests/Fixtures/trainable.jsonl holds both to the same answers.
+    """
+    for message in messages:
+        if calls(message):
+            return "tool_calls"
+        if message["role"] in ("tool", "function"):
+            return "tool_results"
+        if message["content"] is None:
+            return "empty_message"
+    # An assistant's message that opens the conversation is context: it answers nothing.
+    learned = any(message["role"] == "assistant" and message.get("weight") != 0 and message["content"].strip() for message in messages[1:])
+    return None if learned else "no_reply"
 
 
 def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
@@ -100,8 +141,13 @@ def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
     A reply is what follows the generation prompt, up to and including the token
     that ends the turn: exactly what the model must write when it is served.
     """
+    from jinja2.exceptions import TemplateError as TemplateRaised
+
     def render(until: int, prompt: bool) -> str:
-        return tokenizer.apply_chat_template(messages[:until], tokenize=False, add_generation_prompt=prompt)
+        try:
+            return tokenizer.apply_chat_template(messages[:until], tokenize=False, add_generation_prompt=prompt)
+        except TemplateRaised as error:
+            raise Refused(str(error)) from error
 
     whole = render(len(messages), False)
     pieces: list[tuple[str, bool]] = []
@@ -135,8 +181,11 @@ def encode(tokenizer, text: str) -> list[int]:
     return tokenizer.encode(text, add_special_tokens=False)
 
 
-def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example | None, str]:
-    """One example, and "" or "cut"; or None, and the reason it was dropped."""
+def tokens(tokenizer, messages: list[dict]) -> tuple[list[int], list[range]]:
+    """A whole conversation up to the end of its last reply, and where its replies are.
+
+    Raises Refused.
+    """
     ids: list[int] = []
     reply_ranges: list[range] = []
     for text, is_reply in segments(tokenizer, messages):
@@ -144,29 +193,55 @@ def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example 
         if is_reply:
             reply_ranges.append(range(len(ids), len(ids) + len(piece)))
         ids += piece
-    if not any(message["role"] == "assistant" and message["content"].strip() and message.get("weight") != 0
-               for message in messages) or not reply_ranges:
-        return None, "no_reply"
     del ids[reply_ranges[-1].stop :]  # what follows the last reply teaches nothing
+    return ids, reply_ranges
 
+
+def needed_tokens(reply_ranges: list[range]) -> int:
+    """The least max_tokens that keeps the last reply whole, and one token before it."""
+    return len(reply_ranges[-1]) + 1
+
+
+def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example | None, str]:
+    """One example, and "" or "cut"; or None, and the reason it was dropped."""
+    if reason := exclusion(messages):
+        return None, reason
+    try:
+        ids, reply_ranges = tokens(tokenizer, messages)
+    except Refused:
+        return None, "template_refused"
     # Too long: cut from the left, where the prompt is. A reply that would lose its
     # beginning is no longer learned, and the last one is never touched.
     cut = max(0, len(ids) - max_tokens)
-    if cut > reply_ranges[-1].start - 1:
+    if max_tokens < needed_tokens(reply_ranges):
         return None, "reply_too_long"
     kept = [span for span in reply_ranges if span.start > cut]
     positions = [position - cut for span in kept for position in span]
-    return Example(ids[cut:], positions), "cut" if cut else ""
+    return Example(ids[cut:], positions, len(reply_ranges) - len(kept)), "cut" if cut else ""
 
 
 def load(tokenizer, path: Path, max_tokens: int) -> Dataset:
     check_tokenizer(tokenizer)
     dataset = Dataset()
     for messages in read(path):
+        dataset.read += 1
         example, note = tokenize(tokenizer, messages, max_tokens)
         if example is None:
-            dataset.dropped[note] = dataset.dropped.get(note, 0) + 1
+            drop(dataset, tokenizer, messages, note)
             continue
         dataset.cut += note == "cut"
+        dataset.lost += example.lost
         dataset.examples.append(example)
+    dataset.needed.sort()
     return dataset
+
+
+def drop(dataset: Dataset, tokenizer, messages: list[dict], reason: str) -> None:
+    dataset.dropped[reason] = dataset.dropped.get(reason, 0) + 1
+    if reason == "reply_too_long":
+        dataset.needed.append(needed_tokens(tokens(tokenizer, messages)[1]))
+    if reason == "template_refused" and not dataset.refusal:
+        try:
+            tokens(tokenizer, messages)
+        except Refused as error:
+            dataset.refusal = str(error)

@@ -68,6 +68,7 @@ def shape(job: Job, folder: Path) -> Model:
 
 def estimate(job: Job, calibration_file: Path | None) -> dict[str, Any]:
     import conversations
+    import left_out
     import plan
     from reply_loss import TOKENS_AT_ONCE, parts
     from transformers import AutoTokenizer
@@ -86,18 +87,15 @@ def estimate(job: Job, calibration_file: Path | None) -> dict[str, Any]:
     training = conversations.load(tokenizer, Path(job.train), job.max_tokens)
     validation = conversations.load(tokenizer, Path(job.validation), job.max_tokens) if job.validation else conversations.Dataset()
     for name, dataset in (("training", training), ("held-out", validation)):
-        for reason, count in dataset.dropped.items():
-            text = {"no_reply": "have no reply to learn from", "reply_too_long": f"have a reply longer than {job.max_tokens} tokens"}[reason]
-            warnings.append({"code": reason, "message": f"{count} {name} example(s) {text} and will be left out",
-                             "hint": "Raise max_tokens." if reason == "reply_too_long" else "Look at the dataset's preview."})
-    if training.cut:
-        warnings.append({"code": "prompt_cut", "message": f"{training.cut} prompt(s) will be cut from the left to {job.max_tokens} tokens",
-                         "hint": "Raise max_tokens."})
+        warnings += left_out.notes(dataset, name, job.max_tokens)
+    if validation.read and not validation.examples:
+        warnings.append(left_out.NOTHING_HELD_OUT)
     if not training.reply_tokens:
-        warnings.append({"code": "no_reply_tokens", "message": "all labels are masked: no training example has a reply to learn from",
-                         "hint": 'Each example needs a message with "role":"assistant" and some content, after a user\'s.'})
+        warnings.append(left_out.nothing_left(training, job.max_tokens))
 
     steps = plan.steps(training.examples, job) if training.reply_tokens else []
+    if unreached := left_out.not_reached(len(training.examples), steps):
+        warnings.append(unreached)
     model = shape(job, folder)
     tokens = sum(len(training.examples[index].ids) for step in steps for index in step.examples)
     replies = sum(len(training.examples[index].replies) for step in steps for index in step.examples)

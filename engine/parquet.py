@@ -5,7 +5,8 @@
 Reads row group by row group and batch by batch, so memory does not grow with the file; one that claims more than fits into the memory limit
 fails alone. Columns may hold text, numbers, booleans, dates, lists and structs; bytes that are no UTF-8 are refused, since JSON has no bytes.
 Numbers that JSON cannot say (NaN, infinite) are refused, too. A column without a value is null; a field of a struct without one is left
-out, since a struct has all fields that any row's has: a message without tool calls does not get a null in their place.
+out, since a struct has all fields that any row's has: a message without tool calls does not get a null in their place. A map is an object
+of its keys, and a null in it or in a list stays one.
 
 Prints {"event":"done","rows","bytes","columns"}; or, with exit status 1 and nothing at --out,
 {"event":"error","code","message","hint","row"} (row is 1-based, null where no single one is to blame).
@@ -55,15 +56,26 @@ def plain(value: object) -> object:
             raise TypeError(f"a value of the type {type(value).__name__}")
 
 
-def present(value: object) -> object:
-    """A value without the fields of structs that have none."""
-    match value:
-        case dict():
-            return {name: present(field) for name, field in value.items() if field is not None}
-        case list():
-            return [present(item) for item in value]
-        case _:
-            return value
+def present(value: object, kind) -> object:
+    """A value of an Arrow type without the fields of structs that have none."""
+    import pyarrow.types as types
+
+    if value is None:
+        return None
+    if types.is_struct(kind):
+        return {field.name: present(value[field.name], field.type) for field in kind if value[field.name] is not None}
+    if types.is_map(kind):
+        found = {}
+        for key, item in value:
+            if not isinstance(key, str):
+                raise ValueError(f"a map whose keys are no text, such as {key!r}")
+            if key in found:
+                raise ValueError(f"a map with the key {key!r} twice")
+            found[key] = present(item, kind.item_type)
+        return found
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return [present(item, kind.value_type) for item in value]
+    return value
 
 
 def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
@@ -73,6 +85,7 @@ def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
     # Without memory mapping and with one thread: what is held is what is being read.
     with pq.ParquetFile(arguments.file, memory_map=False, pre_buffer=False) as source:
         columns = source.schema_arrow.names
+        kinds = dict(zip(columns, source.schema_arrow.types))
         if len(columns) > MAX_COLUMNS:
             raise ParquetError("too_many_columns", f"the file has {len(columns)} columns, more than {MAX_COLUMNS}", "Keep the columns that are needed.")
         if len(set(columns)) < len(columns):
@@ -86,7 +99,7 @@ def convert(arguments: Arguments) -> tuple[int, int, list[str]]:
                 for row in batch.to_pylist():
                     count += 1
                     try:
-                        line = json.dumps({name: present(value) for name, value in row.items()}, ensure_ascii=False, allow_nan=False, default=plain).encode() + b"\n"
+                        line = json.dumps({name: present(value, kinds[name]) for name, value in row.items()}, ensure_ascii=False, allow_nan=False, default=plain).encode() + b"\n"
                     except (TypeError, ValueError) as error:
                         raise ParquetError("value_unsupported", f"row {count} holds what JSON cannot say: {error}",
                                            "Write the column as text.", count) from error

@@ -8,7 +8,7 @@ Takes lines of {"messages":[…]} up to an empty one and prints one line:
 
 `pieces` are the text with the model's template applied, in order; a piece is learned or only
 read. `cut` says that the beginning of the prompt was left out, `dropped` why an example is not
-trained from ("no_reply", "reply_too_long"), else null. The tokens come from the same functions
+trained from ("no_reply", "reply_too_long", …), else null. The tokens come from the same functions
 that training uses. Or, with exit status 1, {"event":"error","code","message","hint"}.
 """
 
@@ -29,7 +29,10 @@ MAX_LINES = 100
 def show(tokenizer, messages: list[dict], max_tokens: int) -> dict[str, Any]:
     example, note = conversations.tokenize(tokenizer, messages, max_tokens)
     if example is None:
-        pieces = [{"text": text, "learned": False} for text, _ in conversations.segments(tokenizer, messages) if text]
+        try:
+            pieces = [{"text": text, "learned": False} for text, _ in conversations.segments(tokenizer, messages) if text]
+        except conversations.Refused:  # there is no text of the template's
+            pieces = [{"text": f"{message['role']}: {message['content'] or ''}\n", "learned": False} for message in messages]
         tokens = sum(len(conversations.encode(tokenizer, piece["text"])) for piece in pieces)
         return {"pieces": pieces, "tokens": tokens, "learned_tokens": 0, "cut": False, "dropped": note}
     learned = set(example.replies)
@@ -51,7 +54,7 @@ def read() -> list[list[dict]]:
         value = json.loads(line)
         if problem := conversations.problem_in(value):
             raise ValueError(problem[1])
-        found.append(value["messages"])
+        found.append([conversations.plain(message) for message in value["messages"]])
     return found
 
 

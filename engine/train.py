@@ -47,9 +47,10 @@ class Arguments:
 def load_datasets(job: Job, tokenizer):
     """Training and validation examples; warns about what was cut or dropped."""
     import conversations
+    import left_out
 
     loaded = []
-    for path in (job.train, job.validation):
+    for path, name in ((job.train, "training"), (job.validation, "held-out")):
         if not path:
             loaded.append(conversations.Dataset())
             continue
@@ -60,26 +61,15 @@ def load_datasets(job: Job, tokenizer):
                              line=error.problems[0]["line"], details=error.problems)
         except conversations.TemplateError as error:
             raise TrainError("base_model_unsupported", str(error), "Choose another base model.")
-        warn(Path(path).name, dataset, job.max_tokens)
+        for note in left_out.notes(dataset, name, job.max_tokens):
+            child.emit({"event": "warning"} | note)
         loaded.append(dataset)
     training, validation = loaded
     if not training.reply_tokens:
-        raise TrainError("no_reply_tokens", "no training example has a reply of the assistant's to learn from",
-                         'Each example needs a message with "role":"assistant" and some content, after a user\'s.')
+        raise TrainError(**left_out.nothing_left(training, job.max_tokens))
+    if validation.read and not validation.examples:
+        child.emit({"event": "warning"} | left_out.NOTHING_HELD_OUT)
     return training, validation
-
-
-def warn(name: str, dataset, max_tokens: int) -> None:
-    texts = {
-        "no_reply": "examples of {} have no reply of the assistant's and were left out",
-        "reply_too_long": f"examples of {{}} have a last reply longer than {max_tokens} tokens and were left out",
-    }
-    for reason, count in dataset.dropped.items():
-        child.emit({"event": "warning", "code": reason, "count": count,
-                    "message": f"{count} {texts[reason].format(name)}"})
-    if dataset.cut:
-        child.emit({"event": "warning", "code": "prompt_cut", "count": dataset.cut,
-                    "message": f"{dataset.cut} prompts of {name} were cut from the left to {max_tokens} tokens"})
 
 
 def prepare(job: Job, team, device: str):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import child
+import left_out
 import plan
 from checkpoints import Checkpoints, random_states, restore_random_states
 from conversations import Dataset
@@ -98,6 +99,8 @@ class TrainingRun:
                     lambda done: child.emit({"event": "baseline", "done": done, "of": len(self.validation)}))
                 self.state.base_losses = self.losses
             self.save()
+            if unreached := left_out.not_reached(len(self.training), self.plan):
+                child.emit({"event": "warning"} | unreached)
             child.emit({"event": "started"} | self.facts())
         steps = iter(self.plan[self.state.step :])
         for step in steps if not self.state.stopped_early else ():
@@ -255,6 +258,7 @@ class TrainingRun:
         state = self.state
         last = state.validations[-1][1] if state.validations else None
         return {
+            "examples": len(self.training), "validation_examples": len(self.validation),
             "train_loss": state.epoch_loss / max(1, state.epoch_reply_tokens),
             "validation_loss": state.best_loss if self.job.keep_best else last, "base_validation_loss": state.base_loss,
             "validations": state.validations, "best_step": state.best_step if self.job.keep_best and state.validations else state.step,

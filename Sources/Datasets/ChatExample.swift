@@ -30,6 +30,8 @@ public struct ChatExample: Sendable, Equatable {
     /// `tools`, and the record's fields that nobody knows.
     public var fields: [JSONField]
     public var source: Source?
+    /// Why training leaves it out; nil where it is trained from. Decided by the reader.
+    public internal(set) var exclusion: TrainingExclusion?
 
     public init(messages: [Message], fields: [JSONField] = [], source: Source? = nil) {
         self.messages = messages

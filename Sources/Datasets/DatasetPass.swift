@@ -26,11 +26,15 @@ struct DatasetPass {
                 case .problem(let problem): examples.errors.add(problem)
                 case .bytes(let bytes):
                     guard examples.read(bytes, line: record.line) else { continue }
-                    try checks.check(examples)
-                    guard makesExamples else { continue }
+                    guard makesExamples || !options.redact.isEmpty else {
+                        try checks.check(examples)
+                        continue
+                    }
                     var example = examples.makeExample()
-                    if !options.redact.isEmpty { report.redactions += example.redact(options.redact) }
-                    try body(example)
+                    let changes = options.redact.isEmpty ? 0 : example.redact(options.redact)
+                    report.redactions += changes
+                    try checks.check(examples, changed: changes > 0 ? example : nil)
+                    if makesExamples { try body(example) }
                 }
             }
             lines = source.lines
@@ -53,7 +57,7 @@ struct DatasetPass {
         switch layout.encoding {
         case .jsonl: LineRecords(window, limit: options.maxRecordBytes)
         case .json: ArrayRecords(window, limit: options.maxRecordBytes)
-        case .csv, .tsv: DelimitedRecords(window, delimiter: layout.encoding.delimiter!, limit: options.maxRecordBytes)
+        case .csv, .tsv: DelimitedRecords(window, delimiter: layout.delimiter?.utf8.first ?? 0x2C, limit: options.maxRecordBytes)
         }
     }
 }

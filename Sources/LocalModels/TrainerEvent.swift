@@ -21,6 +21,10 @@ public struct TrainerEvent: Sendable, Codable, Equatable {
     public var tokensPerSecond: Double?
     public var secondsLeft: Double?
     public var message: String?
+    /// Of a warning: what it is about, of how many examples, and what to do.
+    public var code: String?
+    public var count: Int?
+    public var hint: String?
     public var done: Int?
     public var of: Int?
     /// Of all attempts together, but for the memory, which is the largest of the last one.
@@ -30,7 +34,7 @@ public struct TrainerEvent: Sendable, Codable, Equatable {
     public var diskBytes: Int?
 
     enum CodingKeys: String, CodingKey {
-        case event, step, steps, epoch, examples, tokens, loss, best, message, done, of, seconds
+        case event, step, steps, epoch, examples, tokens, loss, best, message, code, count, hint, done, of, seconds
         case validationExamples = "validation_examples"
         case tokensTotal = "tokens_total"
         case replyTokens = "reply_tokens"
@@ -51,6 +55,9 @@ public struct TrainerResult: Sendable, Decodable, Equatable {
     public var trainLoss: Double?
     public var validationLoss: Double?
     public var baseValidationLoss: Double?
+    /// That were trained on and measured with; absent in records of earlier versions.
+    public var examples: Int?
+    public var validationExamples: Int?
     public var replyTokens: Int
     public var steps: Int
     /// Of all attempts.
@@ -62,7 +69,8 @@ public struct TrainerResult: Sendable, Decodable, Equatable {
     public var rank: Int
 
     enum CodingKeys: String, CodingKey {
-        case fingerprint, steps, seconds, sha256, rank
+        case fingerprint, steps, seconds, sha256, rank, examples
+        case validationExamples = "validation_examples"
         case trainLoss = "train_loss"
         case validationLoss = "validation_loss"
         case baseValidationLoss = "base_validation_loss"

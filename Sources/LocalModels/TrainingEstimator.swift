@@ -6,6 +6,12 @@ public struct TrainingEstimate: Sendable, Codable, Equatable {
         public var code: String
         public var message: String
         public var hint: String?
+
+        public init(code: String, message: String, hint: String? = nil) {
+            self.code = code
+            self.message = message
+            self.hint = hint
+        }
     }
 
     public var examples: Int

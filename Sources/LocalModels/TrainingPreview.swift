@@ -7,6 +7,11 @@ public struct TrainingPreview: Sendable {
             public var text: String
             /// Whether its tokens are learned; what is not is only read.
             public var learned: Bool
+
+            public init(text: String, learned: Bool) {
+                self.text = text
+                self.learned = learned
+            }
         }
 
         /// In the order of the text, which they are when joined.
@@ -17,6 +22,13 @@ public struct TrainingPreview: Sendable {
         public var cut: Bool
         /// Why it is left out of training; absent where it is not.
         public var dropped: String?
+
+        /// An example that does not reach the trainer: it has no template's text, and no tokens of it are read.
+        public init(leftOut reason: String, pieces: [Piece]) {
+            self.pieces = pieces
+            (tokens, learnedTokens, cut) = (0, 0, false)
+            dropped = reason
+        }
 
         enum CodingKeys: String, CodingKey {
             case pieces, tokens, cut, dropped

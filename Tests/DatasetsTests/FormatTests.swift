@@ -6,7 +6,7 @@ import Testing
 @Suite("Formats")
 struct FormatTests {
     static let files: [(name: String, format: DatasetFormat, encoding: DatasetEncoding, examples: Int, replies: Int)] = [
-        ("openai_chat.jsonl", .openAIChat, .jsonl, 3, 4), ("sharegpt.jsonl", .shareGPT, .jsonl, 3, 5), ("alpaca.json", .alpaca, .json, 3, 5),
+        ("openai_chat.jsonl", .openAIChat, .jsonl, 3, 2), ("sharegpt.jsonl", .shareGPT, .jsonl, 3, 2), ("alpaca.json", .alpaca, .json, 3, 5),
         ("prompt_completion.jsonl", .promptCompletion, .jsonl, 3, 3), ("question_answer.csv", .questionAnswer, .csv, 3, 3),
         ("alpaca.tsv", .alpaca, .tsv, 2, 2),
         ("question_answer.json", .questionAnswer, .json, 2, 2), ("openai_chat.csv", .openAIChat, .csv, 2, 2),
@@ -80,8 +80,10 @@ struct FormatTests {
             #expect(try DatasetReader(same).examples()[0].id == ids[2])
             // {"messages":[{"content":"é","role":"user"},{"content":"b","role":"assistant"}]}, by sha256sum.
             #expect(ids[2] == "115183fa4d51d38e583572f567eae8d87a2ba001d880f016076f87ec7d8e8d77")
+            // A weight of 1 is what there is without one: training reads the same three times.
             let report = try DatasetReader(file).validate()
-            #expect(report.duplicates == 1 && report.warnings.map(\.code) == [.duplicateExample] && report.warnings[0].line == 2)
+            #expect(report.duplicates == 2 && report.warnings.map(\.code) == [.duplicateExample, .duplicateExample])
+            #expect(report.warnings.map(\.line) == [2, 3] && report.trainable == 1 && report.leftOut == [.duplicate: 2])
         }
     }
 }

@@ -47,7 +47,9 @@ struct MalformedTests {
         Case("a PDF", "%PDF-1.7\n%âãÏÓ", line: nil, .binaryFile, says: "PDF"),
         Case("a picture", [0x89, 0x50, 0x4E, 0x47], .invalidUTF8, says: "0x89"),
         Case("a page that says no", "<!DOCTYPE html>\n<html><body>404</body></html>", .htmlPage, says: "web page"),
-        Case("UTF-16 with its mark", [0xFF, 0xFE] + utf16, .invalidUTF8, says: "UTF-16"),
+        Case("UTF-32", [0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], .invalidUTF8, says: "UTF-32"),
+        Case("UTF-16 that ends inside of a character", [0xFF, 0xFE] + utf16 + [0x0A, 0, 0x3D, 0xD8], line: 2, .invalidUTF8, says: "0xED"),
+        Case("UTF-16 of an odd length", [0xFF, 0xFE] + utf16 + [0x0A, 0, 0x7B], line: 2, .invalidUTF8, says: "0xFF"),
         Case("UTF-16 without", utf16, .invalidUTF8, says: "UTF-16"),
         // A record as text.
         Case("words", "hello there\n", .invalidJSON, says: "\"hello there\""),
@@ -108,6 +110,11 @@ struct MalformedTests {
             "an empty reply", chat(#"{"role":"user","content":"a"},{"role":"assistant","content":" \n"}"#), line: 2, field: "messages[1].content",
             .emptyReply, says: "empty reply"),
         Case(
+            "a reply of spaces that are not ASCII",
+            chat(#"{"role":"user","content":"a"},{"role":"assistant","content":" "# + String(repeating: "\u{3000}\u{A0} ", count: 40) + #""}"#),
+            line: 2,
+            field: "messages[1].content", .emptyReply, says: "empty reply"),
+        Case(
             "no reply", chat(#"{"role":"user","content":"a"}"#), line: 2, field: "messages", .exampleMissingAssistantMessage,
             says: "no message of the assistant"),
         Case(
@@ -142,6 +149,9 @@ struct MalformedTests {
         Case("a cell too few", "question,answer\na,b\nc\n", line: 3, .columnCount, says: "1 cell"),
         Case("an unquoted comma", "question,answer\na,b,c\n", line: 2, .columnCount, says: "3 cells"),
         Case("a quote that stays open", "question,answer\na,\"b\nc,d\n", line: 2, .unclosedQuote, says: "file ends in"),
+        Case("a cell too few between semicolons", "sep=;\r\nquestion;answer\r\na;\"b\r\nb\"\r\nc\r\n", line: 5, .columnCount, says: "1 cell"),
+        Case("an unquoted bar", "question|answer\na|b\nc|d|e\n", line: 3, .columnCount, says: "3 cells"),
+        Case("columns nobody knows, behind sep=", "sep=;\nFarbe;Preis\nrot;1,5\n", line: 2, field: "question", .missingColumn, says: "Farbe, Preis"),
         Case("text behind a quote", "question,answer\n\"a\"x,b\n", line: 2, .invalidQuote, says: "behind a closing quote"),
         Case("a cell that is no UTF-8", Array("question,answer\na,".utf8) + [0xFF, 0x0A], line: 2, .invalidUTF8, says: "0xFF"),
         Case("a cell of words for messages", "messages\nhello\n", line: 2, field: "messages", .missingMessagesList, says: "messages is text"),
@@ -168,7 +178,9 @@ struct MalformedTests {
 
     @Test func `there are more than fifty, and every error's code is among them`() {
         #expect(Self.cases.count > 50)
-        let warnings: Set<DatasetCode> = [.duplicateExample, .overLong, .secretFound, .emailFound, .messageUnrecognizedKey]
+        let warnings: Set<DatasetCode> = [
+            .duplicateExample, .overLong, .secretFound, .emailFound, .messageUnrecognizedKey, .toolCalls, .toolResults, .emptyMessage, .noReply,
+        ]
         #expect(Set(DatasetCode.allCases).subtracting(warnings) == Set(Self.cases.map(\.code)))
     }
 
@@ -191,10 +203,10 @@ struct MalformedTests {
 
     @Test func `unknown keys are warned of, and refused where that is asked for`() throws {
         try withFolder { folder in
-            let file = try folder.file("a", #"{"messages":[{"role":"assistant","content":"b","mood":"glad"}]}"#)
+            let file = try folder.file("a", #"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","mood":"glad"}]}"#)
             let report = try DatasetReader(file).validate()
             #expect(report.isUsable && report.warnings.map(\.code) == [.messageUnrecognizedKey])
-            #expect(report.warnings[0].field == "messages[0].mood")
+            #expect(report.warnings[0].field == "messages[1].mood")
             var options = DatasetOptions()
             options.strictKeys = true
             #expect(try DatasetReader(file, options: options).validate().problems.map(\.code) == [.messageUnrecognizedKey])

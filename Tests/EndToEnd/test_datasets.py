@@ -148,3 +148,64 @@ def holding(folder, text: bytes) -> list[str]:
         str(path.relative_to(folder)) for path in folder.rglob("*")
         if path.is_file() and models not in path.parents and text in path.read_bytes()
     ]
+
+
+CALL = [{"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}]
+
+
+def called(number: int) -> dict:
+    return {"messages": [{"role": "user", "content": f"Tide {number}?"}, {"role": "assistant", "content": None, "tool_calls": CALL}]}
+
+
+def test_upload_preview_estimate_and_job_leave_out_the_same_examples_and_say_so(somebody):
+    """Twenty examples with tool calls beside two that can be trained from, one of them twice."""
+    plain = [{"messages": [{"role": "user", "content": f"Who keeps lamp {number}?"}, {"role": "assistant", "content": f"The keeper of lamp {number}, as ever. " * 12}]}
+             for number in range(2)]
+    dataset = ok(upload(somebody, lines([*map(called, range(20)), *plain, plain[0]]), "mixed.jsonl"))
+    left_out = {"tool_calls": 20, "duplicate": 1}
+    assert dataset["sample_count"] == 23 and dataset["metadata"]["trainable"] == 2 and dataset["metadata"]["left_out"] == left_out
+    report = somebody.get(f"training-datasets/{dataset['id']}/report")
+    assert (report["trainable"], report["left_out"], report["warning_counts"]["tool_calls"]) == (2, left_out, 20)
+    items = somebody.get(f"training-datasets/{dataset['id']}/preview", params={"limit": 23})["items"]
+    assert [item.get("dropped") for item in items] == ["tool_calls"] * 20 + [None, None, "duplicate"]
+    assert "tide" in items[0]["pieces"][1]["text"] and not any(piece["learned"] for piece in items[0]["pieces"])
+
+    minion = somebody.minion("Mixed")
+    draft = {"minion_id": minion["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]], "config": {"max_tokens": 64, "evaluation": {"enabled": False}}}
+    estimate = somebody.post("external-training/jobs/estimate", draft)
+    told = {warning["code"]: warning["message"] for warning in estimate["warnings"]}
+    assert told["examples_left_out"] == "21 of 23 chat examples are left out: 20 with tool calls, 1 that repeat an earlier one"
+    assert "the one training example cannot be learned from" in told["no_reply_fits"] and "max_tokens = 64" in told["no_reply_fits"] and estimate["examples"] == 0
+    job = somebody.post("external-training/jobs", draft | {"start": True})
+    history = list(somebody.follow(job))
+    log = next(event.data for event in history if event.name == "log" and "left_out" in event.data)
+    assert log["message"] == told["examples_left_out"] and log["left_out"] == left_out and log["hint"]
+    error = somebody.show_job(job)["error"]
+    assert error["code"] == "no_reply_fits" and error["message"] == told["no_reply_fits"] and "Set max_tokens to" in error["hint"]
+
+
+def test_a_set_with_nothing_to_train_from_says_why(somebody):
+    error = refused(upload(somebody, lines([*map(called, range(3)), {"messages": [{"role": "assistant", "content": "Ahoy."}]}]), "tools.jsonl"), 422, "dataset_invalid")
+    assert error["message"] == "none of the 4 examples can be trained from: 3 with tool calls, 1 without a reply to learn from"
+    assert [(detail["code"], detail["message"]) for detail in error["details"]] == [
+        ("tool_calls", "3 examples with tool calls"), ("no_reply", "1 example without a reply to learn from")]
+    one = ok(upload(somebody, lines([*map(called, range(3)), {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me."}]}]), "one.jsonl"))
+    draft = {"minion_id": somebody.minion("None")["id"], "training_type": "lora_only", "dataset_ids": [one["id"]]}
+    words = "1 of the 4 chat examples in the job's datasets can be trained from; at least 2 are needed, 50 to 300 are sensible. Left out: 3 with tool calls"
+    estimated = somebody.request("POST", "external-training/jobs/estimate", json=draft).json()["error"]
+    assert estimated["message"].endswith(words)
+    job = somebody.post("external-training/jobs", draft | {"start": True})
+    list(somebody.follow(job))
+    error = somebody.show_job(job)["error"]
+    assert (error["step"], error["code"], error["message"]) == ("prepare", "too_few_examples", words) and "calls" in error["hint"]
+
+
+def test_a_spreadsheet_of_semicolons_is_read_and_its_errors_named_by_line(somebody):
+    rows = "sep=;\r\nFrage;Antwort;Preis\r\n\"Was kostet\r\ndie Fähre; einfach?\";\"Drei fünfzig, sagt sie.\";3,50\r\n\"Und zurück?\";Sechs.;6,00\r\n"
+    query = {"fields": "question:Frage,answer:Antwort"}
+    for content in (rows.encode("utf-8-sig"), rows.encode("utf-16")):
+        dataset = ok(upload(somebody, content, "fragen.csv", dataset_name=uuid.uuid4().hex, **query))
+        report = somebody.get(f"training-datasets/{dataset['id']}/report")
+        assert (report["layout"]["encoding"], report["layout"]["delimiter"], report["examples"], report["bytes"]) == ("csv", ";", 2, len(content))
+    error = refused(upload(somebody, (rows + "\"Noch eine?\";Ja.\r\n").encode("utf-16"), "fragen.csv", **query), 422, "dataset_invalid")
+    assert (error["details"][0]["line"], error["details"][0]["code"]) == (6, "column_count")

@@ -1,10 +1,11 @@
 """What is learned is what the assistant says, in the very form it is served."""
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import conversation, post, write_jsonl
-from conversations import DatasetError, Example, encode, load, read, segments, tokenize
+from conversations import DatasetError, Example, encode, exclusion, load, read, segments, tokenize
 
 MULTI = [
     {"role": "system", "content": "Be brief."},
@@ -63,7 +64,10 @@ def test_an_earlier_reply_that_lost_its_beginning_is_not_learned(tokenizer):
 def test_a_reply_longer_than_the_limit_is_dropped_and_counted(tokenizer, tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100), conversation("a", "b"), {"messages": [{"role": "user", "content": "a"}]}])
     dataset = load(tokenizer, path, 64)
-    assert len(dataset.examples) == 1 and dataset.dropped == {"reply_too_long": 1, "no_reply": 1}
+    assert len(dataset.examples) == 1 and dataset.dropped == {"reply_too_long": 1, "no_reply": 1} and dataset.read == 3
+    # The number that is named is the least that will do.
+    [needed] = dataset.needed
+    assert len(load(tokenizer, path, needed).examples) == 2 and len(load(tokenizer, path, needed - 1).examples) == 1
 
 
 def test_problems_name_line_and_remedy(tmp_path):
@@ -87,3 +91,55 @@ def test_a_reply_of_weight_0_is_read_and_not_learned(tokenizer, tmp_path):
     assert "First answer" in tokenizer.decode(example.ids)
     messages[4]["weight"] = 0
     assert tokenize(tokenizer, messages, 1024) == (None, "no_reply")
+
+
+TRAINABLE = Path(__file__).resolve().parents[2] / "Tests" / "DatasetsTests" / "Fixtures" / "trainable.jsonl"
+
+
+def test_what_is_left_out_is_what_the_server_leaves_out(tokenizer, tmp_path):
+    """The same file is read by the server's tests."""
+    reasons = [json.loads(line)["reason"] for line in TRAINABLE.read_text().splitlines()]
+    assert [exclusion(messages) for messages in read(TRAINABLE)] == reasons
+    assert set(reasons) == {None, "tool_calls", "tool_results", "empty_message", "no_reply"}
+    # And what is not left out can be trained from.
+    dataset = load(tokenizer, TRAINABLE, 1024)
+    assert len(dataset.examples) == reasons.count(None) and all(example.replies for example in dataset.examples)
+    assert dataset.dropped == {reason: reasons.count(reason) for reason in set(reasons) - {None}} and dataset.read == len(reasons)
+
+
+def test_replies_that_lose_their_beginning_are_counted(tokenizer, tmp_path):
+    from left_out import notes
+
+    whole, _ = tokenize(tokenizer, MULTI, 1024)
+    limit = len(whole.ids) - whole.replies[0] - 2
+    dataset = load(tokenizer, write_jsonl(tmp_path / "d.jsonl", [{"messages": MULTI}, conversation("a", "b")]), limit)
+    assert (dataset.cut, dataset.lost, dataset.dropped) == (1, 1, {})
+    [note] = notes(dataset, "training", limit)
+    assert note["code"] == "prompt_cut" and "1 of 2 training" in note["message"] and "1 earlier replies" in note["message"]
+
+
+def test_why_nothing_is_left_is_told_with_the_number_that_would_do(tokenizer, tmp_path):
+    from left_out import nothing_left
+
+    path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100), conversation("a", "long " * 200), {"messages": [{"role": "user", "content": "a"}]}])
+    dataset = load(tokenizer, path, 64)
+    failure = nothing_left(dataset, 64)
+    least, most = dataset.needed
+    assert failure["code"] == "no_reply_fits" and 100 < least < most
+    assert f"none of the 3 training examples can be learned from: 2 with a last reply that does not fit into max_tokens = 64 (it needs {least} to {most}), 1 without a reply" in failure["message"]
+    assert str(most) in failure["hint"] and str(least) in failure["hint"]
+    assert len(load(tokenizer, path, most).examples) == 2
+    silent = load(tokenizer, write_jsonl(tmp_path / "s.jsonl", [{"messages": [{"role": "user", "content": "a"}]}]), 64)
+    assert nothing_left(silent, 64)["code"] == "no_reply_tokens" == nothing_left(load(tokenizer, write_jsonl(tmp_path / "e.jsonl", []), 64), 64)["code"]
+
+
+def test_a_template_that_refuses_a_conversation_costs_that_one_alone(tokenizer, tmp_path, monkeypatch):
+    """As Mistral's and Gemma's do, which want the user and the assistant in turn."""
+    from left_out import notes
+
+    strict = "{% if messages | selectattr('role', 'equalto', 'system') | list %}{{ raise_exception('System role not supported') }}{% endif %}"
+    monkeypatch.setattr(tokenizer, "chat_template", strict + tokenizer.chat_template)
+    dataset = load(tokenizer, write_jsonl(tmp_path / "d.jsonl", [{"messages": MULTI}, conversation("a", "b")]), 1024)
+    assert len(dataset.examples) == 1 and dataset.dropped == {"template_refused": 1}
+    [note] = notes(dataset, "training", 1024)
+    assert "1 of 2" in note["message"] and "System role not supported" in note["message"] and note["hint"]

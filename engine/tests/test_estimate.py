@@ -70,6 +70,15 @@ def test_what_would_go_wrong_is_told(job, tmp_path):
     assert codes(train=str(silent)) == {"no_reply", "no_reply_tokens"}
     long = write_jsonl(tmp_path / "long.jsonl", [conversation("word " * 200, "Aye."), conversation("a", "word " * 200)])
     assert codes(train=str(long), max_tokens=64) == {"reply_too_long", "prompt_cut"}
+    told = estimate(changed(job, train=str(long), max_tokens=64), None)["warnings"][0]
+    assert "1 of 2 training example(s) left out" in told["message"] and "max_tokens = 64" in told["message"]
+    tools = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}]}
+    mixed = write_jsonl(tmp_path / "mixed.jsonl", [tools, conversation("a", "b")])
+    assert codes(train=str(mixed)) == {"tool_calls"}
+    too_long = write_jsonl(tmp_path / "too_long.jsonl", [conversation("a", "word " * 200)])
+    assert codes(train=str(too_long), max_tokens=64) == {"reply_too_long", "no_reply_fits"}
+    assert codes(validation=str(too_long), max_tokens=64) == {"reply_too_long", "nothing_held_out"}
+    assert codes(max_steps=2) == {"not_reached"} and codes(max_steps=4) == set()
     assert codes(load_in_4bit=True, device="cpu") == {"four_bit_unavailable"}
     warnings: list[dict] = []
     warn_of_room(warnings, 1e15, 1e18, tmp_path)

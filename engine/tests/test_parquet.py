@@ -61,6 +61,42 @@ def test_a_field_that_a_struct_lacks_is_left_out(tmp_path):
     assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()] == rows
 
 
+def lines(path) -> list:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_absent_fields_are_left_out_at_every_depth_and_nulls_of_lists_and_maps_stay(tmp_path):
+    call = pa.struct([("name", pa.string()), ("arguments", pa.map_(pa.string(), pa.struct([("kind", pa.string()), ("value", pa.int64())])))])
+    message = pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.list_(call)), ("meta", pa.struct([("by", pa.string()), ("at", pa.struct([("day", pa.string())]))]))])
+    kinds = {"messages": pa.list_(message), "tags": pa.list_(pa.string()), "scores": pa.map_(pa.string(), pa.float64()), "fixed": pa.list_(message, 1),
+             "large": pa.large_list(message)}
+    rows = [
+        {"messages": [{"role": "user", "content": "Tide?", "meta": {"by": "Vera"}},
+                      {"role": "assistant", "tool_calls": [{"name": "tide", "arguments": {"at": {"kind": "port"}, "in": {"value": 3}}}, {"name": "wind"}]}],
+         "tags": ["a", None], "scores": {"x": 1.5, "y": None}, "fixed": [{"role": "user", "content": "One."}], "large": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": "Why?", "meta": {"at": {"day": "Monday"}}}, {"role": "assistant", "content": "So.", "meta": {"at": {}}}],
+         "tags": None, "scores": None, "fixed": None, "large": None},
+    ]
+    as_arrow = json.loads(json.dumps(rows))
+    for row in as_arrow:  # Arrow takes a map as its pairs
+        row["scores"] = row["scores"] and list(row["scores"].items())
+        for turn in row["messages"]:
+            for one in turn.get("tool_calls", []):
+                one["arguments"] = list(one["arguments"].items()) if "arguments" in one else None
+    columns = [pa.array([row[name] for row in as_arrow], kind) for name, kind in kinds.items()]
+    pq.write_table(pa.table(columns, names=list(kinds)), tmp_path / "a.parquet")
+    assert convert(tmp_path / "a.parquet", tmp_path / "a.jsonl")[0] == 0
+    assert lines(tmp_path / "a.jsonl") == rows
+
+
+@pytest.mark.parametrize("kind, pairs, words", [
+    (pa.map_(pa.int32(), pa.string()), [(1, "x")], "keys are no text"), (pa.map_(pa.string(), pa.string()), [("a", "x"), ("a", "y")], "twice")])
+def test_a_map_that_is_no_object_is_named_by_its_row(kind, pairs, words, tmp_path):
+    pq.write_table(pa.table({"x": pa.array([[], pairs], kind)}), tmp_path / "a.parquet")
+    event = refused(tmp_path / "a.parquet", tmp_path / "a.jsonl", "value_unsupported")
+    assert event["row"] == 2 and words in event["message"]
+
+
 @pytest.mark.parametrize("group", [1, 3, 100])
 def test_dictionaries_inside_structs_are_read_from_several_row_groups(tmp_path, group):
     roles = pa.array(["user", "assistant"] * 6).dictionary_encode()

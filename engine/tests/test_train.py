@@ -154,6 +154,23 @@ def test_nothing_to_learn(base, tmp_path, rows):
     failed(train(tmp_path, base_model=str(base / "hf"), train=str(path)), "no_reply_tokens")
 
 
+def test_replies_that_do_not_fit_are_told_as_that(small, tmp_path):
+    path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100)])
+    error = failed(train(tmp_path, base_model=str(small / "hf"), train=str(path), max_tokens=64), "no_reply_fits")
+    assert "the one training example cannot be learned from: 1 with a last reply that does not fit into max_tokens = 64" in error["message"] and "Set max_tokens to" in error["hint"]
+
+
+def test_what_is_not_trained_on_is_told_with_counts(small, data, tmp_path):
+    """Of the held-out examples none fits, and the steps end before the examples do."""
+    validation = write_jsonl(tmp_path / "validation.jsonl", [conversation("a", "long " * 100)])
+    status, events, record = train(tmp_path, base_model=str(small / "hf"), train=data, validation=str(validation), max_tokens=64, batch_size=1, max_steps=1)
+    assert status == 0 and record["base_validation_loss"] is None
+    warnings = {event["code"]: event for event in events if event["event"] == "warning"}
+    assert set(warnings) == {"reply_too_long", "nothing_held_out", "not_reached"}
+    assert warnings["reply_too_long"]["count"] == 1 and "held-out" in warnings["reply_too_long"]["message"]
+    assert warnings["not_reached"]["count"] == 3 and "3 of 4" in warnings["not_reached"]["message"]
+
+
 def test_a_loss_that_explodes(base, data, tmp_path):
     failed(train(tmp_path, base_model=str(base / "hf"), train=data, learning_rate=1e30, batch_size=1), "nan_loss")
     assert not (tmp_path / "out" / "adapter.gguf").exists()

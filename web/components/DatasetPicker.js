@@ -1,6 +1,7 @@
 import { computed } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine } from '../lib/api.js'
+import { trainableNote } from '../lib/examples.js'
 import { bytes, plural } from '../lib/format.js'
 import { types } from '../lib/jobs.js'
 import { pages } from '../lib/resource.js'
@@ -30,7 +31,7 @@ export const DatasetPicker = {
       return html`<fieldset class="stack tight" key=${kind}><legend class="small strong">${kinds[kind][0]}</legend>
         ${items.length === 0 && html`<p class="small muted">None yet: drop some below.</p>`}
         ${items.map((one) => html`<label class="check" key=${one.id}><input type="checkbox" checked=${props.modelValue.includes(one.id)} onChange=${(event) => toggle(one.id, event.target.checked)} />
-          <span class="wrap">${one.dataset_name} <span class="small muted">${plural(one.sample_count, kinds[kind][1])}, ${bytes(one.bytes)}</span></span></label>`)}</fieldset>`
+          <span class="wrap">${one.dataset_name} <span class="small muted">${plural(one.sample_count, kinds[kind][1])}${trainableNote(one)}, ${bytes(one.bytes)}</span></span></label>`)}</fieldset>`
     }
     return () => html`<div class="stack"><${Loaded} of=${datasets} what="Looking for datasets">
       <div class="fields">${types[props.type].needs.map(group)}</div><${LoadMore} list=${datasets} /></>

@@ -5,6 +5,7 @@ import { confirm } from '../lib/confirm.js'
 import { bytes, count, percent, plural, when } from '../lib/format.js'
 import { action, resource } from '../lib/resource.js'
 import { go } from '../lib/router.js'
+import { leftOutInWords } from '../lib/examples.js'
 import { toast } from '../lib/toasts.js'
 import { ErrorNote, Facts, Loaded, Note, PageHead } from '../components/Basics.js'
 import { DatasetPreview } from '../components/DatasetPreview.js'
@@ -50,6 +51,7 @@ export const Dataset = {
       <${Facts} items=${[['Examples', count(report.data.examples)], ['Replies to learn', count(report.data.replies)], ['Repeated', count(report.data.duplicates)],
         ['Format', report.data.layout.format.replaceAll('_', ' ')], ['Languages', report.data.languages.slice(0, 4).map((one) => `${one.language} ${percent(one.examples / Math.max(1, report.data.examples))}`).join(', ')],
         report.data.redactions ? ['Overwritten', count(report.data.redactions)] : null]} />
+      ${report.data.trainable < report.data.examples && html`<${Note} kind="warn" icon="warn">Training takes ${count(report.data.trainable)} of ${plural(report.data.examples, 'example')}. Left out: ${leftOutInWords(report.data.left_out)}.</>`}
       <${TokenHistogram} tokens=${report.data.tokens} />
       ${report.data.tokens.over_long > 0 && html`<${Note} kind="warn" icon="warn">${plural(report.data.tokens.over_long, 'example')} are longer than training reads by default.</>`}
       ${report.data.warning_count > 0 && html`<details class="fold"><summary><${Icon} name="right" /> ${plural(report.data.warning_count, 'warning')}</summary>

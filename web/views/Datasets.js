@@ -1,6 +1,7 @@
 import { ref } from '../lib/vue.js'
 import { html } from '../lib/html.js'
 import { get, mine } from '../lib/api.js'
+import { trainableNote } from '../lib/examples.js'
 import { ago, bytes, count, plural } from '../lib/format.js'
 import { pages } from '../lib/resource.js'
 import { route } from '../lib/router.js'
@@ -19,14 +20,14 @@ export const Datasets = {
     const minions = pages(() => get(mine('minions'), { limit: 100 }))
     const filter = ref('')
     function uploaded(dataset) {
-      toast(`${dataset.dataset_name}: ${plural(dataset.sample_count, kinds[dataset.dataset_type][1])}`)
+      toast(`${dataset.dataset_name}: ${plural(dataset.sample_count, kinds[dataset.dataset_type][1])}${trainableNote(dataset)}`)
       datasets.reload()
     }
     const shown = () => datasets.items.filter((one) => one.dataset_name.toLowerCase().includes(filter.value.toLowerCase()))
 
     const dataset = (one) => html`<li key=${one.id}><${Icon} name=${kinds[one.dataset_type][0]} />
       <div class="grow"><a class="title" href=${`#/datasets/${one.id}`}>${one.dataset_name}</a>
-        <p class="small muted wrap">${plural(one.sample_count, kinds[one.dataset_type][1])}, ${bytes(one.bytes)}${one.version > 1 ? `, version ${one.version}` : ''}</p></div>
+        <p class="small muted wrap">${plural(one.sample_count, kinds[one.dataset_type][1])}${trainableNote(one)}, ${bytes(one.bytes)}${one.version > 1 ? `, version ${one.version}` : ''}</p></div>
       ${one.metadata.problems?.length > 0 && html`<span class="badge warn">${plural(one.metadata.problems.length, 'file')} left out</span>`}
       ${!one.is_active && html`<span class="badge">Switched off</span>`}
       <span class="small muted nowrap">${ago(one.updated_at)}</span></li>`

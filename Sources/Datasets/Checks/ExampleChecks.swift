@@ -12,6 +12,7 @@ final class ExampleChecks {
     private var examples = 0
     private var replies = 0
     private var repeated = 0
+    private var leftOut: TrainingExclusions = [:]
     private var overLong = 0
 
     init(_ options: DatasetOptions) {
@@ -21,28 +22,37 @@ final class ExampleChecks {
         duplicates = DuplicateFinder(limit: options.hashesInMemory, scratch: options.scratch)
     }
 
-    func check(_ reader: ExampleReader) throws {
+    /// - Parameter changed: the example as it is handed out, where that differs from what was read.
+    func check(_ reader: ExampleReader, changed: ChatExample? = nil) throws {
         examples += 1
         var length = 0
         var isTold = false
-        for turn in reader.turns {
+        let exclusion = reader.exclusion
+        for (index, turn) in reader.turns.enumerated() {
             length += constant.map { $0.perMessage + $0.tokens(of: turn.text) } ?? (estimate.perMessage + estimate.tokens(of: turn.text))
             guard turn.role == .assistant else { continue }
-            if turn.isTrained { replies += 1 }
+            if turn.isTrained, index > 0, exclusion == nil { replies += 1 }
             if !isTold {
                 languages[LanguageGuess.guess(turn.text)] += 1
                 isTold = true
             }
         }
         tokens.add(length)
+        scanForSecrets(reader)
+        if let exclusion {
+            leftOut[exclusion, default: 0] += 1
+            reader.warnings.add(
+                exclusion.code, line: reader.line, found: exclusion.found, expected: exclusion.expected, hint: exclusion.hint)
+            return
+        }
         if length > maxTokens {
             overLong += 1
             reader.warnings.add(
                 .overLong, line: reader.line, found: "about \(length) tokens", expected: "at most \(maxTokens)",
                 hint: "training cuts the beginning of a long conversation and leaves out replies that do not fit: split it")
         }
-        scanForSecrets(reader)
-        if let first = try duplicates.add(reader.fingerprint(seed: seed), line: reader.line) { duplicate(reader.line, first, reader) }
+        let fingerprint = changed?.fingerprint(seed: seed) ?? reader.fingerprint(seed: seed)
+        if let first = try duplicates.add(fingerprint, line: reader.line) { duplicate(reader.line, first, reader) }
     }
 
     private func duplicate(_ line: Int, _ first: Int, _ reader: ExampleReader) {
@@ -93,6 +103,9 @@ final class ExampleChecks {
         report.examples = examples
         report.replies = replies
         report.duplicates = repeated
+        if repeated > 0 { leftOut[.duplicate] = repeated }
+        report.leftOut = leftOut
+        report.trainable = examples - leftOut.total
         report.tokens = tokens.histogram(overLong: overLong)
         report.languages = languages.indices.filter { languages[$0] > 0 }.map {
             LanguageShare(language: LanguageGuess.names[$0], examples: languages[$0])

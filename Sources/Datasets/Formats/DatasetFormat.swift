@@ -65,11 +65,12 @@ public enum DatasetEncoding: String, Sendable, Codable, CaseIterable {
     case jsonl
     /// One JSON list of objects.
     case json
-    /// RFC 4180, with a header; cells of `messages`, `conversations`, `history` and `tools` may hold JSON.
+    /// RFC 4180, with a header, and with semicolons or bars too; cells of `messages`, `conversations`, `history` and `tools` may hold JSON.
     case csv
     /// The same with tabs.
     case tsv
 
+    /// What a table that is written here has between its cells.
     var delimiter: UInt8? {
         switch self {
         case .csv: 0x2C
@@ -88,19 +89,23 @@ public struct DatasetLayout: Sendable, Codable, Equatable {
     public var encodingDetected: Bool
     /// The format's fields → their names in this file, where they differ.
     public var fields: [String: String]
+    /// What stands between the cells of a table; nil for JSON.
+    public var delimiter: String?
 
     public init(
-        format: DatasetFormat, encoding: DatasetEncoding, formatDetected: Bool = false, encodingDetected: Bool = false, fields: [String: String] = [:]
+        format: DatasetFormat, encoding: DatasetEncoding, formatDetected: Bool = false, encodingDetected: Bool = false,
+        fields: [String: String] = [:], delimiter: String? = nil
     ) {
         self.format = format
         self.encoding = encoding
         self.formatDetected = formatDetected
         self.encodingDetected = encodingDetected
         self.fields = fields
+        self.delimiter = delimiter
     }
 
     enum CodingKeys: String, CodingKey {
-        case format, encoding, fields
+        case format, encoding, fields, delimiter
         case formatDetected = "format_detected"
         case encodingDetected = "encoding_detected"
     }

@@ -84,9 +84,11 @@ extension ExampleReader {
     }
 
     func isBlank(_ text: Bytes) -> Bool {
-        if text.isBlank { return true }
-        // White space beyond ASCII comes in short texts only, where it is all there is.
-        return text.count < 64 && text[0] >= 0x80 && text.text.allSatisfy(\.isWhitespace)
+        guard let first = text.firstIndex(where: { !($0 == 0x20 || 0x09...0x0D ~= $0 || 0x1C...0x1F ~= $0) }) else { return true }
+        // White space beyond ASCII: nearly every text ends the search with its first letter.
+        guard text[first] >= 0x80 else { return false }
+        let head = Bytes(rebasing: text[first..<min(first + 64, text.count)])
+        return head.text.first?.isWhitespace != false && text.text.allSatisfy(\.isWhitespace)
     }
 
     func checkWeight(_ weight: Int?, path: () -> String) -> Bool {

@@ -2,6 +2,7 @@ extension ExampleReader {
     /// The record that was read last, which was valid.
     func makeExample() -> ChatExample {
         var example = ChatExample(messages: turns.map(message), fields: extras.map(field))
+        example.exclusion = exclusion
         if let source, let kept = keptSource(source) {
             example.source = kept
         } else if layout.format != .openAIChat || turns.contains(where: \.isJoined) {
@@ -25,7 +26,20 @@ extension ExampleReader {
             }
             at = Int(tape[at + 1].next)
         }
+        // ShareGPT's own role for a call: said in OpenAI's words, or it would pass for a reply once it is normalised.
+        if turn.callsTools, !message.fields.contains(where: { $0.name == "tool_calls" || $0.name == "function_call" }) {
+            message.fields.append(JSONField(name: "tool_calls", json: call(turn.text)))
+        }
         return message
+    }
+
+    /// A call that is written as text, as a list of one: the text is usually `{"name":…,"arguments":…}`.
+    private func call(_ text: Bytes) -> String {
+        var parsed = JSONTape()
+        let padded = PaddedBytes(text)
+        let isObject = parsed.scan(padded.bytes) == nil && parsed[0].kind == .object
+        let function = isObject ? JSONText.compact(padded.bytes) : "{\"arguments\":\(ExampleForm.quoted(text.text))}"
+        return "[{\"type\":\"function\",\"function\":\(function)}]"
     }
 
     /// A key and its value.
@@ -49,29 +63,34 @@ extension ExampleReader {
         return .init(format: format, record: record)
     }
 
-    /// All that is learned from, as 128 bits.
+    /// What training reads of the record, as 128 bits: it is the same for records that say the same to it.
     func fingerprint(seed: Fingerprint) -> Fingerprint {
         var print = seed
-        if hasTools || turns.contains(where: { !$0.isPlain }) {
-            var form = PaddedBytes()
-            CanonicalForm.write(makeExample(), to: &form)
-            print.add(form.bytes, tag: UInt64.max)
-        } else {
-            for turn in turns { print.add(turn.text, tag: UInt64(turn.role.number)) }
+        for turn in turns { print.add(turn.text, tag: turn.role.tag(isTrained: turn.isTrained)) }
+        return print
+    }
+}
+
+extension ChatExample {
+    /// As ``ExampleReader/fingerprint(seed:)``, of an example that was changed since it was read.
+    func fingerprint(seed: Fingerprint) -> Fingerprint {
+        var print = seed
+        for message in messages {
+            let text = PaddedBytes((message.content ?? "").utf8)
+            print.add(text.bytes, tag: message.role.tag(isTrained: message.isTrained))
         }
         return print
     }
 }
 
 extension ChatRole {
-    var number: UInt8 {
+    /// A number for each role that training tells apart, and for replies that are read and not learned.
+    func tag(isTrained: Bool) -> UInt64 {
         switch self {
-        case .system: 0
-        case .developer: 1
-        case .user: 2
-        case .assistant: 3
-        case .tool: 4
-        case .function: 5
+        case .system, .developer: 0
+        case .user: 1
+        case .assistant: isTrained ? 2 : 3
+        case .tool, .function: 4
         }
     }
 }

@@ -106,7 +106,17 @@ extension ExampleReader {
         guard readContent(content, of: &turn, toolCalls: toolCalls, path: { "\(path()).\(shareGPT ? "value" : "content")" }) else { return }
         guard checkWeight(weight, path: path), checkToolCalls(toolCalls, path: path) else { return }
         if speaker == .assistant { turn.isTrained = weight.map { raw($0).equals("0") || raw($0).equals("0.0") } != true }
+        turn.callsTools = toolCalls.map(hasCalls) == true || shareGPT && name.equals("function_call")
+        if turn.callsTools { turn.isPlain = false }
         turns.append(turn)
+    }
+
+    /// Exporters write `null` or an empty list into every message without calls.
+    private func hasCalls(_ value: Int) -> Bool {
+        switch tape[value].kind {
+        case .array, .object: Int(tape[value].next) > value + 1
+        default: false
+        }
     }
 
     private static func roles(_ shareGPT: Bool) -> String {

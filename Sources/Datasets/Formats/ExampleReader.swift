@@ -19,8 +19,6 @@ final class ExampleReader {
     @exclusivity(unchecked) var extras: [Int] = []
     /// The value that says what a normalised record was made of.
     @exclusivity(unchecked) var source: Int?
-    /// A lone key of the record that `id` depends on.
-    @exclusivity(unchecked) var hasTools = false
 
     /// The fields' names in this file, one behind the other, and where each ends.
     private let names: PaddedBytes
@@ -50,7 +48,6 @@ final class ExampleReader {
         turns.removeAll(keepingCapacity: true)
         extras.removeAll(keepingCapacity: true)
         source = nil
-        hasTools = false
         let before = errors.count
         if let failure = tape.scan(text) {
             report(failure)
@@ -90,7 +87,6 @@ final class ExampleReader {
                 // A bound on work, not on keys: among the first of them duplicates are looked for.
                 if extras.count < Self.keysCompared, extras.contains(where: { text($0).elementsEqual(key) }) { duplicate(key, in: nil) }
                 extras.append(at)
-                if key.equals("tools") || key.equals("functions") { hasTools = true }
             }
             at = Int(tokens[value].next)
         }

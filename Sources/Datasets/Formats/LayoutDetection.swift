@@ -15,14 +15,16 @@ struct LayoutDetection {
         let window = try ByteWindow(url, hashing: false)
         while window.count < Self.headBytes, try window.fill() {}
         let head = Bytes(start: window.base, count: min(window.count, Self.headBytes))
-        let detected = encoding ?? Self.encoding(head)
+        let detected = encoding ?? Self.encoding(head, fields: options.fields)
         var layout = DatasetLayout(
             format: format ?? .openAIChat, encoding: detected, formatDetected: format == nil, encodingDetected: encoding == nil)
         if let problem = FileKind.problem(head, raw: try rawHead()) { return (layout, problem) }
-        if let delimiter = detected.delimiter {
+        if detected.delimiter != nil {
+            let delimiter = DelimitedGuess.delimiter(head, of: detected, fields: options.fields)
+            layout.delimiter = String(UnicodeScalar(delimiter))
             let source = DelimitedRecords(window, delimiter: delimiter, limit: options.maxRecordBytes)
             _ = try source.next()
-            return (columns(source.columns, &layout, format: format))
+            return columns(source.columns, line: source.headerLine, &layout, format: format)
         }
         let source: any RecordSource =
             detected == .json ? ArrayRecords(window, limit: options.maxRecordBytes) : LineRecords(window, limit: options.maxRecordBytes)
@@ -59,7 +61,9 @@ struct LayoutDetection {
         layout.fields = records.lazy.compactMap { FormatGuess.names(of: chosen, in: $0, given: options.fields) }.first ?? options.fields
     }
 
-    private func columns(_ names: [String], _ layout: inout DatasetLayout, format: DatasetFormat?) -> (DatasetLayout, DatasetProblem?) {
+    private func columns(
+        _ names: [String], line: Int, _ layout: inout DatasetLayout, format: DatasetFormat?
+    ) -> (DatasetLayout, DatasetProblem?) {
         if format == nil {
             // Names that were given are part of the format they belong to.
             let fitting = DatasetFormat.allCases.first { FormatGuess.names(of: $0, in: names, given: options.fields) != nil }
@@ -72,7 +76,7 @@ struct LayoutDetection {
         guard !names.isEmpty else { return (layout, nil) }
         let wanted = layout.format.fields.filter(\.isRequired).map { options.fields[$0.name] ?? $0.name }
         let problem = DatasetProblem(
-            line: 1, field: wanted.first { !names.contains($0) }, code: .missingColumn,
+            line: line, field: wanted.first { !names.contains($0) }, code: .missingColumn,
             found: "the columns \(names.prefix(12).joined(separator: ", "))",
             expected: layout.formatDetected
                 ? "question and answer, prompt and completion, instruction and output, messages, or conversations"
@@ -81,13 +85,13 @@ struct LayoutDetection {
         return (layout, problem)
     }
 
-    static func encoding(_ head: Bytes) -> DatasetEncoding {
+    static func encoding(_ head: Bytes, fields: [String: String] = [:]) -> DatasetEncoding {
         var i = 0
         if let p = head.baseAddress { JSONScan.skipSpace(p, &i, head.count) }
         guard i < head.count else { return .jsonl }
         if head[i] == 0x7B { return .jsonl }
         if head[i] == 0x5B { return isLineOfItsOwn(head, i) ? .jsonl : .json }
-        return DelimitedGuess.encoding(head) ?? .jsonl
+        return DelimitedGuess.delimiter(head, fields: fields).map { $0 == 0x09 ? .tsv : .csv } ?? .jsonl
     }
 
     /// Lines that are lists, one after the other, are wrong JSONL, not one list.

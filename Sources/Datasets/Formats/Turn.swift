@@ -12,6 +12,8 @@ struct Turn {
     var isJoined = false
     /// A reply whose weight is not 0.
     var isTrained = false
+    /// Has calls of tools; an empty list of them is none.
+    var callsTools = false
 }
 
 /// Keys of a message that mean something here or at OpenAI.

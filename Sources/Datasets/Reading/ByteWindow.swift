@@ -1,7 +1,8 @@
 import Crypto
 import Foundation
 
-/// A file, front to back, as a window of bytes that moves over it. Every byte that is read is hashed and counted.
+/// A file, front to back, as a window of bytes that moves over it. Every byte that is read is hashed and counted. UTF-16 with a byte-order
+/// mark is shown as UTF-8.
 final class ByteWindow {
     static let block = 1 << 18
 
@@ -11,13 +12,21 @@ final class ByteWindow {
     private(set) var atEnd = false
     private(set) var bytesRead = 0
     private var hash: SHA256?
+    private var wide: UTF16Text?
 
     init(_ url: URL, hashing: Bool = true) throws {
         handle = try FileHandle(forReadingFrom: url)
         hash = hashing ? SHA256() : nil
         // A byte-order mark is no part of the first record.
-        while try fill(), count < 3 {}
+        while try fill(), count < 4 {}
         if count >= 3, base[0] == 0xEF, base[1] == 0xBB, base[2] == 0xBF { start = 3 }
+        wide = UTF16Text(mark: Bytes(start: base, count: count))
+        if wide != nil {
+            let text = Array(Bytes(start: base + 2, count: count - 2))
+            buffer.count = 0
+            wide!.decode(text, to: &buffer)
+            if atEnd { wide!.finish(to: &buffer) }
+        }
     }
 
     deinit { try? handle.close() }
@@ -38,21 +47,35 @@ final class ByteWindow {
             buffer.count -= start
             start = 0
         }
+        guard wide == nil else { return try fillDecoded() }
         buffer.reserve(buffer.count + Self.block)
         let target = buffer.base + buffer.count
+        guard let length = try readBlock(target) else { return true }
+        buffer.count += length
+        return length > 0
+    }
+
+    private func fillDecoded() throws -> Bool {
+        let before = buffer.count
+        try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.block) { block in
+            guard let length = try readBlock(block.baseAddress!) else { return }
+            if length == 0 { wide!.finish(to: &buffer) }
+            wide!.decode(Bytes(start: block.baseAddress, count: length), to: &buffer)
+        }
+        return !atEnd || buffer.count > before
+    }
+
+    /// - Returns: how many bytes there were, 0 at the end; nil where a signal came first.
+    private func readBlock(_ target: UnsafeMutablePointer<UInt8>) throws -> Int? {
         let length = read(handle.fileDescriptor, target, Self.block)
         if length < 0 {
-            if errno == EINTR { return true }
+            if errno == EINTR { return nil }
             throw CocoaError(.fileReadUnknown, userInfo: [NSUnderlyingErrorKey: POSIXError(.init(rawValue: errno) ?? .EIO)])
         }
-        if length == 0 {
-            atEnd = true
-            return false
-        }
+        if length == 0 { atEnd = true }
         hash?.update(bufferPointer: UnsafeRawBufferPointer(start: target, count: length))
         bytesRead += length
-        buffer.count += length
-        return true
+        return length
     }
 
     /// Reads what is left, for its hash.

@@ -2,7 +2,8 @@ import Foundation
 
 /// CSV and TSV (RFC 4180): each row is a record, handed out as the JSON object of its header's names and its cells.
 ///
-/// Rows may span lines inside of quotes. A quote inside of an unquoted cell is text, as most programs read it.
+/// Rows may span lines inside of quotes. A quote inside of an unquoted cell is text, as most programs read it. Excel's own first line,
+/// `sep=;`, is none of the rows.
 final class DelimitedRecords: RecordSource {
     private let window: ByteWindow
     private let limit: Int
@@ -20,12 +21,17 @@ final class DelimitedRecords: RecordSource {
         cells = DelimitedRow(delimiter: delimiter)
     }
 
+    /// The line of the column names.
+    private(set) var headerLine = 1
+
     /// The column names, once the first record was asked for.
     var columns: [String] { header?.names ?? [] }
 
     func next() throws -> Record? {
         if header == nil {
+            try passSeparatorLine()
             guard let line = try row() else { return nil }
+            headerLine = line
             if let problem = cells.problem { return stop(problem, line) }
             let found = DelimitedHeader(cells, window.base)
             if let problem = found.problem(line: line) { return stop(problem, line) }
@@ -45,6 +51,13 @@ final class DelimitedRecords: RecordSource {
         }
         header!.write(cells, window.base, to: &output)
         return Record(line: line, content: .bytes(output.bytes))
+    }
+
+    private func passSeparatorLine() throws {
+        while window.count < DelimitedGuess.longestSeparatorLine, try window.fill() {}
+        guard let said = DelimitedGuess.separatorLine(Bytes(start: window.base, count: window.count)) else { return }
+        window.consume(said.length)
+        lines += 1
     }
 
     private func stop(_ problem: DatasetProblem, _ line: Int) -> Record {

@@ -23,8 +23,10 @@ enum FileKind {
         if let kind = binary.first(where: { raw.starts(with: $0.magic) }) {
             return DatasetProblem(line: nil, code: .binaryFile, found: kind.name, expected: "text", hint: kind.hint)
         }
-        if isUTF16(raw) {
-            return DatasetProblem(line: 1, code: .invalidUTF8, found: "UTF-16 text", expected: "UTF-8", hint: "save the file as UTF-8")
+        if let encoding = foreignEncoding(raw) {
+            return DatasetProblem(
+                line: 1, code: .invalidUTF8, found: "\(encoding) text", expected: "UTF-8, or UTF-16 with a byte-order mark",
+                hint: "save the file as UTF-8")
         }
         let text = head.prefix(200).text.trimmed.lowercased()
         if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") || text.hasPrefix("<?xml") {
@@ -35,12 +37,13 @@ enum FileKind {
         return nil
     }
 
-    /// A byte-order mark, or ASCII with a zero behind or before each character.
-    private static func isUTF16(_ raw: [UInt8]) -> Bool {
-        if raw.starts(with: [0xFF, 0xFE]) || raw.starts(with: [0xFE, 0xFF]) { return true }
-        guard raw.count >= 8 else { return false }
+    /// A byte-order mark of UTF-32, or, for UTF-16 without one, ASCII with a zero behind or before each character.
+    private static func foreignEncoding(_ raw: [UInt8]) -> String? {
+        if raw.starts(with: [0xFF, 0xFE, 0, 0]) || raw.starts(with: [0, 0, 0xFE, 0xFF]) { return "UTF-32" }
+        guard UTF16Text(mark: raw) == nil, raw.count >= 8 else { return nil }
         let pairs = (0..<4).map { (raw[2 * $0], raw[2 * $0 + 1]) }
-        return pairs.allSatisfy { $0.0 == 0 && $0.1 != 0 } || pairs.allSatisfy { $0.0 != 0 && $0.1 == 0 }
+        let isWide = pairs.allSatisfy { $0.0 == 0 && $0.1 != 0 } || pairs.allSatisfy { $0.0 != 0 && $0.1 == 0 }
+        return isWide ? "UTF-16" : nil
     }
 }
 

@@ -38,6 +38,10 @@ public enum DatasetCode: String, Sendable, Codable, CaseIterable {
     case noTrainedReply = "no_trained_reply"
 
     // Warnings.
+    case toolCalls = "tool_calls"
+    case toolResults = "tool_results"
+    case emptyMessage = "empty_message"
+    case noReply = "no_reply"
     case duplicateExample = "duplicate_example"
     case overLong = "over_long"
     case secretFound = "secret_found"

@@ -1,9 +1,13 @@
 /// What a pass over a dataset found.
 public struct DatasetReport: Sendable, Codable, Equatable {
     public var layout: DatasetLayout
-    /// Valid examples, and the replies in them that are learned from.
+    /// Valid examples.
     public var examples = 0
+    /// Of those, the ones that training takes, and the replies in them that are learned from.
+    public var trainable = 0
     public var replies = 0
+    /// Why the others are left out.
+    public var leftOut: TrainingExclusions = [:]
     /// Size of the file; records may span lines.
     public var bytes = 0
     public var lines = 0
@@ -28,8 +32,15 @@ public struct DatasetReport: Sendable, Codable, Equatable {
 
     public var isUsable: Bool { problemCount == 0 && examples > 0 }
 
+    /// Why none of its examples can be trained from; nil where one can.
+    public var nothingToTrain: String? {
+        guard trainable == 0, examples > 0 else { return nil }
+        return "none of the \(examples) example\(examples == 1 ? "" : "s") can be trained from: \(leftOut.inWords)"
+    }
+
     enum CodingKeys: String, CodingKey {
-        case layout, examples, replies, bytes, lines, sha256, problems, warnings, duplicates, redactions, tokens, languages
+        case layout, examples, trainable, replies, bytes, lines, sha256, problems, warnings, duplicates, redactions, tokens, languages
+        case leftOut = "left_out"
         case problemCount = "problem_count"
         case problemCounts = "problem_counts"
         case warningCount = "warning_count"

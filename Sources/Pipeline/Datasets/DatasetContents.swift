@@ -52,25 +52,48 @@ public struct DatasetContents: Sendable {
         return (try Export(target, room), report)
     }
 
-    /// The first examples as the trainer reads them: the base model's template applied, what is learned told from what is only read.
+    /// The first examples as the trainer reads them: the base model's template applied, what is learned told from what is only read. One
+    /// that is left out has its messages as they stand, and the reason.
     /// - Throws: ``DatasetRefused``, ``LocalModelError``.
     public func preview(_ dataset: Dataset, limit: Int) async throws -> [TrainingPreview.Example] {
         try Self.requireExamples(dataset)
         let reader = ChatReading(dataset.metadata).reader(data.url(dataset.filePath))
-        let lines = try await BlockingExecutor.run {
-            var lines: [Data] = []
+        let items = try await BlockingExecutor.run {
+            var items: [Item] = []
+            var seen: Set<Data> = []
             do {
                 try reader.read { example in
-                    if let example = TrainingExample(example) { try lines.append(example.line()) }
-                    if lines.count == limit { throw Enough() }
+                    try items.append(Item(example, &seen))
+                    if items.count == limit { throw Enough() }
                 }
             } catch is Enough {}
-            return lines
+            return items
         }
-        return lines.isEmpty ? [] : try await places.withPlace(dataset.userID) { [previewer] in try await previewer.render(lines) }
+        let lines = items.compactMap(\.line)
+        var rendered =
+            lines.isEmpty
+            ? [] : try await places.withPlace(dataset.userID) { [previewer] in try await previewer.render(lines) }[...]
+        return items.compactMap { $0.leftOut ?? rendered.popFirst() }
     }
 
     private struct Enough: Error {}
+
+    /// An example for the trainer to render, or one that it never sees.
+    private struct Item: Sendable {
+        var line: Data?
+        var leftOut: TrainingPreview.Example?
+
+        init(_ example: ChatExample, _ seen: inout Set<Data>) throws {
+            let text = try TrainingExample(example)?.line()
+            guard let text, seen.insert(text).inserted else {
+                leftOut = TrainingPreview.Example(
+                    leftOut: (example.exclusion ?? .duplicate).rawValue,
+                    pieces: example.messages.map { .init(text: "\($0.role.rawValue): \($0.shown)\n", learned: false) })
+                return
+            }
+            line = text
+        }
+    }
 
     private static func requireExamples(_ dataset: Dataset) throws {
         guard dataset.datasetType == .jsonl else {
@@ -78,5 +101,13 @@ public struct DatasetContents: Sendable {
                 message: "a dataset of type \(dataset.datasetType.rawValue) has no chat examples",
                 problems: [.init(code: "not_examples", message: "only datasets of type jsonl have examples", hint: "choose one of that type")])
         }
+    }
+}
+
+extension ChatExample.Message {
+    /// Its text, and its calls of tools as they are written.
+    fileprivate var shown: String {
+        let calls = fields.filter { $0.name == "tool_calls" || $0.name == "function_call" }.map(\.json)
+        return ([content].compactMap(\.self) + calls).joined(separator: " ")
     }
 }

@@ -211,13 +211,15 @@ public struct DatasetImporter: Sendable {
         case .jsonl:
             let reader = description.reading.reader(staging.file)
             let report = try await BlockingExecutor.run { try reader.validate() }
-            guard report.isUsable else { throw DatasetRefused(report) }
+            guard report.isUsable, report.nothingToTrain == nil else { throw DatasetRefused(report) }
             // Of the file as it is now, which need not be the one that came.
             (draft.sha256, draft.bytes) = (report.sha256, report.bytes)
             draft.sampleCount = report.examples
             draft.format = report.layout.format.rawValue
             draft.report = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
             draft.metadata.replies = report.replies
+            draft.metadata.trainable = report.trainable
+            draft.metadata.leftOut = report.leftOut.isEmpty ? nil : report.leftOut.byName
             draft.metadata.readAs = description.reading.readAs
             draft.metadata.redact = description.reading.redact.isEmpty ? nil : description.reading.redact.map(\.rawValue).sorted()
         case .rag:

@@ -19,6 +19,10 @@ public struct DatasetRefused: Error, Sendable {
             self.message = message
             self.hint = hint
         }
+
+        init(_ problem: DatasetProblem) {
+            self.init(line: problem.line, field: problem.field, code: problem.code.rawValue, message: problem.message, hint: problem.hint)
+        }
     }
 
     public var message: String
@@ -32,11 +36,16 @@ public struct DatasetRefused: Error, Sendable {
     }
 
     init(_ report: DatasetReport) {
+        if report.problemCount == 0, let nothing = report.nothingToTrain {
+            let problems = report.leftOut.ordered.map { reason, count in
+                Problem(code: reason.rawValue, message: "\(count) example\(count == 1 ? "" : "s") \(reason.inWords)", hint: reason.hint)
+            }
+            self.init(message: nothing, problems: problems)
+            return
+        }
         self.init(
             message: DatasetInvalid(report).message,
-            problems: report.problems.prefix(100).map {
-                Problem(line: $0.line, field: $0.field, code: $0.code.rawValue, message: $0.message, hint: $0.hint)
-            }, count: report.problemCount)
+            problems: report.problems.prefix(100).map(Problem.init), count: report.problemCount)
     }
 
     init(_ problems: [DocumentProblem]) {

@@ -1,11 +1,13 @@
 import Crypto
+import Datasets
 import Foundation
 import Store
 
 /// The chat examples of a job's datasets, each once, as lines of JSON.
 struct TrainingExamples: Sendable {
-    /// Examples that were left out for their tool calls.
-    var withTools = 0
+    /// Examples in the datasets' files, and why some of them are left out.
+    private(set) var total = 0
+    private(set) var leftOut: TrainingExclusions = [:]
     private var examples: [(hash: String, line: Data)] = []
 
     var count: Int { examples.count }
@@ -17,19 +19,25 @@ struct TrainingExamples: Sendable {
         var seen: Set<String> = []
         for dataset in datasets where dataset.datasetType == .jsonl {
             let reader = ChatReading(dataset.metadata).reader(try dataset.file(in: data, stage: stage))
-            let (lines, untrainable) = try await BlockingExecutor.run {
+            let (lines, leftOut) = try await BlockingExecutor.run {
                 var lines: [Data] = []
-                var untrainable = 0
+                var leftOut: TrainingExclusions = [:]
                 let report = try reader.read { example in
-                    if let example = TrainingExample(example) { try lines.append(example.line()) } else { untrainable += 1 }
+                    if let exclusion = example.exclusion { leftOut[exclusion, default: 0] += 1 }
+                    if let example = TrainingExample(example) { try lines.append(example.line()) }
                 }
                 guard report.isUsable else { throw DatasetRefused(report) }
-                return (lines, untrainable)
+                return (lines, leftOut)
             }
-            found.withTools += untrainable
+            found.total += lines.count + leftOut.total
+            found.leftOut.merge(leftOut, uniquingKeysWith: +)
             for line in lines {
                 let hash = hash(line, seed: seed)
-                if seen.insert(hash).inserted { found.examples.append((hash, line)) }
+                if seen.insert(hash).inserted {
+                    found.examples.append((hash, line))
+                } else {
+                    found.leftOut[.duplicate, default: 0] += 1
+                }
             }
         }
         return found
@@ -52,13 +60,25 @@ struct TrainingExamples: Sendable {
         SHA256.hash(data: Data("\(seed):".utf8) + line).map { String(format: "%02x", $0) }.joined()
     }
 
+    /// "20 of 40 chat examples are left out: 20 with tool calls"; nil where none is.
+    var leftOutMessage: String? {
+        guard leftOut.total > 0 else { return nil }
+        return "\(leftOut.total) of \(total) chat example\(total == 1 ? " is" : "s are") left out: \(leftOut.inWords)"
+    }
+
     /// - Throws: ``JobFailure`` where there are too few to train from and to measure with.
     func requireEnough(stage: String) throws {
         guard count < 2 else { return }
+        let needed = "at least 2 are needed, 50 to 300 are sensible"
+        guard total > 0, let hint = leftOut.hint else {
+            throw JobFailure(
+                step: stage, code: "too_few_examples", message: "\(total) chat example\(total == 1 ? "" : "s") in the job's datasets; \(needed)",
+                hint: "add a dataset of type jsonl to the job")
+        }
         throw JobFailure(
             step: stage, code: "too_few_examples",
-            message: "\(count) chat example\(count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible",
-            hint: "add a dataset of type jsonl to the job")
+            message: "\(count == 0 ? "none" : "\(count)") of the \(total) chat examples in the job's datasets can be trained from; \(needed). "
+                + "Left out: \(leftOut.inWords)", hint: hint)
     }
 }
 

@@ -35,7 +35,8 @@ struct EvaluationSize: Sendable {
         let chats = datasets.filter { $0.datasetType == .jsonl }
         let samples = chats.reduce(0) { $0 + $1.sampleCount }
         // A tenth is held out.
-        messages = hasVoice ? min(settings.examples, max(1, Int((Double(samples) / 10).rounded()))) : 0
+        let trainable = chats.reduce(0) { $0 + $1.trainableCount }
+        messages = hasVoice ? min(settings.examples, max(1, Int((Double(trainable) / 10).rounded()))) : 0
         messageBytes = chats.reduce(0) { $0 + $1.bytes } / max(1, samples)
         questions = hasCollection ? settings.examples : 0
         made = hasCollection && !areQuestionsGiven ? settings.examples * QuestionMaker.triesPerQuestion : 0

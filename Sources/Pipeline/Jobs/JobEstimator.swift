@@ -42,6 +42,10 @@ public struct JobEstimator: Sendable {
         try split.train.write(to: train)
         try split.validation.write(to: validation)
         let config = TrainerConfig(draft.config, base: base, train: train, validation: validation)
-        return try await TrainingEstimator(paths: engine).estimate(config, folder: folder, calibration: data.trainingSpeed)
+        var estimate = try await TrainingEstimator(paths: engine).estimate(config, folder: folder, calibration: data.trainingSpeed)
+        if let message = examples.leftOutMessage {
+            estimate.warnings.insert(.init(code: "examples_left_out", message: message, hint: examples.leftOut.hint), at: 0)
+        }
+        return estimate
     }
 }

@@ -72,6 +72,29 @@ struct PrepareStage: Sendable {
     private struct Facts: Codable {
         var trainCount: Int
         var heldOutCount: Int
+        /// Absent in folders of earlier versions, and where nothing is left out.
+        var leftOut: LeftOut?
+    }
+
+    /// The event that tells which examples are not trained from.
+    struct LeftOut: Codable, Sendable {
+        var message: String
+        var hint: String?
+        var examples: Int
+        var leftOut: [String: Int]
+
+        init?(_ examples: TrainingExamples) {
+            guard let message = examples.leftOutMessage else { return nil }
+            self.message = message
+            hint = examples.leftOut.hint
+            self.examples = examples.total
+            leftOut = examples.leftOut.byName
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case message, hint, examples
+            case leftOut = "left_out"
+        }
     }
 
     private func split(_ datasets: [Dataset], _ context: JobContext, _ prepared: inout PreparedData) async throws {
@@ -79,11 +102,6 @@ struct PrepareStage: Sendable {
         let folder = data.url(path)
         if !FileManager.default.fileExists(atPath: folder.path) {
             let examples = try await TrainingExamples.read(datasets, seed: context.job.config.seed, data: data, stage: context.stage)
-            if examples.withTools > 0 {
-                try await context.event(
-                    "log",
-                    ["message": "\(examples.withTools) example(s) with tool calls are left out: the base model's template has no place for them"])
-            }
             try examples.requireEnough(stage: context.stage)
             let (train, validation, heldOut) = examples.split()
             // What another state of the datasets gave is of no use any more.
@@ -94,7 +112,7 @@ struct PrepareStage: Sendable {
             let unfinished = try data.folder(unfinishedPath)
             try train.write(to: unfinished.appending(path: "train.jsonl"))
             try validation.write(to: unfinished.appending(path: "validation.jsonl"))
-            try JSONEncoder().encode(Facts(trainCount: examples.count - heldOut, heldOutCount: heldOut))
+            try JSONEncoder().encode(Facts(trainCount: examples.count - heldOut, heldOutCount: heldOut, leftOut: LeftOut(examples)))
                 .write(to: unfinished.appending(path: "facts.json"))
             // Another attempt may have come first, with the very same.
             do { try data.publish(unfinished, as: path) } catch  where FileManager.default.fileExists(atPath: folder.path) {
@@ -102,6 +120,7 @@ struct PrepareStage: Sendable {
             }
         }
         let facts = try JSONDecoder().decode(Facts.self, from: Data(contentsOf: folder.appending(path: "facts.json")))
+        if let leftOut = facts.leftOut { try await context.event("log", leftOut) }
         prepared.train = folder.appending(path: "train.jsonl")
         prepared.validation = folder.appending(path: "validation.jsonl")
         prepared.trainCount = facts.trainCount

@@ -57,9 +57,10 @@ struct PublishStage: Sendable {
         evaluation.baseValidationLoss = trained?.result.baseValidationLoss
         evaluation.validationLoss = trained?.result.validationLoss
         evaluation.trainLoss = trained?.result.trainLoss
-        if trained != nil {
-            evaluation.trainingExamples = prepared.trainCount
-            evaluation.heldOutExamples = prepared.heldOutCount
+        if let trained {
+            // The trainer leaves out what does not fit into `max_tokens`: what counts is what it read.
+            evaluation.trainingExamples = trained.result.examples ?? prepared.trainCount
+            evaluation.heldOutExamples = trained.result.validationExamples ?? prepared.heldOutCount
         }
         evaluation.documents = built?.summary.documents
         evaluation.chunks = built?.summary.chunks

@@ -34,9 +34,10 @@ struct RestylePairsStage: Sendable {
         let (job, config) = (context.job, context.job.config)
         let minion = try await store.user(job.userID).minion(job.minionID)
         let heldOut = Set(try RestylePairs.pieces(validation, seed: config.seed, limit: .max))
-        let training = try RestylePairs.pieces(train, seed: config.seed, limit: config.restylePairs, without: heldOut)
+        let all = try RestylePairs.pieces(train, seed: config.seed, limit: .max, without: heldOut)
+        let training = Array(all.prefix(config.restylePairs))
         let paraphraser = answers.paraphraser(minion, config)
-        try await context.event("log", ["message": "\(training.count) pieces of training replies are paraphrased by \(paraphraser)"])
+        try await context.event("log", ["message": "\(training.count) of \(all.count) pieces of training replies are paraphrased by \(paraphraser)"])
 
         let plain = try await paraphrase(training, minion, paraphraser, context)
         let engine = try await embedder()

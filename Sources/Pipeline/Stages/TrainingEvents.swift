@@ -18,6 +18,14 @@ final class TrainingEvents: Sendable {
         var stage: String?
     }
 
+    /// What of the examples is left out or cut, among others.
+    private struct Warning: Encodable {
+        var message: String
+        var hint: String?
+        var code: String?
+        var count: Int?
+    }
+
     private let context: JobContext
     private let told: Mutex<Told>
 
@@ -65,7 +73,9 @@ final class TrainingEvents: Sendable {
             if isFirst { event.event = "started" }
             try await context.event(event.event, event)
         case "stopped_early", "resources": try await context.event(event.event, event)
-        case "warning": try await context.event("log", ["message": event.message ?? "warning from the trainer"])
+        case "warning":
+            try await context.event(
+                "log", Warning(message: event.message ?? "warning from the trainer", hint: event.hint, code: event.code, count: event.count))
         case "loading": try await context.event("log", ["message": "loading the base model"])
         case "exporting": try await context.event("log", ["message": "exporting the adapter to GGUF"])
         case "already_trained": try await context.event("log", ["message": "the adapter is trained already; nothing of it is repeated"])

@@ -26,6 +26,9 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
     public var createdAt: Date
     public var updatedAt: Date
 
+    /// Examples of a `jsonl` that training takes; all of them where that was not counted when they came.
+    public var trainableCount: Int { metadata.trainable ?? sampleCount }
+
     /// Where the text of its documents is, relative to the data directory.
     public var documentsPath: String { DataPaths.documents(sha256: sha256, name: fileName, user: userID) }
 
@@ -56,8 +59,11 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
 
 /// What was found in the file when it was read.
 public struct DatasetMetadata: Sendable, Codable, Equatable {
-    /// Replies in a chat file.
+    /// Replies in a chat file that are learned from.
     public var replies: Int?
+    /// Examples of a chat file that training takes, and why it leaves out the others → how many. Absent in datasets of earlier versions.
+    public var trainable: Int?
+    public var leftOut: [String: Int]?
     /// How a `jsonl` was said to be read, where it was not told from the content: the format, the encoding (`jsonl`, `csv`, …) and
     /// the names its fields have in the file.
     public var readAs: ReadAs?
@@ -86,7 +92,8 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case replies, redact, tags, date, problems, warnings, description
+        case replies, trainable, redact, tags, date, problems, warnings, description
+        case leftOut = "left_out"
         case readAs = "read_as"
     }
 
