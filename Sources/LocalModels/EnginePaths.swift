@@ -29,14 +29,14 @@ public struct EnginePaths: Sendable {
         if !FileManager.default.isExecutableFile(atPath: python.path) {
             return (
                 true,
-                LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
+                LocalModelError(code: .engineMissing, message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
             )
         }
         if ["train.py", "confine.py"].contains(where: { !FileManager.default.fileExists(atPath: scripts.appending(path: $0).path) }) {
             return (
                 false,
                 LocalModelError(
-                    code: "engine_missing", message: "the engine's scripts (ATELIER_ENGINE_DIR) are not in their folder",
+                    code: .engineMissing, message: "the engine's scripts (ATELIER_ENGINE_DIR) are not in their folder",
                     hint: "set ATELIER_ENGINE_DIR to the engine folder")
             )
         }
@@ -49,15 +49,15 @@ public struct EnginePaths: Sendable {
         if let missing = missingProgram() { return missing.error }
         if !sandbox.isPrepared {
             return LocalModelError(
-                code: "engine_missing", message: "the engine was set up after the server had started", hint: "start the server again")
+                code: .engineMissing, message: "the engine was set up after the server had started", hint: "start the server again")
         }
         if !files.fileExists(atPath: baseModelGGUF.path) {
             return LocalModelError(
-                code: "base_model_missing", message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
+                code: .baseModelMissing, message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
         }
         if !files.fileExists(atPath: embedder.path) {
             return LocalModelError(
-                code: "embedder_missing", message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
+                code: .embedderMissing, message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
         }
         return nil
     }
@@ -83,24 +83,4 @@ extension EnginePaths {
     private static let smallMemory = [
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
     ]
-}
-
-/// A failure of the engine: what went wrong and what to do.
-public struct LocalModelError: Error, Sendable, Equatable, CustomStringConvertible {
-    public var code: String
-    public var message: String
-    public var hint: String?
-
-    public init(code: String, message: String, hint: String? = nil) {
-        self.code = code
-        self.message = message
-        self.hint = hint
-    }
-
-    /// Whether another request would fare better, rather than another machine.
-    public var isTheRequests: Bool {
-        ["adapter_invalid", "base_model_unservable", "target_modules_unknown", "config_invalid", "dataset_invalid"].contains(code)
-    }
-
-    public var description: String { "\(code): \(message)\(hint.map { " (\($0))" } ?? "")" }
 }

@@ -61,6 +61,10 @@ public struct AnswerPipeline: Sendable {
     public var longestWait: Duration { .seconds(router.retry.patience) }
 
     func make(_ context: AnswerContext) async throws -> Answer {
+        try await Admission.$question.withValue(context.admission) { try await stages(context) }
+    }
+
+    private func stages(_ context: AnswerContext) async throws -> Answer {
         let (plan, emit) = (context.plan, context.emit)
         var trace = Trace(context)
         async let drafted = StageOutcome.of("draft", if: plan.drafts) { [draft] in try await draft.run(context) }
@@ -68,14 +72,14 @@ public struct AnswerPipeline: Sendable {
         async let searched = StageOutcome.of("retrieve", if: plan.retrieves) { [retrieve] in try await retrieve.run(context) }
 
         let found = try await searched
-        trace.note(found, emit, effect: "the answer has no passages")
+        trace.note(found, emit, effect: "the answer has no passages", lacks: .knowledge)
         if let found = found.value ?? nil {
             trace.search = found.trace
             trace.passages = found.passages
             if let degraded = found.degraded { trace.degraded.append(degraded) }
         }
         let voice = try await drafted
-        trace.note(voice, emit, effect: "the answer is without the draft's voice")
+        trace.note(voice, emit, effect: "the answer is without the draft's voice", lacks: .voice)
         trace.draft = voice.value
         let own = try await remembered
         if plan.examples > 0 {

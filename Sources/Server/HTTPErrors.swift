@@ -79,6 +79,14 @@ struct APIError: Error {
         case StoreError.conflict(let field, let message):
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
         case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
+        case let error as UnreadableRow:
+            self.init(
+                status: .internalServerError, code: "row_unreadable", message: "\(error.id) cannot be read from the database: its \(error)",
+                details: [
+                    Detail(
+                        field: error.column, code: error.id, message: error.problem,
+                        hint: "write it anew with PUT, or delete it; what cannot be written so is for the operator, whose log names the row, too")
+                ])
         case is SessionEnded:
             self.init(status: .unauthorized, code: "session_ended", message: "your session has ended: sign in again")
         case let error as DuplicateJob:
@@ -107,9 +115,9 @@ struct APIError: Error {
                 status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
                 details: [Detail(hint: "split it, or ask the operator to raise ATELIER_MAX_UPLOAD_MB")])
         case let error as ReleaseArchiveError:
-            let isOurs = ["release_not_exportable", "release_damaged"].contains(error.code)
             self.init(
-                status: isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
+                status: error.isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message,
+                details: [Detail(hint: error.hint)])
         case let error as LimitExceeded: self.init(error)
         case let error as FairGate.Full:
             self.init(
@@ -123,10 +131,13 @@ struct APIError: Error {
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
             self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
-        case let error as LocalModelError where error.isTheRequests:
-            self.init(status: .unprocessableContent, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+        case let error as LocalModelError where error.code.isTheRequests:
+            self.init(
+                status: .unprocessableContent, code: error.code.rawValue, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? []
+            )
         case let error as LocalModelError:
-            self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+            self.init(
+                status: .serviceUnavailable, code: error.code.rawValue, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case RequestBodyError.tooSlow: self = .bodyTooSlow
         case RequestBodyError.cut: self = .bodyCut
         case let error as HTTPError:

@@ -72,11 +72,11 @@ struct TrainingExamples: Sendable {
         let needed = "at least 2 are needed, 50 to 300 are sensible"
         guard total > 0, let hint = leftOut.hint else {
             throw JobFailure(
-                step: stage, code: "too_few_examples", message: "\(total) chat example\(total == 1 ? "" : "s") in the job's datasets; \(needed)",
+                step: stage, code: .tooFewExamples, message: "\(total) chat example\(total == 1 ? "" : "s") in the job's datasets; \(needed)",
                 hint: "add a dataset of type jsonl to the job")
         }
         throw JobFailure(
-            step: stage, code: "too_few_examples",
+            step: stage, code: .tooFewExamples,
             message: "\(count == 0 ? "none" : "\(count)") of the \(total) chat examples in the job's datasets can be trained from; \(needed). "
                 + "Left out: \(leftOut.inWords)", hint: hint)
     }
@@ -88,7 +88,7 @@ extension Dataset {
         let file = data.url(filePath)
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw JobFailure(
-                step: stage, code: "dataset_missing", message: "the file of dataset \"\(datasetName)\" is gone", hint: "upload it again")
+                step: stage, code: .datasetMissing, message: "the file of dataset \"\(datasetName)\" is gone", hint: "upload it again")
         }
         return file
     }
