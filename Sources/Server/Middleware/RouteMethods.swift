@@ -4,17 +4,22 @@ import Synchronization
 
 /// Which methods a path has, for whoever asks with another. Looked at only where no route was found.
 final class RouteMethods: Sendable {
-    private let routes = Mutex<[(path: [Substring], method: HTTPRequest.Method)]>([])
+    private let routes = Mutex<[[Substring]: Set<String>]>([:])
 
     /// The router's middleware is made before its routes are.
     func set(_ descriptions: [Hummingbird.Router<AppContext>.RouteDescription]) {
-        routes.withLock { $0 = descriptions.map { ("\($0.path)".split(separator: "/"), $0.method) } }
+        routes.withLock { routes in
+            for route in descriptions { routes["\(route.path)".split(separator: "/"), default: []].insert(route.method.rawValue) }
+        }
     }
 
     /// In the order of the alphabet; empty where nothing has the path.
     func methods(of path: String) -> [String] {
         let path = path.split(separator: "/")
-        return Set(routes.withLock { $0.filter { Self.matches($0.path, path) } }.map(\.method.rawValue)).sorted()
+        // As the router has it: where two templates match, the one whose words are named first.
+        let found = routes.withLock { $0.filter { Self.matches($0.key, path) } }
+            .min { a, b in a.key.map { $0.hasPrefix("{") ? 1 : 0 }.lexicographicallyPrecedes(b.key.map { $0.hasPrefix("{") ? 1 : 0 }) }
+        return found?.value.sorted() ?? []
     }
 
     private static func matches(_ template: [Substring], _ path: [Substring]) -> Bool {
