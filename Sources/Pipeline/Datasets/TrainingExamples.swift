@@ -66,19 +66,14 @@ struct TrainingExamples: Sendable {
         return "\(leftOut.total) of \(total) chat example\(total == 1 ? " is" : "s are") left out: \(leftOut.inWords)"
     }
 
-    /// - Throws: ``JobFailure`` where there are too few to train from and to measure with.
-    func requireEnough(stage: String) throws {
+    /// - Throws: ``JobFailure`` where there are too few to train from and to measure with; it counts what is left out, by reason.
+    func requireTrainable(stage: String) throws {
         guard count < 2 else { return }
-        let needed = "at least 2 are needed, 50 to 300 are sensible"
-        guard total > 0, let hint = leftOut.hint else {
-            throw JobFailure(
-                step: stage, code: .tooFewExamples, message: "\(total) chat example\(total == 1 ? "" : "s") in the job's datasets; \(needed)",
-                hint: "add a dataset of type jsonl to the job")
-        }
         throw JobFailure(
             step: stage, code: .tooFewExamples,
-            message: "\(count == 0 ? "none" : "\(count)") of the \(total) chat examples in the job's datasets can be trained from; \(needed). "
-                + "Left out: \(leftOut.inWords)", hint: hint)
+            message: "\(count) chat example\(count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible"
+                + (leftOutMessage.map { "; \($0)" } ?? ""),
+            hint: leftOut.hint ?? "add a dataset of type jsonl to the job")
     }
 }
 

@@ -32,7 +32,7 @@ public struct JobEstimator: Sendable {
         var datasets: [Dataset] = []
         for id in draft.datasetIDs { datasets.append(try await store.user(user).dataset(id)) }
         let examples = try await TrainingExamples.read(datasets, seed: draft.config.seed, data: data, stage: "estimate")
-        try examples.requireEnough(stage: "estimate")
+        try examples.requireTrainable(stage: "estimate")
         let working = try WorkingFolder(data, user: user)
         defer { working.remove() }
         let folder = working.url

@@ -102,7 +102,7 @@ struct PrepareStage: Sendable {
         let folder = data.url(path)
         if !FileManager.default.fileExists(atPath: folder.path) {
             let examples = try await TrainingExamples.read(datasets, seed: context.job.config.seed, data: data, stage: context.stage)
-            try examples.requireEnough(stage: context.stage)
+            try examples.requireTrainable(stage: context.stage)
             let (train, validation, heldOut) = examples.split()
             // What another state of the datasets gave is of no use any more.
             for other in (try? FileManager.default.contentsOfDirectory(atPath: data.url("\(context.folder)/prepared").path)) ?? []

@@ -100,9 +100,10 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case replies, trainable, redact, tags, date, problems, warnings, description
-        case leftOut = "left_out"
+        case replies, redact, tags, date, problems, warnings, description
         case readAs = "read_as"
+        case trainable
+        case leftOut = "left_out"
     }
 
     public init(
