@@ -4,7 +4,9 @@ import Store
 
 extension Answer {
     /// Whether a later question may get this answer: it is whole, and nothing that may pass by itself made it worse.
-    var mayBeKept: Bool { degraded.isEmpty && [.stop, .length, .toolCalls].contains(finishReason) }
+    var mayBeKept: Bool {
+        degraded.allSatisfy { $0.stage == CiteStage.name } && [.stop, .length, .toolCalls].contains(finishReason)
+    }
 
     /// The same answer given again: nobody was called for it.
     func fromCache(_ timing: StageTiming) -> Answer {

@@ -93,19 +93,25 @@ public struct AnswerPipeline: Sendable {
         if plan.form != .direct { trace.stage("compose", since: start, emit) }
 
         start = ContinuousClock().now
-        var (reply, worse) = try await answer.run(composed.prompt, context, holdsText: plan.restyles)
+        let cited = cite.begin(context, trace.passages)
+        var speaking = context
+        if let cited { speaking.emit = cited.pass }
+        var (reply, worse) = try await answer.run(composed.prompt, speaking, holdsText: plan.restyles)
         trace.degraded += worse
         trace.stage("answer", since: start, emit)
 
+        var removed: [String] = []
         if plan.order == .restyleLast {
             start = ContinuousClock().now
-            let styled = try await restyle.run(reply, context)
+            if plan.restyles, let cited { (reply.text, removed) = cited.cleaned(reply.text) }
+            let styled = try await restyle.run(reply, speaking)
             reply.text = styled.text
             trace.restyle = styled.trace
             trace.degraded += styled.degraded
             trace.stage("restyle", since: start, emit)
         }
-        let (text, citations) = cite.run(reply, context, passages: trace.passages)
+        let (text, citations, worseCited) = cited?.finish(removed: removed) ?? (reply.text, [], nil)
+        if let worseCited { trace.degraded.append(worseCited) }
         trace.attempts = context.ledger.attempts
         trace.tokens = TokenTotals(trace.attempts)
         return Answer(

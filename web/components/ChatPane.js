@@ -18,6 +18,7 @@ export const ChatPane = {
     const isBusy = ref(false)
     const list = ref(null)
     const looked = shallowRef(null)
+    const look = (turn, cited) => { looked.value = { turn, cited } }
     let stopping
 
     const toEnd = async () => { await nextTick(); if (list.value) list.value.scrollTop = list.value.scrollHeight }
@@ -61,12 +62,12 @@ export const ChatPane = {
       <span class="number">${turn.done.cached ? 'cached, $0' : turn.done.usage.cost === null ? 'cost unknown' : cost(turn.done.usage.cost)}</span>
       ${turn.first !== null && html`<span class="number">first word ${span(turn.first)}</span>`}
       ${turn.done.degraded.length > 0 && html`<span class="badge warn">${turn.done.degraded.map((one) => one.effect).join('; ')}</span>`}
-      ${turn.done.trace && html`<button type="button" class="button tight" onClick=${() => { looked.value = turn }}>Trace</button>`}</div>`
+      ${turn.done.trace && html`<button type="button" class="button tight" onClick=${() => look(turn)}>Trace</button>`}</div>`
 
     const shown = (turn, index) => [
       html`<div class="turn user" key=${`q${index}`}><span class="hidden">You: </span>${turn.question}</div>`,
       html`<div class="turn minion" key=${`a${index}`}><span class="hidden">${props.minion.display_name}: </span>
-        ${(turn.answer || !turn.isOpen) && html`<${AnswerText} text=${turn.answer} citations=${turn.done?.citations} isOpen=${turn.isOpen} onCite=${() => { looked.value = turn }} />`}
+        ${(turn.answer || !turn.isOpen) && html`<${AnswerText} text=${turn.answer} citations=${turn.done?.citations} isOpen=${turn.isOpen} onCite=${(citation) => look(turn, citation.number)} />`}
         ${turn.isOpen && !turn.answer && html`<p class="small muted row"><${Icon} name="retry" spin /> ${now(turn)}</p>`}
         ${turn.isStopped && html`<p class="small muted">Stopped by you.</p>`}
         ${turn.error && html`<${ErrorNote} error=${turn.error} />`}
@@ -75,7 +76,7 @@ export const ChatPane = {
     return () => html`<section class="pane" aria-label=${props.title ?? 'Conversation'}>
       ${props.title && html`<div class="row" style="padding: 0.6rem 1.15rem; border-bottom: 1px solid var(--line)"><h2>${props.title}</h2></div>`}
       <div class="turns" ref=${list} role="log" aria-live="polite" aria-busy=${String(isBusy.value)} tabindex="0">${turns.length ? turns.map(shown) : slots.default?.()}</div>
-      ${looked.value && html`<${AnswerTrace} trace=${looked.value.done.trace} question=${looked.value.question} onClose=${() => { looked.value = null }} />`}
+      ${looked.value && html`<${AnswerTrace} trace=${looked.value.turn.done.trace} question=${looked.value.turn.question} cited=${looked.value.cited} onClose=${() => { looked.value = null }} />`}
     </section>`
   },
 }

@@ -5,8 +5,8 @@ import { fixed } from '../lib/format.js'
 const names = { dense: 'meaning', lexical: 'words', rerank: 'reranked' }
 const meaning = { dense: 'cosine similarity', lexical: 'BM25', rerank: 'probability that it answers' }
 
-/** Passages with every score they have. Emits `open` with the one whose document is to be shown. */
-export const PassageList = ({ passages, query, numbered }, { emit }) => html`<ol>${passages.map((passage, index) => html`<li class="passage" key=${passage.chunk_id} id=${numbered ? `passage-${index + 1}` : undefined}>
+/** Passages with every score they have; the `cited` one stands out. Emits `open` with the one whose document is to be shown. */
+export const PassageList = ({ passages, query, numbered, cited }, { emit }) => html`<ol>${passages.map((passage, index) => html`<li class=${['passage', cited === index + 1 && 'is-cited']} key=${passage.chunk_id} id=${numbered ? `passage-${index + 1}` : undefined} tabindex=${cited === index + 1 ? -1 : undefined}>
   <div class="row wrap-row small"><span class="strong wrap">${numbered && `[${index + 1}] `}${passage.title || passage.document}</span>
     <span class="muted wrap">${[...(passage.headings ?? [])].join(' › ')}</span></div>
   <p class="passage-text">${highlighted(passage.text, query)}</p>
@@ -16,5 +16,5 @@ export const PassageList = ({ passages, query, numbered }, { emit }) => html`<ol
     <span class="grow"></span>
     <button type="button" class="button tight quiet" onClick=${() => emit('open', passage)}>Open ${passage.document}</button>
   </div></li>`)}</ol>`
-PassageList.props = ['passages', 'query', 'numbered']
+PassageList.props = ['passages', 'query', 'numbered', 'cited']
 PassageList.emits = ['open']

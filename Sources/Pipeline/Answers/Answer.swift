@@ -81,12 +81,45 @@ public struct Citation: Sendable, Codable, Equatable {
     /// UTF-8 byte range in the document.
     public var startByte: Int
     public var endByte: Int
-    /// `model` where the model wrote the mark, `overlap` where we set it because the answer shares the
-    /// passage's numbers and rarer words.
-    public var by: String
+    public var by: Author
+    /// Where its marks stand in the answer: UTF-8 bytes before their brackets. Empty in answers kept by earlier versions.
+    public var offsets: [Int]
+
+    /// Whose a mark is.
+    public enum Author: String, Sendable, Codable {
+        /// The model wrote it.
+        case model
+        /// The server set it behind a sentence whose numbers and rarer words the passage shares.
+        case overlap
+    }
+
+    init(
+        number: Int, document: String, title: String, chunkID: String, startByte: Int, endByte: Int, by: Author, offsets: [Int]
+    ) {
+        self.number = number
+        self.document = document
+        self.title = title
+        self.chunkID = chunkID
+        self.startByte = startByte
+        self.endByte = endByte
+        self.by = by
+        self.offsets = offsets
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        number = try values.decode(Int.self, forKey: .number)
+        document = try values.decode(String.self, forKey: .document)
+        title = try values.decode(String.self, forKey: .title)
+        chunkID = try values.decode(String.self, forKey: .chunkID)
+        startByte = try values.decode(Int.self, forKey: .startByte)
+        endByte = try values.decode(Int.self, forKey: .endByte)
+        by = try values.decode(Author.self, forKey: .by)
+        offsets = try values.decodeIfPresent([Int].self, forKey: .offsets) ?? []
+    }
 
     enum CodingKeys: String, CodingKey {
-        case number, document, title, by
+        case number, document, title, by, offsets
         case chunkID = "chunk_id"
         case startByte = "start_byte"
         case endByte = "end_byte"

@@ -16,7 +16,7 @@ struct AnswerContext: Sendable {
     let router: Router
     let ledger: AttemptLedger
     let admission: Admission
-    let emit: @Sendable (AnswerEvent) -> Void
+    var emit: @Sendable (AnswerEvent) -> Void
     /// Waits until whoever reads the events has caught up.
     let room: @Sendable () async -> Void
 

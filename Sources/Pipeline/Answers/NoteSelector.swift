@@ -43,14 +43,17 @@ struct NoteSelector: Sendable {
             header = []
             if line.hasPrefix("#") || line.hasPrefix("```") { continue }
             let text = line.replacing(/^([-*+]|\d+[.)])\s+/, with: "")
-            var sentence = ""
-            for word in text.split(separator: " ") {
-                sentence += (sentence.isEmpty ? "" : " ") + word
-                guard let last = word.last, ".!?".contains(last), word.count > 2 else { continue }
-                result.append(sentence)
-                sentence = ""
+            // No space follows a full-width stop.
+            for part in text.replacing(/[。！？][」』”’）]*/, with: { "\($0.0)\n" }).split(separator: "\n") {
+                var sentence = ""
+                for word in part.split(separator: " ") {
+                    sentence += (sentence.isEmpty ? "" : " ") + word
+                    guard let last = word.last, ".!?".contains(last), word.count > 2 else { continue }
+                    result.append(sentence)
+                    sentence = ""
+                }
+                if !sentence.isEmpty { result.append(sentence) }
             }
-            if !sentence.isEmpty { result.append(sentence) }
         }
         return result
     }

@@ -97,7 +97,8 @@ package struct RestylePiece: Sendable, Equatable {
 
     private static let abbreviations: Set<String> = ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "no", "fig", "cf", "approx"]
 
-    private static func ends(_ word: Substring) -> Bool {
+    /// Whether a word ends its sentence.
+    static func ends(_ word: Substring) -> Bool {
         let core = word.replacing(/\[\d{1,2}\]/, with: "").trimmingCharacters(in: CharacterSet(charactersIn: "\"'”’)]*_"))
         guard let last = core.last, ".!?…".contains(last) else { return false }
         let stem = core.trimmingCharacters(in: CharacterSet(charactersIn: ".!?…(\"'“"))

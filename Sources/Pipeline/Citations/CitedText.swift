@@ -1,0 +1,373 @@
+import Knowledge
+
+/// An answer's text on its way to the client: notes the model's marks like `[2]`, takes out those that stand for no
+/// passage, and sets one behind a sentence that a passage supports, as long as the model has set none.
+///
+/// The same text comes out however it is cut into pieces. Held back is only what may still change: white space until
+/// what follows it is known, and a bracket until it is known to be a mark. Code, Markdown links, footnotes and array
+/// indexes stay as they are.
+struct CitedText: Sendable {
+    /// A mark in the text.
+    struct Mark: Sendable, Equatable {
+        var number: Int
+        var by: Citation.Author
+        /// Of its bracket: UTF-8 bytes from the beginning of the text.
+        var offset: Int
+    }
+
+    private(set) var marks: [Mark] = []
+    /// The model's marks that stood for no passage, as they were.
+    private(set) var removed: [String] = []
+    /// All that was given out.
+    private(set) var text = ""
+    private var fresh = ""
+
+    /// Passages that the model was shown by number: what it may cite.
+    private let cited: Int
+    private let sources: [Passage]
+    private let question: String
+    /// Read when the first sentence ends: by then the model has begun.
+    private lazy var support = PassageSupport(sources, question: question)
+
+    // Held back: white space, a bracket, a run of fence characters.
+    private var space = ""
+    private var bracket = ""
+    private var fence = Fence()
+
+    // Where in the text it is.
+    private var code: Code?
+    /// Headings and rows of tables get no mark.
+    private var isProse = true
+    private var isFirstWord = true
+    private var isInList = false
+    private var openBrackets = 0
+    private var word = ""
+    private var wordBefore = ""
+    private var previous: Unicode.Scalar?
+    private var endsInMark = false
+    private var isJSON = false
+    private var modelHasMarked = false
+
+    // The sentence so far.
+    private var sentence = ""
+    private var sentenceIsMarked = false
+    private var stop = Stop.none
+
+    /// What ends the sentence: a stop before white space, or a full-width stop by itself.
+    private enum Stop { case none, spaced, wide }
+    private enum Code: Equatable { case fenced, inline(Int), indented }
+    private struct Fence {
+        var scalar: Unicode.Scalar = "`"
+        /// Of the run at hand.
+        var run = 0
+        /// Of the fence that is open.
+        var length = 0
+        /// Whether the line holds nothing but the run.
+        var isAlone = false
+    }
+
+    /// - Parameters:
+    ///   - cited: passages that the model was shown with their numbers.
+    ///   - sources: passages a sentence may be marked with; none adds no marks.
+    init(cited: Int, sources: [Passage] = [], question: String = "") {
+        self.cited = cited
+        self.sources = sources
+        self.question = question
+    }
+
+    /// Takes the next piece.
+    /// - Returns: what can be given out by now.
+    mutating func add(_ piece: String) -> String {
+        for scalar in piece.unicodeScalars { step(scalar) }
+        return taken()
+    }
+
+    /// Lets go of what is held back, in the middle of a text.
+    mutating func flush() -> String {
+        settleFence()
+        if !bracket.isEmpty { settleBracket(before: nil) }
+        fresh += space
+        space = ""
+        return taken()
+    }
+
+    /// The text is over.
+    /// - Returns: the rest of it.
+    mutating func finish() -> String {
+        settleFence()
+        if !bracket.isEmpty { settleBracket(before: nil) }
+        endSentence()
+        return flush()
+    }
+
+    private mutating func taken() -> String {
+        defer { fresh = "" }
+        text += fresh
+        return fresh
+    }
+
+    // MARK: Scalars
+
+    private mutating func step(_ scalar: Unicode.Scalar) {
+        if isJSON { return fresh.unicodeScalars.append(scalar) }
+        if fence.run > 0, code != .fenced, scalar != fence.scalar { settleFence() }
+        if code == .fenced { return stepFenced(scalar) }
+        if !bracket.isEmpty, stepBracket(scalar) { return }
+        if scalar.properties.isWhitespace { return space.unicodeScalars.append(scalar) }
+        if previous == nil, scalar == "{" {
+            isJSON = true
+            fresh += space
+            space = ""
+            return step(scalar)
+        }
+        if scalar == "[" || scalar == "(", code == nil { return bracket.unicodeScalars.append(scalar) }
+        begin(scalar)
+        if scalar == "`" || scalar == "~" && (fence.run > 0 || isFirstWord && word.isEmpty) {
+            if fence.run == 0 { fence = Fence(scalar: scalar, isAlone: isFirstWord && word.isEmpty) }
+            fence.run += 1
+            (previous, endsInMark) = (scalar, false)
+            return fresh.unicodeScalars.append(scalar)
+        }
+        put(scalar)
+    }
+
+    /// Ends what the white space before a scalar ends, and gives the white space out.
+    private mutating func begin(_ scalar: Unicode.Scalar) {
+        let newlines = space.unicodeScalars.count { $0 == "\n" }
+        if space.isEmpty {
+            guard stop == .wide, !Self.closers.contains(scalar), scalar != "(" else {
+                if previous == nil { beginLine(scalar, blank: true) }
+                return
+            }
+            endSentence()
+            word = ""
+            return
+        }
+        // The number or dash of a list item belongs to no sentence.
+        if isFirstWord, Self.isListMarker(word) {
+            isInList = isInList || word != ">"
+            sentence = ""
+            stop = .none
+        }
+        let endsBlock = newlines > 1 || newlines == 1 && (!isProse || Self.blockStarts.contains(scalar) || scalar.properties.numericType == .decimal)
+        if endsBlock || stop == .wide || stop == .spaced && endsSentence() { endSentence() }
+        if newlines > 1, case .inline = code { code = nil }
+        isFirstWord = false
+        (wordBefore, word) = (word.lowercased(), "")
+        if newlines > 0 || previous == nil { beginLine(scalar, blank: newlines > 1 || previous == nil) } else if !sentence.isEmpty { sentence += " " }
+        fresh += space
+        space = ""
+    }
+
+    private mutating func beginLine(_ scalar: Unicode.Scalar, blank: Bool) {
+        let indent = space.unicodeScalars.reversed().prefix { $0 != "\n" }.reduce(0) { $0 + ($1 == "\t" ? 4 : 1) }
+        if blank, indent == 0, !Self.blockStarts.contains(scalar), scalar.properties.numericType != .decimal { isInList = false }
+        if indent >= 4, !isInList, blank || code == .indented {
+            code = .indented
+        } else if code == .indented {
+            code = nil
+        }
+        isProse = scalar != "#" && scalar != "|"
+        isFirstWord = true
+        openBrackets = 0
+        if !sentence.isEmpty { sentence += " " }
+    }
+
+    private mutating func put(_ scalar: Unicode.Scalar) {
+        fresh.unicodeScalars.append(scalar)
+        if sentence.utf8.count <= PassageSupport.longest { sentence.unicodeScalars.append(scalar) }
+        if word.utf8.count < 80 { word.unicodeScalars.append(scalar) }
+        (previous, endsInMark) = (scalar, false)
+        guard code == nil else {
+            stop = .none
+            return
+        }
+        if scalar == "[" { openBrackets += 1 }
+        if scalar == "]" { openBrackets = max(0, openBrackets - 1) }
+        if ".!?…".unicodeScalars.contains(scalar) {
+            stop = .spaced
+        } else if "。！？".unicodeScalars.contains(scalar) {
+            stop = .wide
+        } else if !Self.closers.contains(scalar) {
+            stop = .none
+        }
+    }
+
+    // MARK: Code
+
+    /// Backticks begin and end code; three at the beginning of a line begin a block.
+    private mutating func settleFence() {
+        guard fence.run > 0, code != .fenced else { return }
+        if fence.isAlone, fence.run >= 3, code == nil {
+            code = .fenced
+            fence.length = fence.run
+            fence.isAlone = false
+        } else if fence.scalar == "`" {
+            if code == nil { code = .inline(fence.run) } else if code == .inline(fence.run) { code = nil }
+        }
+        fence.run = 0
+    }
+
+    private mutating func stepFenced(_ scalar: Unicode.Scalar) {
+        if scalar == "\n" {
+            if fence.isAlone, fence.run >= fence.length {
+                code = nil
+                fence.run = 0
+                sentence = ""
+                stop = .none
+                // The next line begins like any other.
+                return space.unicodeScalars.append(scalar)
+            }
+            (fence.isAlone, fence.run) = (true, 0)
+        } else if scalar == fence.scalar, fence.isAlone {
+            fence.run += 1
+        } else if !scalar.properties.isWhitespace {
+            fence.isAlone = false
+        }
+        previous = scalar
+        fresh.unicodeScalars.append(scalar)
+    }
+
+    // MARK: Brackets
+
+    /// - Returns: false where the scalar is to be read as any other.
+    private mutating func stepBracket(_ scalar: Unicode.Scalar) -> Bool {
+        let last = bracket.unicodeScalars.last
+        switch last {
+        case "(" where scalar == "[": break
+        case "[" where bracket.contains("]"):
+            // "[1][" may be two marks, a mark and a footnote, or a link by reference.
+            if scalar.properties.numericType == .decimal || scalar == "^" {
+                bracket.removeLast()
+                settleBracket(before: "[")
+                bracket = "["
+                return stepBracket(scalar)
+            }
+            release()
+            return false
+        case "]" where scalar == "[" && bracket.first == "[": break
+        case "]" where scalar == ")" && bracket.first == "(":
+            bracket += ")"
+            settleBracket(before: scalar)
+            return true
+        case "]":
+            settleBracket(before: scalar)
+            return false
+        case _ where last != "(" && ("0"..."9").contains(scalar) && bracket.count(where: \.isNumber) < 3: break
+        case _ where last != "(" && last != "[" && scalar == "]": break
+        default:
+            release()
+            return false
+        }
+        bracket.unicodeScalars.append(scalar)
+        return true
+    }
+
+    /// The bracket is text like any other.
+    private mutating func release() {
+        let text = bracket
+        bracket = ""
+        for scalar in text.unicodeScalars {
+            begin(scalar)
+            put(scalar)
+        }
+    }
+
+    /// A number in brackets is complete, or cut off by the end of the text: is it a mark, and does it stand for a passage?
+    private mutating func settleBracket(before next: Unicode.Scalar?) {
+        if bracket.hasPrefix("("), !bracket.hasSuffix(")") {
+            let rest = String(bracket.dropFirst())
+            bracket = "("
+            release()
+            guard !rest.isEmpty else { return }
+            bracket = rest
+        }
+        let digits = bracket.filter(\.isNumber)
+        guard bracket.contains("]"), !digits.hasPrefix("0") || digits == "0", let number = Int(digits) else { return release() }
+        let isKnown = number >= 1 && number <= cited
+        let isAlone = next == nil || next == "\n" || next == "\r"
+        guard isMark(isKnown, isAlone, before: next) else { return release() }
+        let startsLine = space.contains("\n") || previous == nil
+        if isKnown {
+            if startsLine, !isAlone { begin("[") }
+            fresh += space
+            space = ""
+            marks.append(Mark(number: number, by: .model, offset: text.utf8.count + fresh.utf8.count + (bracket.hasPrefix("(") ? 1 : 0)))
+            fresh += bracket
+            (sentenceIsMarked, modelHasMarked) = (true, true)
+            previous = "]"
+        } else {
+            removed.append("[\(digits)]")
+            if startsLine {
+                while space.last == " " { space.removeLast() }
+            } else if next != "[", !(next.map { $0.properties.isAlphabetic || $0.properties.numericType != nil } ?? false) {
+                space = ""
+            }
+        }
+        endsInMark = true
+        bracket = ""
+    }
+
+    private func isMark(_ isKnown: Bool, _ isAlone: Bool, before next: Unicode.Scalar?) -> Bool {
+        let startsLine = space.contains("\n") || previous == nil || isFirstWord && Self.isListMarker(word)
+        if next == "(" || startsLine && next == ":" || openBrackets > 0 && !isKnown { return false }
+        // One before its text is the label of a list that may be longer than the passages are many.
+        if startsLine { return isKnown || isAlone && previous != nil }
+        guard let previous, !endsInMark else { return true }
+        if previous == ":" {
+            let label = word.dropLast().lowercased()
+            return label.last == "\"" ? false : isKnown || Self.labels.contains(String(label.filter(\.isLetter)))
+        }
+        if space.isEmpty {
+            if previous.properties.isAlphabetic || previous == "_" {
+                // "items[9]" is an index; "nine[1]" has a passage. Scripts without spaces have no such indexes.
+                return previous.value >= 0x2E80 || isKnown && !Self.isIdentifier(word)
+            }
+            if previous == ")" { return !Self.isIdentifier(word) }
+            return previous == "(" && isKnown || previous.properties.numericType == .decimal || Self.endings.contains(previous)
+        }
+        return !"=<>+/\\{[(|&$~^".unicodeScalars.contains(previous)
+    }
+
+    private static func isListMarker(_ word: String) -> Bool {
+        !word.isEmpty && word.utf8.count <= 4 && word.wholeMatch(of: /[-*+•>]|\d{1,3}[.)]/) != nil
+    }
+
+    /// Whether a word looks like a name in a program: `x`, `my_list`, `itemList`, `a.b`, `f(x)`.
+    private static func isIdentifier(_ word: String) -> Bool {
+        let word = word.drop { "(\"'*".contains($0) }
+        return word.utf8.count == 1 || word.contains("_") || word.contains(/\p{Ll}\p{Lu}|\w\(|\w\.\w/)
+    }
+
+    // MARK: Sentences
+
+    private mutating func endSentence() {
+        defer { (sentence, sentenceIsMarked, stop) = ("", false, .none) }
+        guard !sources.isEmpty, !modelHasMarked, !sentenceIsMarked, isProse, code == nil else { return }
+        guard let last = sentence.unicodeScalars.last(where: { !Self.closers.contains($0) && !$0.properties.isWhitespace }),
+            !":：?？".unicodeScalars.contains(last), let number = support.passage(for: sentence)
+        else { return }
+        if !"。！？".unicodeScalars.contains(last) { fresh += " " }
+        marks.append(Mark(number: number, by: .overlap, offset: text.utf8.count + fresh.utf8.count))
+        fresh += "[\(number)]"
+    }
+
+    /// Abbreviations and German ordinals ("am 3. Mai") end no sentence.
+    private func endsSentence() -> Bool {
+        RestylePiece.ends(word[...]) && !(Self.beforeOrdinals.contains(wordBefore) && word.wholeMatch(of: /\d{1,2}\./) != nil)
+    }
+
+    private static let beforeOrdinals: Set<String> = [
+        "am", "im", "der", "die", "das", "dem", "den", "des", "vom", "zum", "zur", "bis", "seit", "ab", "und", "jeden", "jedes", "ein", "einen",
+    ]
+
+    private static let closers = Set("\"'”’»)]*_」』）".unicodeScalars)
+    private static let blockStarts = Set("-*+•#|>`~".unicodeScalars)
+    /// What a mark may stand right behind.
+    private static let endings = Set(".,;!?…%\"'”’»*°€£`。，、；：！？」』）".unicodeScalars)
+    /// What may stand before a colon and a mark.
+    private static let labels: Set<String> = [
+        "source", "sources", "see", "ref", "reference", "references", "passage", "passages", "quelle", "quellen", "siehe", "fuente", "fuentes",
+        "voir",
+    ]
+}
