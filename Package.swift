@@ -75,7 +75,8 @@ let package = Package(
                 "Pipeline", "Store", "Knowledge", "Datasets", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"), .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,
             resources: [.embedInCode("Resources/openapi.yaml")], swiftSettings: inspected),
         .executableTarget(
@@ -95,6 +96,7 @@ let package = Package(
             [
                 "Store", "Providers", "TestDatabases", .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
     ]
 )

@@ -18,6 +18,7 @@ struct UserCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard User.isAddress(email) else { throw ValidationError("\"\(email)\" is not an e-mail address") }
+            if let problem = name.flatMap({ DisplayName.problem($0, length: 1...100) }) { throw ValidationError("--name \(problem)") }
         }
 
         func run() async throws {
@@ -83,7 +84,7 @@ struct PasswordOptions: ParsableArguments {
 
     private func read() throws -> String {
         guard passwordStdin else { return Token.password() }
-        guard let line = readLine(), line.count >= 10 else { throw ValidationError("the password needs at least 10 characters") }
+        guard let line = readLine(), line.unicodeScalars.count >= 10 else { throw ValidationError("the password needs at least 10 characters") }
         return line
     }
 }

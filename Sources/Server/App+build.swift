@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import Hummingbird
+import HummingbirdCore
 import Knowledge
 import LocalModels
 import Logging
@@ -139,11 +140,12 @@ public struct App: Sendable {
     public func router() throws -> Hummingbird.Router<AppContext> {
         let accounts = accounts
         let router = Hummingbird.Router(context: AppContext.self)
+        let methods = RouteMethods()
         router.addMiddleware {
             ExecutorMiddleware()
             TelemetryMiddleware(telemetry: telemetry)
             SecurityHeaders()
-            ErrorMiddleware()
+            ErrorMiddleware(methods: methods)
             AdmissionMiddleware(
                 hosts: HostPolicy(listening: settings.host, isLoopback: settings.listensOnLoopback, allowed: settings.allowedHosts),
                 clients: ClientAddresses(trustedProxies: settings.trustedProxies))
@@ -210,6 +212,7 @@ public struct App: Sendable {
         OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
         AnthropicController(pipeline: answers, clients: clients).routes(v1)
         try router.validate()
+        methods.set(router.routes)
         return router
     }
 
@@ -263,10 +266,9 @@ public struct App: Sendable {
             ]
         let application = Application(
             router: try router(),
-            server: .http1(
-                configuration: .init(additionalChannelHandlers: [
-                    SlowClientHandler(patience: .seconds(Int64(settings.slowClientSeconds))), clients.handler(),
-                ])),
+            server: HTTPServerBuilder { [clients, settings] in
+                ClientChannel(responder: $0, connections: clients, patience: .seconds(Int64(settings.slowClientSeconds)))
+            },
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "atelier"),
             // Ended in reverse: the journal last, when nothing is used any more, and before it the exporter, which
             // sends what the others still had to tell.

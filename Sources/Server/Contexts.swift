@@ -41,9 +41,6 @@ public struct AppContext: RequestContext {
         guard case .minion(let snapshot) = identity else { throw OpenAIErrors.wrongKey(AuthMiddleware.token(request)) }
         return snapshot
     }
-
-    /// The largest conversation a request may carry, in bytes. Uploads stream to disk and have their own limit.
-    static let maxConversationBytes = 8 << 20
 }
 
 /// A signed-in person.

@@ -24,7 +24,7 @@ struct GatewayFields {
     mutating func missing(_ field: String) { invalid(field, "is required") }
 
     mutating func text(_ field: String, _ value: JSONValue, _ length: ClosedRange<Int> = 0...200) -> String? {
-        guard let text = value.stringValue, length.contains(text.count), text.utf8.count / 32 <= length.upperBound else {
+        guard let text = value.stringValue, length.contains(text.unicodeScalars.count) else {
             invalid(field, "must be text of \(length.lowerBound) to \(length.upperBound) characters")
             return nil
         }
@@ -89,7 +89,7 @@ extension Request {
     /// The body as a JSON object.
     /// - Throws: ``APIError``.
     func gatewayObject() async throws -> [String: JSONValue] {
-        let buffer = try await wholeBody(upTo: AppContext.maxConversationBytes)
+        let buffer = try await wholeBody(upTo: .conversation)
         let value: JSONValue
         do { value = try JSONValue(parsing: buffer) } catch {
             throw APIError.badRequest("We could not parse the JSON body of your request: \(error).", code: "invalid_json")

@@ -15,12 +15,44 @@ enum Idempotent {
     /// - Parameter fingerprint: what, beside method and path, must be equal for it to be the same request.
     static func create(_ request: Request, fingerprint: String, rows: UserStore, _ body: () async throws -> some Encodable) async throws -> Response {
         guard let key = request.headers[.idempotencyKey] else { return .json(try await body(), status: .created) }
-        guard (1...200).contains(key.count) else { throw APIError.badRequest("Idempotency-Key must have 1 to 200 characters") }
+        return try await create(request, key: key, fingerprint: fingerprint, upload: nil, rows: rows, body)
+    }
+
+    /// For a request whose body is a file: the same request has the same content too.
+    /// - Parameter limit: the most bytes of the file.
+    /// - Throws: beside what `body` throws, ``UploadTooLarge``.
+    static func upload(
+        _ request: Request, fingerprint: String, upTo limit: Int, rows: UserStore, _ body: (UploadBody) async throws -> some Encodable
+    ) async throws -> Response {
+        guard let key = request.headers[.idempotencyKey] else { return .json(try await body(request.upload(upTo: limit)), status: .created) }
+        let digest = UploadDigest()
+        let bytes = try request.upload(upTo: limit, digest)
+        return try await create(request, key: key, fingerprint: fingerprint, upload: (bytes, digest, limit), rows: rows) { try await body(bytes) }
+    }
+
+    /// - Parameter upload: the file, what knows its content when it has been read, and the most bytes of it.
+    private static func create(
+        _ request: Request, key: String, fingerprint: String, upload: (bytes: UploadBody, digest: UploadDigest, limit: Int)?, rows: UserStore,
+        _ body: () async throws -> some Encodable
+    ) async throws -> Response {
+        guard (1...200).contains(key.unicodeScalars.count) else { throw APIError.badRequest("Idempotency-Key must have 1 to 200 characters") }
         let hash = SHA256.hash(data: Data("\(request.method) \(request.uri.path) \(fingerprint)".utf8)).map { String(format: "%02x", $0) }.joined()
         let lease = IdempotencyLease(owner: WorkerIdentity.current.name)
         let earlier = try await rows.beginIdempotent(
             key: key, requestHash: hash, lease: lease, isAlive: { WorkerIdentity.current.isAlive($0) })
-        if let earlier { return try replay(earlier, hash: hash) }
+        if let earlier {
+            var wanted = hash
+            // A file's content is known once it has been read, and so noted with the first one's answer.
+            if let upload, earlier.status != nil, earlier.requestHash.hasPrefix("\(hash) ") {
+                var count = 0
+                for try await part in upload.bytes {
+                    count += part.count
+                    if count > upload.limit { throw UploadTooLarge(limit: upload.limit) }
+                }
+                wanted = Self.hash(hash, upload.digest)
+            }
+            return try replay(earlier, hash: wanted)
+        }
         let heartbeat = Task {
             while true {
                 try await Task.sleep(for: lease.duration / 4)
@@ -43,10 +75,13 @@ enum Idempotent {
         }
         await Task {
             try? await rows.finishIdempotent(
-                key: key, owner: lease.owner, status: HTTPResponse.Status.created.code, body: String(decoding: data, as: UTF8.self))
+                key: key, owner: lease.owner, requestHash: Self.hash(hash, upload?.digest), status: HTTPResponse.Status.created.code,
+                body: String(decoding: data, as: UTF8.self))
         }.value
         return .json(data: data, status: .created)
     }
+
+    private static func hash(_ request: String, _ upload: UploadDigest?) -> String { upload?.value.map { "\(request) \($0)" } ?? request }
 
     /// Whether what was to be made may be there in spite of the error.
     private static func mayHaveSucceeded(_ error: any Error) -> Bool {

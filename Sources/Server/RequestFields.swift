@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import NIOCore
 import Providers
+import Store
 
 /// What is wrong with a request: the first of it in full, the rest by number, so that a small body never makes a large reply.
 struct RequestProblems: Sendable {
@@ -34,14 +35,13 @@ struct RequestFields {
     private var asked: Set<String> = []
     private(set) var problems = RequestProblems()
 
-    /// - Parameter limit: largest body in bytes.
-    init(_ request: Request, context: some RequestContext, limit: Int = 1 << 20) async throws {
+    init(_ request: Request, context: some RequestContext, limit: BodyLimit = .fields) async throws {
         try self.init(json: await request.wholeBody(upTo: limit))
     }
 
     /// A request whose body may be left out.
     init(optional request: Request, context: some RequestContext) async throws {
-        let buffer = try await request.wholeBody(upTo: 1 << 20)
+        let buffer = try await request.wholeBody(upTo: .fields)
         if buffer.readableBytes == 0 { self.init([:]) } else { try self.init(json: buffer) }
     }
 
@@ -75,7 +75,7 @@ struct RequestFields {
     }
 
     /// - Parameters:
-    ///   - length: in characters.
+    ///   - length: in code points: one visible character may have a thousand.
     ///   - trim: without the white space around it; passwords keep theirs.
     mutating func string(_ field: String, length: ClosedRange<Int> = 0...200, trim: Bool = true) -> String? {
         guard let value = value(field) else { return nil }
@@ -89,11 +89,11 @@ struct RequestFields {
             return nil
         }
         let trimmed = trim ? text.trimmingCharacters(in: .whitespacesAndNewlines) : text
-        // One character may be a thousand bytes of marks; ordinary ones have four at most, and joined ones some thirty.
-        guard length.contains(trimmed.count), trimmed.utf8.count / 32 <= length.upperBound else {
+        let count = trimmed.unicodeScalars.count
+        guard length.contains(count) else {
             fail(
                 field,
-                length.lowerBound > 0 && trimmed.count < length.lowerBound
+                count < length.lowerBound
                     ? "must have at least \(length.lowerBound) character\(length.lowerBound == 1 ? "" : "s")"
                     : "must have at most \(length.upperBound) characters")
             return nil
@@ -108,6 +108,19 @@ struct RequestFields {
             return ""
         }
         return string(field, length: length, trim: trim) ?? ""
+    }
+
+    /// A text that others read in lists: without characters that cannot be seen.
+    mutating func name(_ field: String, length: ClosedRange<Int> = 1...200) -> String? {
+        guard let text = string(field, length: length) else { return nil }
+        guard let problem = DisplayName.problem(text, length: length) else { return text }
+        fail(field, problem)
+        return nil
+    }
+
+    mutating func requiredName(_ field: String, length: ClosedRange<Int> = 1...200) -> String {
+        if !has(field) { return required(field, length: length) }
+        return name(field, length: length) ?? ""
     }
 
     mutating func integer(_ field: String, _ range: ClosedRange<Int>) -> Int? {
@@ -215,17 +228,5 @@ struct RequestFields {
     func finish() throws {
         let all = remaining()
         if !all.isEmpty { throw APIError.invalid(all.listed, unlisted: all.unlisted) }
-    }
-}
-
-extension Request {
-    /// The whole body.
-    /// - Throws: ``APIError`` where it has more bytes than `limit`.
-    func wholeBody(upTo limit: Int) async throws -> ByteBuffer {
-        do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
-            throw APIError(
-                status: .contentTooLarge, code: "body_too_large",
-                message: "the body is larger than \(limit >= 1 << 20 ? "\(limit >> 20) MiB" : "\(limit >> 10) KiB")")
-        }
     }
 }

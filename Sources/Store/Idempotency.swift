@@ -59,11 +59,15 @@ extension UserStore {
         }
     }
 
-    public func finishIdempotent(key: String, owner: String, status: Int, body: String) async throws {
+    /// Notes the answer.
+    /// - Parameter requestHash: of the request as it is known by then; a file's content is known only when it has been read.
+    public func finishIdempotent(key: String, owner: String, requestHash: String, status: Int, body: String) async throws {
         try await database.write { connection in
             try connection.query(
-                "UPDATE idempotency_keys SET status = $4, body = $5 WHERE user_id = $1 AND idempotency_key = $2 AND owner = $3 AND status IS NULL",
-                user, .text(key), .text(owner), SQLValue(status), .text(body))
+                """
+                UPDATE idempotency_keys SET status = $4, body = $5, request_hash = $6
+                WHERE user_id = $1 AND idempotency_key = $2 AND owner = $3 AND status IS NULL
+                """, user, .text(key), .text(owner), SQLValue(status), .text(body), .text(requestHash))
         }
     }
 

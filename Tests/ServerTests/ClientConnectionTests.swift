@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import NIOHTTPTypes
 import Server
 import Testing
@@ -28,8 +29,11 @@ import Testing
 
         var isOpen: Bool { channel.isActive }
 
-        func head(_ method: HTTPRequest.Method = .post) throws {
-            try channel.writeInbound(HTTPRequestPart.head(.init(method: method, scheme: "http", authority: "localhost", path: "/")))
+        /// - Parameter isLast: whether the client says that it is the last.
+        func head(_ method: HTTPRequest.Method = .post, isLast: Bool = false) throws {
+            var head = HTTPRequest(method: method, scheme: "http", authority: "localhost", path: "/")
+            if isLast { head.headerFields[.connection] = "close" }
+            try channel.writeInbound(HTTPRequestPart.head(head))
             channel.read()
         }
 
@@ -159,6 +163,62 @@ import Testing
         stuck.closing?.succeed()
         connection.loop.run()
         #expect(!connection.isOpen)
+    }
+
+    // MARK: the last request, and what is none
+
+    @Test func theReplyToTheLastRequestSaysThatItIsTheLast() throws {
+        let connection = try Connection()
+        try connection.head(.get)
+        try connection.end()
+        try connection.head(.get, isLast: true)
+        try connection.end()
+        #expect(try connection.reply()?.headerFields[.connection] == nil)
+        #expect(try connection.reply()?.headerFields[.connection] == "close")
+    }
+
+    @Test func whatIsNoRequestIsToldSoAfterTheRepliesBeforeIt() throws {
+        let connection = try Connection()
+        try connection.head(.get)
+        try connection.end()
+        connection.channel.pipeline.fireErrorCaught(HTTPParserError.invalidMethod)
+        connection.channel.pipeline.fireErrorCaught(HTTPParserError.invalidHeaderToken)
+        #expect(try connection.sent() == nil)
+        connection.channel.write(HTTPResponsePart.head(.init(status: .ok)), promise: nil)
+        connection.channel.writeAndFlush(HTTPResponsePart.end(nil), promise: nil)
+        var heads: [HTTPResponse] = []
+        while let part = try connection.channel.readOutbound(as: HTTPResponsePart.self) { if case .head(let head) = part { heads.append(head) } }
+        #expect(heads.map(\.status) == [.ok, .methodNotAllowed] && heads.last?.headerFields[.connection] == "close")
+        #expect(connection.errors.caught.isEmpty && connection.isOpen, "it is given time to read that")
+        connection.wait(.seconds(2))
+        #expect(!connection.isOpen)
+    }
+
+    @Test func whatFollowsTheLastRequestIsThrownAway() throws {
+        let connection = try Connection()
+        try connection.head(.get, isLast: true)
+        try connection.end()
+        connection.channel.pipeline.fireErrorCaught(HTTPParserError.invalidMethod)
+        #expect(try connection.reply()?.status == .ok)
+        #expect(try connection.sent() == nil)
+    }
+
+    @Test func aClientThatWaitsIsAskedForItsBodyOnlyWhileItIsWanted() throws {
+        let connection = try Connection()
+        func ask() throws -> HTTPResponse.Status? {
+            connection.channel.pipeline.triggerUserOutboundEvent(ClientConnectionHandler.AskForBody(), promise: nil)
+            return try connection.sent()?.status
+        }
+        try connection.head()
+        #expect(try ask() == .continue)
+        try connection.body(1)
+        #expect(try ask() == nil, "it is being sent already")
+        try connection.end()
+        #expect(try ask() == nil)
+        #expect(try connection.reply()?.headerFields[.connection] == nil)
+        try connection.head()
+        _ = try connection.reply(.unauthorized)
+        #expect(try ask() == nil, "it has been refused")
     }
 
     // MARK: slow clients

@@ -46,45 +46,12 @@ import Testing
         try await TestServer.run { server in
             let ann = try await server.person("ann")
             let bob = try await server.person("bob")
-            let rows = server.app.store.user(ann.id)
-            let minion = try #require(try await server.send(.post, "\(ann.base)/minions", TestServer.minion, token: ann.token).json["id"] as? String)
-            let dataset = try #require(
-                try await server.send(
-                    .post, "\(ann.base)/training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat, token: ann.token
-                ).json["id"] as? String)
-            let job = try await rows.createJob(.init(jobName: "j", minionID: minion, trainingType: .loraOnly, datasetIDs: [dataset]))
-            _ = try await rows.startJob(job.id)
-            let claimed = try #require(try await server.app.store.queue.claim(worker: "w", lease: .seconds(60)))
-            _ = try await server.app.store.queue.complete(
-                claimed, worker: "w",
-                release: .init(
-                    adapter: .init(id: "ada_x", baseModel: "b", path: "users/x/adapters/ada_x", sha256: "s", rank: 1, bytes: 1),
-                    collection: .init(id: "col_x", name: "c", embedder: "e", dimension: 1, version: 1, documentCount: 1, chunkCount: 1, bytes: 1),
-                    evaluation: .init()))
-            try await rows.saveAnswer(id: "ans_x", minionID: minion, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
-            _ = try await server.send(
-                .post, "\(ann.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234","test":false}"#, token: ann.token)
-            let definition = try #require(
-                try await server.send(
-                    .post, "\(ann.base)/provider-definitions", #"{"id":"acme","name":"Acme","base_url":"https://93.184.216.34/v1"}"#,
-                    token: ann.token
-                ).json["id"] as? String)
-
-            let release = try #require(try await rows.releases(minionID: minion).items.first).id
-            let hook = try #require(
-                try await server.send(.post, "\(ann.base)/webhooks", #"{"url":"https://93.184.216.34/hook"}"#, token: ann.token).json["id"] as? String
-            )
-            let delivery = try await rows.pingWebhook(hook).id
-            let key = try await rows.providerKey("openai").id
-            let ids = [
-                "user_id": ann.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "adapter_id": "ada_x",
-                "answer_id": "ans_x",
-                "provider": key, "key_id": key, "definition_id": definition,
-                "release_id": release, "webhook_id": hook, "delivery_id": delivery,
-            ]
+            let ids = try await server.furnish(ann)
+            let (minion, dataset, job) = (ids["minion_id"]!, ids["dataset_id"]!, ids["job_id"]!)
+            let (release, hook, key, definition) = (ids["release_id"]!, ids["webhook_id"]!, ids["key_id"]!, ids["definition_id"]!)
             // The ids are real: their owner finds them.
             for path in [
-                "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job.id)", "collections/col_x", "adapters/ada_x",
+                "minions/\(minion)", "training-datasets/\(dataset)", "external-training/jobs/\(job)", "collections/col_x", "adapters/ada_x",
                 "answers/ans_x",
                 "provider-definitions/\(definition)", "minions/\(minion)/releases/\(release)", "webhooks/\(hook)", "webhooks/\(hook)/deliveries",
                 "limits/minions/\(minion)", "limits/keys/\(key)",

@@ -73,6 +73,47 @@ struct TestServer {
             .token
     }
 
+    /// Gives a person one of everything.
+    /// - Returns: by the names of the parameters that routes have.
+    func furnish(_ person: Person) async throws -> [String: String] {
+        let rows = app.store.user(person.id)
+        let minion = try #require(try await send(.post, "\(person.base)/minions", TestServer.minion, token: person.token).json["id"] as? String)
+        let dataset = try #require(
+            try await send(
+                .post, "\(person.base)/training-datasets?dataset_name=v&dataset_type=jsonl", TestServer.chat, token: person.token
+            ).json["id"] as? String)
+        let job = try await rows.createJob(.init(jobName: "j", minionID: minion, trainingType: .loraOnly, datasetIDs: [dataset]))
+        _ = try await rows.startJob(job.id)
+        let claimed = try #require(try await app.store.queue.claim(worker: "w", lease: .seconds(60)))
+        _ = try await app.store.queue.complete(
+            claimed, worker: "w",
+            release: .init(
+                adapter: .init(id: "ada_x", baseModel: "b", path: "users/x/adapters/ada_x", sha256: "s", rank: 1, bytes: 1),
+                collection: .init(id: "col_x", name: "c", embedder: "e", dimension: 1, version: 1, documentCount: 1, chunkCount: 1, bytes: 1),
+                evaluation: .init()))
+        try await rows.saveAnswer(id: "ans_x", minionID: minion, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
+        _ = try await send(
+            .post, "\(person.base)/providers", #"{"provider":"openai","api_key":"sk-abcdefgh1234","test":false}"#, token: person.token)
+        let definition = try #require(
+            try await send(
+                .post, "\(person.base)/provider-definitions", #"{"id":"acme","name":"Acme","base_url":"https://93.184.216.34/v1"}"#,
+                token: person.token
+            ).json["id"] as? String)
+
+        let release = try #require(try await rows.releases(minionID: minion).items.first).id
+        let hook = try #require(
+            try await send(.post, "\(person.base)/webhooks", #"{"url":"https://93.184.216.34/hook"}"#, token: person.token).json["id"] as? String
+        )
+        let delivery = try await rows.pingWebhook(hook).id
+        let key = try await rows.providerKey("openai").id
+        return [
+            "user_id": person.id, "minion_id": minion, "dataset_id": dataset, "job_id": job.id, "collection_id": "col_x", "adapter_id": "ada_x",
+            "answer_id": "ans_x",
+            "provider": key, "key_id": key, "definition_id": definition,
+            "release_id": release, "webhook_id": hook, "delivery_id": delivery,
+        ]
+    }
+
     static let minion = #"{"name":"Wick","provider":"local","model_id":"smollm2-135m-instruct"}"#
     static let chat = #"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#
 }

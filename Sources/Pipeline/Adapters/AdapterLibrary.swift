@@ -23,7 +23,7 @@ public struct AdapterLibrary: Sendable {
     let imports: FairGate
     let exports: FairGate
     /// Largest import in bytes.
-    let maxBytes: Int
+    public let maxBytes: Int
 
     public init(store: Store, data: DataDirectory, engine: EnginePaths, imports: FairGate, exports: FairGate, maxBytes: Int) {
         self.store = store

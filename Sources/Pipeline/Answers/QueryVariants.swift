@@ -33,7 +33,8 @@ public enum QueryVariants {
             }
             while let last = form.last, last.isWhitespace || "\"”'".contains(last) { form.removeLast() }
             while let first = form.first, "\"“'".contains(first) { form.removeFirst() }
-            guard form.contains(where: { $0.isLetter || $0.isNumber }), form.count <= longest, seen.insert(form.lowercased()).inserted else {
+            guard form.contains(where: { $0.isLetter || $0.isNumber }), form.unicodeScalars.count <= longest, seen.insert(form.lowercased()).inserted
+            else {
                 continue
             }
             variants.append(String(form))

@@ -53,4 +53,6 @@ public struct DatasetRefused: Error, Sendable {
 /// The upload passed the limit; what had arrived is gone.
 public struct UploadTooLarge: Error, Sendable {
     public var limit: Int
+
+    public init(limit: Int) { self.limit = limit }
 }

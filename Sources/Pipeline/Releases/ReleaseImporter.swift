@@ -17,7 +17,8 @@ public struct ReleaseImporter: Sendable {
     let vectors: VectorServer?
     /// Shared by all that is imported at a time.
     let places: FairGate
-    let maxBytes: Int
+    /// Of an archive, packed and unpacked alike.
+    public let maxBytes: Int
     let logger: Logger
 
     /// - Parameter maxBytes: of an archive, packed and unpacked alike.

@@ -49,8 +49,8 @@ package struct VoiceStage: Sendable {
     }
 
     private static func cut(_ text: String) -> String {
-        guard text.count > VoiceExamples.longest else { return text }
-        let head = text.prefix(VoiceExamples.longest)
+        guard text.unicodeScalars.count > VoiceExamples.longest else { return text }
+        let head = String(text.unicodeScalars.prefix(VoiceExamples.longest))
         return (head.lastIndex(where: \.isWhitespace).map { String(head[..<$0]) } ?? String(head)) + " …"
     }
 }

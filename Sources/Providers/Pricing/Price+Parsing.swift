@@ -27,7 +27,9 @@ extension Price {
             guard let value, !(0...1_000_000).contains(value) else { continue }
             problems.append(DataProblem("\(path).\(name)", "must be from 0 to 1,000,000 US dollars per million tokens"))
         }
-        if let model, model.isEmpty || model.count > 200 { problems.append(DataProblem("\(path).model", "must be 1 to 200 characters")) }
+        if let model, model.isEmpty || model.unicodeScalars.count > 200 {
+            problems.append(DataProblem("\(path).model", "must be 1 to 200 characters"))
+        }
         if !asOf.isEmpty, asOf.wholeMatch(of: /20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])/) == nil {
             problems.append(DataProblem("\(path).as_of", "must be a day, YYYY-MM-DD"))
         }

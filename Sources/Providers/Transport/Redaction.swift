@@ -27,6 +27,6 @@ public enum Redaction {
         for shape in shapes {
             text = text.replacingOccurrences(of: shape, with: mark, options: .regularExpression)
         }
-        return text.count > maximumLength ? String(text.prefix(maximumLength)) + "…" : text
+        return text.unicodeScalars.count > maximumLength ? String(text.unicodeScalars.prefix(maximumLength)) + "…" : text
     }
 }

@@ -23,10 +23,12 @@ extension VendorDefinition {
             "must be 2 to 40 lower-case letters, digits, - or _, and begin with a letter or digit")
         check(origin != .user || !VendorCatalog.ids.contains(id), "id", "\(id) is a provider of this server already; choose another id")
         check(origin == .builtIn || !isManaged, "managed", "may not be set: only this server runs managed providers")
-        check((1...80).contains(name.count) && name.allSatisfy { !$0.isNewline }, "name", "must be one line of 1 to 80 characters")
+        // One that is stored was counted in visible characters once.
+        let length = origin == .user ? name.unicodeScalars.count : name.count
+        check((1...80).contains(length) && name.allSatisfy { !$0.isNewline }, "name", "must be one line of 1 to 80 characters")
         if let baseURL, let problem = UpstreamURL.problem(baseURL) { problems.append(Problem("base_url", problem)) }
         check(origin == .builtIn || baseURL != nil, "base_url", "is required")
-        if let docs { check(UpstreamURL.problem(docs) == nil && docs.count <= 500, "docs", "must be an http or https URL") }
+        if let docs { check(UpstreamURL.problem(docs) == nil && docs.utf8.count <= 500, "docs", "must be an http or https URL") }
 
         let dialect = dialects.first { $0.name == self.dialect }
         check(dialect != nil, "dialect", "unknown dialect \"\(self.dialect.prefix(40))\"; known: \(dialects.map(\.name).joined(separator: ", "))")

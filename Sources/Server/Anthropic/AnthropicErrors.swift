@@ -16,14 +16,14 @@ enum AnthropicErrors {
         let status = error.code == "provider_overloaded" ? HTTPResponse.Status(code: 529) : error.status
         var response = Response.json(data: Data(body(error, requestID: requestID).serialized().utf8), status: status)
         if let retryAfter = error.retryAfter { response.headers[.retryAfter] = String(retryAfter) }
-        return response
+        return response.adding(error.headers)
     }
 
     static func body(_ error: APIError, requestID: String) -> JSONValue {
         let type: String =
             switch error.status.code {
             case _ where error.code == "provider_overloaded": "overloaded_error"
-            case 400, 409, 422: "invalid_request_error"
+            case 400, 405, 409, 415, 417, 421, 422: "invalid_request_error"
             case 401: "authentication_error"
             case 402: "billing_error"
             case 403: "permission_error"

@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
 /// How long a client may take.
@@ -41,7 +42,8 @@ package enum RequestBodyError: Error {
 /// - Gets an early reply across. Most clients send all of a request before they read, and would wait for ever for a server that has
 ///   refused it and no longer reads. So the rest is read and thrown away, within bounds, and then the connection is closed: a client
 ///   that has announced a body and sent none cannot be told from one that is about to.
-/// - Tells a client there is no room for that this is so.
+/// - Tells a client there is no room for that this is so, and one that sends what is no HTTP what is wrong with it.
+/// - Says `Connection: close` in the reply to a request that is its client's last, and asks a client for its body that waits for that.
 ///
 /// Lives on the connection's event loop. A request whose body is there with its head costs no timer.
 package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
@@ -52,6 +54,11 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
 
     /// Asks a connection without a request to close.
     struct MakeRoom: Sendable {}
+
+    /// Asks a client that waits for it (`Expect: 100-continue`) to send the body.
+    package struct AskForBody: Sendable {
+        package init() {}
+    }
 
     /// A body on its way.
     private struct Receiving {
@@ -84,6 +91,10 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
     private var isTooSlow = false
     /// What comes can no longer be told into requests.
     private var isBroken = false
+    /// What is wrong with it, until the requests before it have been answered.
+    private var refusal: APIError?
+    /// The number of the request that its client has called its last.
+    private var lastRequest = 0
     /// The reply that is being written has said that it is the last.
     private var repliesLast = false
     private var ending: Ending?
@@ -139,9 +150,13 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
 
     private func refuse(_ context: ChannelHandlerContext, lingers: Bool) {
         guard lingers else { return context.close(promise: nil) }
-        let reply = APIError.noRoom.response()
-        let body = ByteBuffer(bytes: APIError.noRoom.body)
-        var head = reply.head
+        reply(.noRoom, context)
+    }
+
+    /// The connection's last reply, to what never was a request.
+    private func reply(_ refusal: APIError, _ context: ChannelHandlerContext) {
+        let body = ByteBuffer(bytes: refusal.body)
+        var head = refusal.response().head
         head.headerFields[.contentLength] = String(body.readableBytes)
         head.headerFields[.connection] = "close"
         // Its request is on its way: a connection that is closed with something unread loses what was written on it.
@@ -157,8 +172,9 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
         let part = unwrapInboundIn(data)
         guard ending == nil else { return discard(part, context) }
         switch part {
-        case .head:
+        case .head(let head):
             begun += 1
+            if head.headerFields[.connection] == "close" { lastRequest = begun }
             client?.idleSince = nil
         case .body(let buffer): receiving?.bytes += buffer.readableBytes
         case .end:
@@ -220,7 +236,17 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         isBroken = true
         // Whoever reads the body has no better word for a chunk that is none than for a client that left.
-        context.fireErrorCaught(isReceiving ? RequestBodyError.cut : error)
+        if isReceiving { return context.fireErrorCaught(RequestBodyError.cut) }
+        // What is wrong has been told, or the last request has come: the rest is thrown away.
+        if refusal != nil || ending != nil || lastRequest > 0 { return }
+        guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        refusal = APIError(error)
+        refuseWhenIdle(context)
+    }
+
+    /// Replies to what is no request, once the requests before it have their replies.
+    private func refuseWhenIdle(_ context: ChannelHandlerContext) {
+        if let refusal, isIdle, ending == nil, context.channel.isActive { reply(refusal, context) }
     }
 
     // MARK: writing
@@ -228,9 +254,9 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(let head):
-            // Whether the request it answers is still coming.
-            guard isReceiving, answered == received, head.status.kind != .informational, ending == nil else { break }
-            repliesLast = true
+            // Whether the request it answers is still coming, or was the client's last.
+            guard answered == received ? isReceiving : lastRequest == answered + 1, head.status.kind != .informational, ending == nil else { break }
+            repliesLast = answered == received
             var last = head
             last.headerFields[.connection] = "close"
             return context.write(wrapOutboundOut(.head(last)), promise: promise)
@@ -241,6 +267,10 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
                 end(context, within: isTooSlow || isBroken ? timeouts.linger : timeouts.drain, isRead: !isReceiving)
                 return context.write(data, promise: flushed(context, promise))
             }
+            if refusal != nil, isIdle {
+                context.write(data, promise: promise)
+                return refuseWhenIdle(context)
+            }
             if isIdle, let client {
                 let now = context.eventLoop.now
                 client.idleSince = now
@@ -248,6 +278,15 @@ package final class ClientConnectionHandler: ChannelDuplexHandler, RemovableChan
             }
         }
         context.write(data, promise: promise)
+    }
+
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is AskForBody else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        // Not where it is being sent already, or no longer wanted.
+        if isReceiving, answered == received, (receiving?.bytes ?? 0) == 0, !repliesLast, ending == nil {
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+        }
+        promise?.succeed()
     }
 
     /// The server closes its side: after a reply to a request that wanted it, or to what was no request.
@@ -330,6 +369,29 @@ extension APIError {
     static let noRoom = APIError(
         status: .serviceUnavailable, code: "too_many_connections", message: "this server has too many connections, or too many from your address",
         details: [.init(hint: "close connections you do not use, and try again")], retryAfter: 2)
+
+    /// What is no HTTP.
+    init(_ error: HTTPParserError) {
+        switch error {
+        case .invalidMethod:
+            let methods = ["DELETE", "GET", "POST", "PUT"]
+            self = .methodNotAllowed(methods)
+            message = "the method is not known here; paths take \(methods.joined(separator: ", "))"
+        case .headerOverflow:
+            self.init(
+                status: .requestHeaderFieldsTooLarge, code: "header_too_large", message: "the request's head is larger than 80 KiB",
+                details: [.init(hint: "leave out header fields, or send shorter ones")])
+        case .invalidVersion:
+            self.init(
+                status: .httpVersionNotSupported, code: "version_not_supported",
+                message: "the request is of a version of HTTP that is not known here",
+                details: [.init(hint: "send HTTP/1.1")])
+        default:
+            self = .badRequest(
+                "what was sent is no HTTP request: \(error)", code: "invalid_http",
+                hint: "look at the request line, the header fields, and how the body's length is said")
+        }
+    }
 
     static let bodyTooSlow = APIError(
         status: .requestTimeout, code: "body_too_slow", message: "the request's body came too slowly",

@@ -17,7 +17,7 @@ struct AccountController: Sendable {
 
     /// The session that asks goes on, the person's others end.
     @Sendable func changePassword(_ request: Request, context: PersonContext) async throws -> Response {
-        var fields = try await RequestFields(request, context: context, limit: AuthController.maxBody)
+        var fields = try await RequestFields(request, context: context, limit: .account)
         let current = fields.required("current_password", length: 1...1000, trim: false)
         let new = AuthController.password(&fields, "new_password")
         try fields.finish()

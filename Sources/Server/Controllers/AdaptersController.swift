@@ -45,11 +45,12 @@ struct AdaptersController: Sendable {
             }
             return flag
         }
+        let bytes = try request.upload(upTo: library.maxBytes)
         let room = try await meter.storage(user: context.owner)
         let base = query["base_model"].map(String.init)
         let (adapter, release) = try await clients.whileConnected(context.channel) {
             try await library.take(
-                request.body.map(\.readableBytesView), base: base, minionID: minion, promotes: promotes ?? true, user: context.owner, room: room)
+                bytes, base: base, minionID: minion, promotes: promotes ?? true, user: context.owner, room: room)
         }
         return .json(Reply(adapter: adapter, release: release), status: .created)
     }

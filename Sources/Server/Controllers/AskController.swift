@@ -20,7 +20,7 @@ struct AskController: Sendable {
 
     @Sendable func ask(_ request: Request, context: AppContext) async throws -> Response {
         let (minion, snapshot) = try await minion(request, context)
-        var fields = try await RequestFields(request, context: context, limit: AppContext.maxConversationBytes)
+        var fields = try await RequestFields(request, context: context, limit: .conversation)
         let text = fields.required("question", length: 1...100_000)
         let stream = fields.bool("stream") ?? false
         let wantsTrace = fields.bool("trace") ?? false

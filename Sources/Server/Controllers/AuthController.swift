@@ -10,8 +10,6 @@ struct AuthController: Sendable {
     /// Registrations are counted apart: they must not lock an address out of its accounts.
     let registrations: LoginThrottle
     let links: SignInLinks
-    /// The largest body: these routes are open to everybody.
-    static let maxBody = 16 << 10
     let settings: Settings
 
     private struct SignedIn: Encodable {
@@ -32,9 +30,9 @@ struct AuthController: Sendable {
         guard isRegistrationOpen(context.client) else {
             throw APIError(status: .forbidden, code: "registration_closed", message: "registration is closed here: ask the operator for an account")
         }
-        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
+        var fields = try await RequestFields(request, context: context, limit: .account)
         let email = fields.required("email", length: 3...254)
-        let name = fields.string("name", length: 1...100)
+        let name = fields.name("name", length: 1...100)
         let password = Self.password(&fields)
         let wantsCookie = fields.bool("cookie") ?? false
         if !email.isEmpty, !User.isAddress(email) { fields.fail("email", "is not an e-mail address") }
@@ -48,7 +46,7 @@ struct AuthController: Sendable {
     }
 
     @Sendable func login(_ request: Request, context: AppContext) async throws -> Response {
-        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
+        var fields = try await RequestFields(request, context: context, limit: .account)
         let email = fields.required("email", length: 1...254)
         let password = fields.required("password", length: 1...1000, trim: false)
         let wantsCookie = fields.bool("cookie") ?? false
@@ -69,7 +67,7 @@ struct AuthController: Sendable {
 
     /// Signs in whom a one-time link was made for.
     @Sendable func link(_ request: Request, context: AppContext) async throws -> Response {
-        var fields = try await RequestFields(request, context: context, limit: Self.maxBody)
+        var fields = try await RequestFields(request, context: context, limit: .account)
         let code = fields.required("code", length: 1...200)
         let wantsCookie = fields.bool("cookie") ?? false
         try fields.finish()

@@ -29,7 +29,9 @@ struct DatasetQuery {
         var query = DatasetQuery(request, known: creation)
         let fileName = query.fileName()
         let name = query.text("dataset_name") ?? fileName
-        if name.isEmpty || name.count > 200 { query.fail("dataset_name", "must have 1 to 200 characters", "add ?dataset_name=…") }
+        if let problem = DisplayName.problem(name, length: 1...200) {
+            query.fail("dataset_name", problem, name.isEmpty ? "add ?dataset_name=…" : nil)
+        }
         let kind = query.choice("dataset_type", Dataset.Kind.self, hint: "jsonl: chat examples for the voice; rag: documents for the knowledge")
         if query.text("dataset_type") == nil {
             query.fail("dataset_type", "must be one of jsonl, rag, custom", "jsonl: chat examples for the voice; rag: documents for the knowledge")
@@ -75,8 +77,10 @@ struct DatasetQuery {
 
     private mutating func fileName() -> String {
         let name = text("file_name") ?? ""
-        if name.contains("/") || name.contains("\0") || name.count > 200 {
+        if name.contains("/") {
             fail("file_name", "must be a plain file name of at most 200 characters")
+        } else if let problem = DisplayName.problem(name, length: 0...200) {
+            fail("file_name", problem)
         }
         return name
     }
@@ -93,9 +97,8 @@ struct DatasetQuery {
 
     private mutating func tags() -> [String] {
         let tags = (text("tags") ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-        if tags.count > 20 || tags.contains(where: { $0.count > 100 }) {
-            fail("tags", "must be at most 20 tags of at most 100 characters, with commas")
-        }
+        if tags.count > 20 { fail("tags", "must be at most 20 tags, with commas") }
+        if let problem = tags.lazy.compactMap({ DisplayName.problem($0, length: 1...100) }).first { fail("tags", "each \(problem)") }
         return tags
     }
 

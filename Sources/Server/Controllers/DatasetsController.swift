@@ -38,11 +38,12 @@ struct DatasetsController: Sendable {
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {
         let description = try DatasetQuery.creation(request)
         let rows = store.user(context.owner)
-        return try await Idempotent.create(request, fingerprint: "\(description) \(request.headers[.contentLength] ?? "")", rows: rows) {
+        let fingerprint = "\(description) \(request.headers[.contentLength] ?? "")"
+        return try await Idempotent.upload(request, fingerprint: fingerprint, upTo: importer.maxBytes, rows: rows) { bytes in
             try await meter.creating(.datasets, user: context.owner) {
                 let room = try await meter.storage(user: context.owner)
                 return try await clients.whileConnected(context.channel) {
-                    try await importer.importDataset(description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+                    try await importer.importDataset(description, bytes: bytes, user: context.owner, room: room)
                 }
             }
         }
@@ -52,7 +53,7 @@ struct DatasetsController: Sendable {
         let rows = store.user(context.owner)
         let current = try await dataset(context)
         var fields = try await RequestFields(request, context: context)
-        let name = fields.string("dataset_name", length: 1...200) ?? current.datasetName
+        let name = fields.name("dataset_name") ?? current.datasetName
         let description = fields.string("description", length: 0...2000) ?? current.metadata.description
         let isActive = fields.bool("is_active") ?? current.isActive
         try fields.finish()
@@ -68,10 +69,11 @@ struct DatasetsController: Sendable {
         }
         let current = try await dataset(context)
         let (mode, description) = try DatasetQuery.change(request, of: current)
+        let bytes = try request.upload(upTo: importer.maxBytes)
         let room = try await meter.storage(user: context.owner)
         let (changed, outcome) = try await clients.whileConnected(context.channel) {
             try await importer.change(
-                current.id, mode, description, bytes: request.body.map(\.readableBytesView), user: context.owner, room: room)
+                current.id, mode, description, bytes: bytes, user: context.owner, room: room)
         }
         return .json(Reply(dataset: changed, outcome: outcome))
     }

@@ -86,7 +86,7 @@ struct DefinitionsController: Sendable {
 
     /// The provider that the body defines, and the body.
     private func read(_ request: Request) async throws -> (ProviderInfo, String) {
-        let buffer = try await request.wholeBody(upTo: 256 << 10)
+        let buffer = try await request.wholeBody(upTo: .definition)
         guard let value = try? JSONValue(parsing: buffer), value.objectValue != nil else {
             throw APIError.badRequest("the body is not a JSON object", code: "invalid_json")
         }
@@ -95,6 +95,9 @@ struct DefinitionsController: Sendable {
             throw APIError.invalid(error.problems.map { .init(field: $0.field, code: "invalid", message: $0.message) }, unlisted: error.unlisted)
         }
         let info = vendor.info
+        if let problem = DisplayName.problem(info.name, length: 1...80) {
+            throw APIError.invalid([.init(field: "name", code: "invalid", message: problem)])
+        }
         // Ids of keys stand where those of providers do.
         guard !info.id.hasPrefix("key_") else {
             throw APIError.invalid([.init(field: "id", code: "invalid", message: "must not begin with key_")])

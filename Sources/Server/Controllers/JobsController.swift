@@ -245,7 +245,7 @@ struct JobsController: Sendable {
         let kind = fields.choice("training_type", TrainingJob.Kind.self)
         if current == nil, !fields.has("training_type") { fields.fail("training_type", "is required", hint: "hybrid, rag_only or lora_only") }
         var draft = TrainingJobDraft(
-            jobName: fields.string("job_name", length: 1...200) ?? current?.jobName ?? "Training", minionID: minion,
+            jobName: fields.name("job_name") ?? current?.jobName ?? "Training", minionID: minion,
             trainingType: kind ?? current?.trainingType ?? .hybrid, datasetIDs: fields.strings("dataset_ids") ?? current?.datasetIDs ?? [],
             config: config, holdsRelease: current == nil ? fields.bool("hold_release") ?? false : false)
         draft.plan = plan

@@ -10,12 +10,12 @@ struct MinionFields {
 
     /// - Parameter current: what an absent field keeps; nil for a new minion.
     func read(_ fields: inout RequestFields, current: Minion?) -> MinionDraft {
-        let name = current == nil ? fields.required("name", length: 1...100) : fields.string("name", length: 1...100) ?? current!.name
-        let provider = current == nil ? fields.required("provider", length: 1...60) : fields.string("provider", length: 1...60) ?? current!.provider
+        let name = current == nil ? fields.requiredName("name", length: 1...100) : fields.name("name", length: 1...100) ?? current!.name
+        let provider = current == nil ? fields.requiredName("provider", length: 1...60) : fields.name("provider", length: 1...60) ?? current!.provider
         check(provider, "provider", &fields)
         var draft = MinionDraft(
-            name: name, displayName: fields.string("display_name", length: 1...100) ?? current?.displayName ?? name, provider: provider,
-            modelID: current == nil ? fields.required("model_id") : fields.string("model_id", length: 1...200) ?? current!.modelID)
+            name: name, displayName: fields.name("display_name", length: 1...100) ?? current?.displayName ?? name, provider: provider,
+            modelID: current == nil ? fields.requiredName("model_id") : fields.name("model_id") ?? current!.modelID)
         draft.baseURL = fields.string("base_url", length: 0...500) ?? current?.baseURL
         if draft.baseURL == "" { draft.baseURL = nil }
         draft.systemPrompt = fields.string("system_prompt", length: 0...Minion.Bounds.systemPrompt) ?? current?.systemPrompt ?? ""
@@ -41,7 +41,7 @@ struct MinionFields {
             draft.pipeline.restyleThreshold = inner.number("restyle_threshold", Bounds.restyleThreshold) ?? draft.pipeline.restyleThreshold
             draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
             // Empty takes it away; absent keeps it.
-            if let model = inner.string("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
+            if let model = inner.name("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
             draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
             draft.pipeline.topK = inner.integer("top_k", Bounds.topK) ?? draft.pipeline.topK
@@ -83,7 +83,7 @@ struct MinionFields {
 
     private func fallback(_ entry: [String: JSONValue], _ index: Int, _ fields: inout RequestFields) -> ModelRoute {
         var inner = RequestFields(entry, prefix: "fallbacks[\(index)].")
-        let route = ModelRoute(provider: inner.required("provider", length: 1...60), model: inner.required("model"))
+        let route = ModelRoute(provider: inner.requiredName("provider", length: 1...60), model: inner.requiredName("model"))
         check(route.provider, "provider", &inner)
         fields.adopt(inner)
         return route

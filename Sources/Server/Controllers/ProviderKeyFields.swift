@@ -9,7 +9,7 @@ struct ProviderKeyFields {
     /// - Parameter current: what an absent field keeps; nil for a new key.
     init(_ fields: inout RequestFields, current: ProviderKeySettings?) {
         settings = current ?? .init()
-        settings.label = fields.string("label", length: 1...60) ?? settings.label
+        settings.label = fields.name("label", length: 1...60) ?? settings.label
         if settings.label.hasPrefix("key_") { fields.fail("label", "must not begin with key_: ids do") }
         let url = fields.string("base_url", length: 0...500)
         if fields.mentions("base_url") { settings.baseURL = url == "" ? nil : url }
@@ -26,7 +26,7 @@ struct ProviderKeyFields {
         }
         options = KeyTrial.Options(
             isWanted: fields.bool("test") ?? true, savesRefused: fields.bool("save_anyway") ?? false,
-            model: fields.string("test_model", length: 1...200))
+            model: fields.name("test_model"))
     }
 
     private static func price(_ entry: [String: JSONValue], _ index: Int, _ fields: inout RequestFields) -> ModelPrice {
@@ -35,7 +35,7 @@ struct ProviderKeyFields {
         let range = 0.0...1_000_000
         for field in ["input", "output"] where !inner.has(field) { inner.fail(field, "is required") }
         let price = ModelPrice(
-            model: inner.string("model", length: 1...200), input: inner.number("input", range) ?? 0, cachedInput: inner.number("cached_input", range),
+            model: inner.name("model"), input: inner.number("input", range) ?? 0, cachedInput: inner.number("cached_input", range),
             cacheWrite: inner.number("cache_write", range), output: inner.number("output", range) ?? 0)
         fields.adopt(inner)
         return price

@@ -173,10 +173,11 @@ struct ReleasesController: Sendable {
             }
         }
         let (promotes, applies) = (try flag("promote"), try flag("apply_settings"))
+        let bytes = try request.upload(upTo: importer.maxBytes)
         let room = try await meter.storage(user: context.owner)
         let release = try await clients.whileConnected(context.channel) {
             try await importer.importRelease(
-                request.body.map(\.readableBytesView), minion: minion, promotes: promotes, appliesSettings: applies, room: room)
+                bytes, minion: minion, promotes: promotes, appliesSettings: applies, room: room)
         }
         if promotes { preload(release, context.owner) }
         return .json(release, status: .created)

@@ -1,13 +1,15 @@
 import Hummingbird
 import NIOCore
 
-/// Refuses requests that were meant for another host, and finds out whom the others came from.
+/// Refuses requests that are not as HTTP asks or were meant for another host, and finds out whom the others came from.
 struct AdmissionMiddleware: RouterMiddleware {
     let hosts: HostPolicy
     let clients: ClientAddresses
 
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
+        try MessageRules.check(request)
         guard hosts.allows(request.head.authority) else { throw APIError.wrongHost }
+        let request = try MessageRules.heedingExpectation(request, context.channel)
         if request.uri.path.hasPrefix("/v1/") { return try await next(request, context) }
         var context = context
         context.client = clients.client(peer: context.channel.remoteAddress.flatMap(NetworkAddress.init), headers: request.headers)

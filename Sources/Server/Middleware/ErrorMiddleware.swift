@@ -4,6 +4,8 @@ import Providers
 
 /// Turns what was thrown into the API's error reply.
 struct ErrorMiddleware: RouterMiddleware {
+    let methods: RouteMethods
+
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
         // Below `/v1` errors have the form of the vendor whose client asks, and replies its request id.
         let isVendors = request.uri.path.hasPrefix("/v1/")
@@ -15,7 +17,11 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            let failure = isVendors ? APIError(gateway: error) : APIError(error)
+            var failure = isVendors ? APIError(gateway: error) : APIError(error)
+            if context.endpointPath == "NotFound", failure.status == .notFound {
+                let allowed = methods.methods(of: request.uri.path)
+                if !allowed.isEmpty { failure = .methodNotAllowed(allowed) }
+            }
             if failure.status.code >= 500, failure.code == "internal" {
                 context.logger.error(
                     "request failed",

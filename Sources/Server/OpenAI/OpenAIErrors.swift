@@ -15,7 +15,7 @@ enum OpenAIErrors {
         let type: String =
             switch error.status.code {
             case 401: "invalid_request_error"
-            case 400, 404, 413, 422: "invalid_request_error"
+            case 400, 404, 405, 413, 415, 417, 421, 422: "invalid_request_error"
             case 429: error.limit?.isQuota == true ? "insufficient_quota" : "rate_limit_error"
             default: "api_error"
             }
@@ -54,7 +54,8 @@ enum OpenAIErrors {
                 status: .unauthorized, code: "invalid_api_key",
                 message: "You didn't provide an API key. Send a minion token in an Authorization header: Authorization: Bearer minion_…")
         }
-        let shown = key.count > 12 ? "\(key.prefix(4))…\(key.suffix(2))" : "…"
+        let scalars = key.unicodeScalars
+        let shown = scalars.count > 12 ? "\(String(scalars.prefix(4)))…\(String(scalars.suffix(2)))" : "…"
         return APIError(
             status: .unauthorized, code: "invalid_api_key",
             message: "Incorrect API key provided: \(shown). A minion's token is made with POST /api/users/{user_id}/minions/{minion_id}/token.")

@@ -42,11 +42,13 @@ struct TemplateReader {
     }
 
     private mutating func text(_ field: String, _ line: Int, _ value: TemplateNode) -> String? {
-        guard let text = value.text?.trimmingCharacters(in: .whitespaces), (1...200).contains(text.count) else {
+        guard let text = value.text?.trimmingCharacters(in: .whitespaces) else {
             fail(line, field, "must be a text of 1 to 200 characters")
             return nil
         }
-        return text
+        guard let problem = DisplayName.problem(text, length: 1...200) else { return text }
+        fail(line, field, problem)
+        return nil
     }
 
     private mutating func choice<T: RawRepresentable & CaseIterable>(_ field: String, _ line: Int, _ value: TemplateNode) -> T?

@@ -42,10 +42,10 @@ struct BoundedFields<Key: CodingKey> {
         return isBelow ? range.lowerBound : range.upperBound
     }
 
-    /// - Parameter length: the most characters; a row's longer text is left as it is.
+    /// - Parameter length: the most code points; a row's longer text is left as it is.
     func text(_ key: Key, atMost length: Int) throws -> String? {
         guard let text = try fields.decodeIfPresent(String.self, forKey: key) else { return nil }
-        if text.count > length { try refuse(key, "must have at most \(length) characters") }
+        if text.unicodeScalars.count > length { try refuse(key, "must have at most \(length) characters") }
         // To SQLite a NUL ends the text, to everybody else it does not.
         if text.unicodeScalars.contains("\0") { try refuse(key, "must not hold a NUL character") }
         return text

@@ -11,7 +11,9 @@ public struct User: Sendable, Encodable, Identifiable, Equatable {
     public var createdAt: Date
 
     /// Whether a text can be somebody's e-mail address; whether it exists only a mail would tell.
-    public static func isAddress(_ text: String) -> Bool { text.utf8.count <= 254 && text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil }
+    public static func isAddress(_ text: String) -> Bool {
+        text.utf8.count <= 254 && text.wholeMatch(of: /[^@\s]+@[^@\s]+/) != nil && DisplayName.problem(text, length: 3...254) == nil
+    }
 
     init(row: Row) throws {
         id = try row.text("id")

@@ -110,7 +110,7 @@ extension UserStore {
     }
 
     /// The last four characters; of a key too short to hide the rest, none.
-    static func hint(_ key: String) -> String { key.count >= 12 ? "…" + key.suffix(4) : "…" }
+    static func hint(_ key: String) -> String { key.unicodeScalars.count >= 12 ? "…\(String(key.unicodeScalars.suffix(4)))" : "…" }
 
     /// Where the key is sent, and whether it is another than before; nothing of the key itself.
     private static func auditDetail(_ key: ProviderKey, key change: String) -> [String: String] {

@@ -38,5 +38,5 @@ struct ArmResults: Sendable {
         }
     }
 
-    private static func short(_ text: String) -> String { text.count > 800 ? text.prefix(800) + "…" : text }
+    private static func short(_ text: String) -> String { text.unicodeScalars.count > 800 ? String(text.unicodeScalars.prefix(800)) + "…" : text }
 }
