@@ -77,11 +77,11 @@ def most_bytes(rank: int, shapes: dict[str, list[int]]) -> int:
 
 
 def unpack(archive: zipfile.ZipFile, name: str, target: Path, limit: int, packed: int) -> None:
-    """The one member with this name, whatever its folder. It is counted while it is written, whatever it claims.
+    """The one member with this name, whatever its folder, parted by slashes or as Windows does. It is counted while it is written, whatever it claims.
 
     `packed` is the size of the whole archive.
     """
-    found = [member for member in archive.infolist() if member.filename.rpartition("/")[2] == name and not member.is_dir()]
+    found = [member for member in archive.infolist() if member.filename.replace("\\", "/").rpartition("/")[2] == name and not member.is_dir()]
     if len(found) != 1:
         raise refused(f"the archive holds {len(found)} files named {name}; one is needed")
     limit = min(limit, max(extract.RATIO_FROM, extract.MAX_RATIO * min(packed, found[0].compress_size)))

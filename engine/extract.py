@@ -2,16 +2,20 @@
 
     python engine/extract.py --archive FILE --out DIR --max-entries 10000 --max-bytes 1000000000
 
-Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Only regular files
-come out. Links, devices, encrypted entries and names that climb out of DIR are
-refused, and so is more than --max-entries files or --max-bytes of content, or content
-of more than 200 times the archive's size, counted while it is written: a header may
-say what it likes.
+Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Only regular files come out. An
+archive is refused for a name that climbs out of DIR, for more than --max-entries files or
+--max-bytes of content, and for content of more than 200 times its size, counted while it is
+written: a header may say what it likes. A link, a device and an encrypted entry are left out and
+named, so that one of them does not lose the others.
+
+A backslash in a name parts folders. Names whose encoding the archive does not say are decoded
+together (archive_names.py).
 
 Prints {"event":"entry","path","bytes"} for each file and last
-{"event":"done","entries","bytes"}; or, with exit status 1 and DIR left empty,
-{"event":"error","code","message","hint","entry"} (entry is null where no single
-one is to blame).
+{"event":"done","entries","bytes","notes"}, where a note is {"entry","code","message","hint"}
+(entry_left_out, names_guessed; at most 100, then more_notes); or, with exit status 1 and DIR left
+empty, {"event":"error","code","message","hint","entry"} (entry is null where no single one is to
+blame).
 """
 
 import child  # first: it owns stdout
@@ -19,23 +23,28 @@ import confine
 
 import argparse
 import errno
+import gzip
 import os
+import secrets
 import shutil
 import stat
 import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+import archive_names
 
 MEMORY_LIMIT = 1 << 30  # bytes of address space; archives can carry "headers" of any size
 BLOCK = 1 << 18
 MAX_RATIO = 200  # unpacked : packed; text stays below 50
 RATIO_FROM = 10 << 20  # bytes unpacked below which the ratio is nobody's harm
 MAX_TAR_HEADER = 1 << 20  # bytes of what a tar says about an entry: names, dates, attributes
+MAX_NOTES = 100
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
@@ -53,31 +62,59 @@ class ArchiveError(Exception):
         self.code, self.hint, self.entry = code, hint, entry
 
 
-def readable(name: str) -> str:
-    """A name as valid Unicode: tar names are bytes and may not be UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+@dataclass
+class Entry:
+    """A regular file. `name` is text, or bytes in an encoding that the archive does not say."""
+
+    name: str | bytes
+    source: IO[bytes]
+
+
+@dataclass
+class Unpacking:
+    """An archive on its way into `out`; what is left out is noted."""
+
+    out: Path
+    notes: list[dict[str, str | None]] = field(default_factory=list)
+    unlisted: int = 0
+    count: int = 0
+    total: int = 0
+
+    def note(self, entry: str | None, code: str, message: str, hint: str) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append({"entry": entry, "code": code, "message": message, "hint": hint})
+        else:
+            self.unlisted += 1
+
+    def leave_out(self, name: str, why: str, hint: str) -> None:
+        self.note(name, "entry_left_out", f"the entry {name!r} was left out: {why}", hint)
+
+    def done(self) -> dict[str, object]:
+        if self.unlisted:
+            self.notes.append({"entry": None, "code": "more_notes", "message": f"{self.unlisted} more entries were left out",
+                               "hint": "Pack the files alone."})
+        return {"event": "done", "entries": self.count, "bytes": self.total, "notes": self.notes}
+
+
+def shown(name: str | bytes) -> str:
+    """A name as valid Unicode, for people."""
+    if isinstance(name, str):
+        name = name.encode("utf-8", "surrogateescape")
+    return name.decode("utf-8", "replace")
 
 
 def safe_path(name: str) -> PurePosixPath:
     """The entry's path below DIR, or an error when it leaves it."""
-    parts = name.split("/")
-    climbs = name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
-    drive = len(parts[0]) >= 2 and parts[0][1] == ":"
-    if climbs or drive or not PurePosixPath(name).parts:
+    path = archive_names.relative(name)
+    if path is None:
         raise ArchiveError("unsafe_path", f"the entry {name!r} points outside the folder it is unpacked into",
                            "Make the archive again from inside its folder, with relative names.", name)
-    return PurePosixPath(name)
+    return path
 
 
-def is_litter(name: str) -> bool:
+def is_litter(path: PurePosixPath) -> bool:
     """Files that operating systems leave in archives; nobody means to upload them."""
-    parts = name.split("/")
-    return "__MACOSX" in parts or parts[-1] in LITTER or parts[-1].startswith("._")
-
-
-def unsafe_entry(name: str, what: str) -> ArchiveError:
-    return ArchiveError("unsafe_entry", f"the entry {name!r} is a {what}; only regular files are taken",
-                        "Make the archive again with the file itself in its place.", name)
+    return "__MACOSX" in path.parts or path.name in LITTER or path.name.startswith("._")
 
 
 def check_zip_directory(archive: Path, max_entries: int) -> None:
@@ -103,22 +140,43 @@ def check_zip_directory(archive: Path, max_entries: int) -> None:
                            "Split it, or ask the operator for a higher limit.")
 
 
-def zip_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
+def zip_name(entry: zipfile.ZipInfo) -> str | bytes:
+    if entry.flag_bits & 0x800:
+        return entry.orig_filename
+    raw = entry.orig_filename.encode("cp437")  # which is what the library reads it as
+    if raw.isascii():
+        return raw.decode("ascii")
+    return archive_names.unicode_path(raw, entry.extra) or raw
+
+
+def zip_entries(archive: Path, max_entries: int, unpacking: Unpacking) -> Iterator[Entry]:
     check_zip_directory(archive, max_entries)
-    with zipfile.ZipFile(archive) as contents:
+    try:
+        contents = zipfile.ZipFile(archive)
+    except UnicodeDecodeError as error:
+        raise ArchiveError("archive_invalid", f"an entry's name says that it is UTF-8 and is not: {error.object!r}",
+                           "Pack the files again with another program.") from error
+    with contents:
         for entry in contents.infolist():
-            name = readable(entry.filename)
+            name = zip_name(entry)
             # The upper half holds Unix mode bits, or 0 where no Unix made the archive.
             kind = stat.S_IFMT(entry.external_attr >> 16)
-            if entry.is_dir() or kind == stat.S_IFDIR:
+            if archive_names.is_folder(shown(name)) or kind == stat.S_IFDIR:
                 continue
             if kind not in (0, stat.S_IFREG):
-                raise unsafe_entry(name, "link" if kind == stat.S_IFLNK else "device")
+                unpacking.leave_out(shown(name), f"it is a {'link' if kind == stat.S_IFLNK else 'device'}", "Pack the file itself in its place.")
+                continue
             if entry.flag_bits & 0x1:
-                raise ArchiveError("encrypted", f"the entry {name!r} is encrypted",
-                                   "Upload the archive without a password.", name)
-            with contents.open(entry) as source:
-                yield name, source
+                unpacking.leave_out(shown(name), "it is encrypted", "Pack it without a password.")
+                continue
+            try:
+                source = contents.open(entry)
+            except NotImplementedError:
+                unpacking.leave_out(shown(name), f"its method of compression (number {entry.compress_type}) is not known here",
+                                    "Pack the files again as a plain .zip or .tar.gz.")
+                continue
+            with source:
+                yield Entry(name, source)
 
 
 class BoundedHeader(tarfile.TarInfo):
@@ -133,33 +191,63 @@ class BoundedHeader(tarfile.TarInfo):
         return header
 
 
-def tar_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
+def tar_name(name: str) -> str | bytes:
+    try:
+        name.encode("utf-8")
+        return name
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape")
+
+
+def tar_entries(archive: Path, max_entries: int, unpacking: Unpacking) -> Iterator[Entry]:
     # "r|*": one pass, front to back, so nothing is held but the current block.
-    with tarfile.open(archive, "r|*", errorlevel=2, tarinfo=BoundedHeader) as contents:
+    with tarfile.open(archive, "r|*", errorlevel=2, tarinfo=BoundedHeader, encoding="utf-8") as contents:
         for number, entry in enumerate(contents):
             contents.members, contents.pax_headers = [], {}  # it would remember every header
             # Folders and litter count too: a few bytes can stand for millions of them.
             if number > 4 * max_entries + 1000:
                 raise ArchiveError("too_many_entries", f"the archive holds more than {number} entries", "Pack the files alone.")
-            name = readable(entry.name)
+            name = tar_name(entry.name)
             if entry.isdir():
                 continue
             if not entry.isreg():
-                raise unsafe_entry(name, "link" if entry.issym() or entry.islnk() else "device")
+                unpacking.leave_out(shown(name), f"it is a {'link' if entry.issym() or entry.islnk() else 'device'}", "Pack the file itself in its place.")
+                continue
             source = contents.extractfile(entry)
             assert source is not None  # it is a regular file
-            yield name, source
+            yield Entry(name, source)
 
 
-def entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes]]]:
+def is_packed_tar(archive: Path) -> bool:
+    """Whether a gzip file begins like a tar: it may as well hold one file of any kind."""
+    try:
+        with gzip.open(archive) as file:
+            start = file.read(tarfile.BLOCKSIZE)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise ArchiveError("archive_invalid", f"the archive is damaged: {error}", "Pack the files again and upload the new archive.") from error
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except tarfile.EOFHeaderError:
+        return True  # an empty archive
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def entries(archive: Path, max_entries: int, unpacking: Unpacking) -> Iterator[Entry]:
     with archive.open("rb") as file:
         head = file.read(512)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return zip_entries(archive, max_entries)
-    if head[:2] == b"\x1f\x8b" or head[257:262] == b"ustar" or tarfile.is_tarfile(archive):
-        return tar_entries(archive, max_entries)
+        return zip_entries(archive, max_entries, unpacking)
+    if head[:2] == b"\x1f\x8b":
+        if not is_packed_tar(archive):
+            raise ArchiveError("archive_unsupported", "this is a single file packed with gzip, and no archive",
+                               "Unpack it and upload the file itself.")
+        return tar_entries(archive, max_entries, unpacking)
+    if head[257:262] == b"ustar" or tarfile.is_tarfile(archive):
+        return tar_entries(archive, max_entries, unpacking)
     raise ArchiveError("archive_unsupported", "this is no .zip, .tar or .tar.gz archive",
-                       "Pack the files as .zip or .tar.gz.")
+                       "Upload a .zip, .tar or .tar.gz file.")
 
 
 def copy(source: IO[bytes], target: Path, name: str, allowed: int) -> int:
@@ -178,24 +266,77 @@ def copy(source: IO[bytes], target: Path, name: str, allowed: int) -> int:
     return written
 
 
-def extract(arguments: Arguments) -> tuple[int, int]:
-    count = total = 0
+def place(unpacking: Unpacking, name: str, put: Callable[[Path], None]) -> PurePosixPath | None:
+    """Put a file where its name says; None where it is left out."""
+    path = safe_path(name)
+    try:
+        put(unpacking.out / path)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise ArchiveError("duplicate_entry", f"two entries claim the place of {name!r}",
+                           "Make the archive again with each file once.", name) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        # Names of 255 characters are allowed where it was packed, and here as many bytes.
+        unpacking.leave_out(name, "its name is too long", "Give it a shorter name.")
+        return None
+    return path
+
+
+def move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if target.exists():
+        raise FileExistsError(target)
+    source.rename(target)
+
+
+def extract(arguments: Arguments) -> Unpacking:
+    unpacking = Unpacking(arguments.out)
     most = min(arguments.max_bytes, max(RATIO_FROM, MAX_RATIO * arguments.archive.stat().st_size))
-    for name, source in entries(arguments.archive, arguments.max_entries):
-        path = safe_path(name)
-        if is_litter(name):
+    nameless = arguments.out / f".{secrets.token_hex(8)}"  # holds files until their names can be read
+    raw: list[tuple[bytes, Path, int]] = []
+    for entry in entries(arguments.archive, arguments.max_entries, unpacking):
+        name = entry.name
+        known = isinstance(name, str)
+        if known and is_litter(safe_path(name)):
             continue
-        if count == arguments.max_entries:
+        if unpacking.count == arguments.max_entries:
             raise ArchiveError("too_many_entries", f"the archive holds more than {arguments.max_entries} files",
-                               "Split it, or ask the operator for a higher limit.", name)
-        try:
-            written = copy(source, arguments.out / path, name, most - total)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise ArchiveError("duplicate_entry", f"two entries claim the place of {name!r}",
-                               "Make the archive again with each file once.", name) from error
-        count, total = count + 1, total + written
+                               "Split it, or ask the operator for a higher limit.", shown(name))
+        allowed = most - unpacking.total
+        if known:
+            written = 0
+
+            def put(target: Path) -> None:
+                nonlocal written
+                written = copy(entry.source, target, name, allowed)
+            if (path := place(unpacking, name, put)) is None:
+                continue
+            child.emit({"event": "entry", "path": str(path), "bytes": written})
+        else:
+            target = nameless / str(len(raw))
+            written = copy(entry.source, target, shown(name), allowed)
+            raw.append((name, target, written))
+        unpacking.count, unpacking.total = unpacking.count + 1, unpacking.total + written
+    if raw:
+        name_them(raw, unpacking)
+        nameless.rmdir()
+    return unpacking
+
+
+def name_them(raw: list[tuple[bytes, Path, int]], unpacking: Unpacking) -> None:
+    """Give the files whose names were bytes their names."""
+    encoding, names = archive_names.decode([name for name, _, _ in raw])
+    for (_, file, written), name in zip(raw, names):
+        path = None if is_litter(safe_path(name)) else place(unpacking, name, lambda target: move(file, target))
+        if path is None:
+            file.unlink()
+            unpacking.count, unpacking.total = unpacking.count - 1, unpacking.total - written
+            continue
         child.emit({"event": "entry", "path": str(path), "bytes": written})
-    return count, total
+    if encoding != "UTF-8":
+        unpacking.note(None, "names_guessed", f"the archive does not say how its names are written; {len(raw)} were read as {encoding}",
+                       "Where they look wrong, pack the files again with a program that writes names as UTF-8.")
 
 
 def explain(error: Exception) -> ArchiveError:
@@ -206,8 +347,6 @@ def explain(error: Exception) -> ArchiveError:
             return error
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return ArchiveError("disk_full", "the disk is full", "Free some space and try again.")
-        case OSError() if error.errno == errno.ENAMETOOLONG:
-            return ArchiveError("unsafe_path", "an entry's name is too long", again)
         case MemoryError():
             return ArchiveError("archive_invalid", f"reading the archive's directory takes more than {confine.memory_words()}", again)
         case zipfile.BadZipFile() | tarfile.TarError() | zlib.error() | EOFError() | NotImplementedError():
@@ -233,7 +372,7 @@ def main() -> None:
             child.emit({"event": "error", "code": "not_empty", "message": f"{arguments.out} is not empty",
                         "hint": "Give a new or empty folder.", "entry": None})
             sys.exit(1)
-        count, total = extract(arguments)
+        unpacking = extract(arguments)
     except Exception as problem:
         error = explain(problem)
         for path in arguments.out.iterdir():
@@ -241,7 +380,7 @@ def main() -> None:
         child.emit({"event": "error", "code": error.code, "message": str(error), "hint": error.hint,
                     "entry": error.entry})
         sys.exit(1)
-    child.emit({"event": "done", "entries": count, "bytes": total})
+    child.emit(unpacking.done())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ First of all it prints {"event":"ready"}. Then one JSON line in, one JSON line o
 
 * `path` is read and never written; `name` is the user's, its suffix tells what the content does not.
 * `out` gets the text as UTF-8, whole or not at all, readable by its owner alone.
-* `kind`: text, markdown, source, html, pdf, docx, odt, epub, csv, tsv, json,
-  jsonl, notebook.
+* `kind`: text, markdown, source, html, pdf, docx, odt, epub, xlsx, xlsb, xls, ods, csv, tsv,
+  json, jsonl, notebook.
 * `format`: "markdown" (headings, lists, pipe tables, fences, quotes, `[^1]` notes), "plain", or
   "code" with its `language`. Text, Markdown and source that are UTF-8 are passed through byte
   for byte, so byte ranges are those of the file; where they are not, a warning says so

@@ -41,6 +41,7 @@ struct MalformedTests {
         Case("a header only", "question,answer\n", line: nil, .emptyFile, says: "no examples"),
         Case("gzip renamed", [0x1F, 0x8B, 0x08, 0x00, 0x00, 0x0A, 0x7B], line: nil, .compressedFile, says: "gzip"),
         Case("zip renamed", [0x50, 0x4B, 0x03, 0x04, 0x14, 0x00], line: nil, .compressedFile, says: "zip"),
+        Case("a document of old Office", [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1], line: nil, .binaryFile, says: "old Office"),
         Case("zstd renamed", [0x28, 0xB5, 0x2F, 0xFD, 0x04], line: nil, .compressedFile, says: "zstd"),
         Case("parquet renamed", Array("PAR1".utf8) + [0x15, 0x04], line: nil, .binaryFile, says: "Parquet"),
         Case("a PDF", "%PDF-1.7\n%âãÏÓ", line: nil, .binaryFile, says: "PDF"),

@@ -16,6 +16,9 @@ import pytest
 from harness import ROOT, eventually, handbook, ok, refused, running
 from test_datasets import holding
 
+sys.path.append(str(ROOT / "engine/tests"))
+from workbooks import xlsx  # noqa: E402
+
 FIXTURES = ROOT / "engine/tests/fixtures/documents"
 KINDS = {"handbook.pdf": "pdf", "handbook.docx": "docx", "handbook.odt": "odt", "page.html": "html", "mill.epub": "epub", "Kiln.swift": "code"}
 
@@ -98,6 +101,48 @@ def test_a_bad_file_is_named_and_the_others_are_read(somebody):
     assert problem.startswith("encrypted.pdf: ")
     error = refused(somebody.upload((FIXTURES / "encrypted.pdf").read_bytes(), "rag", "secret.pdf"), 422, "dataset_invalid")
     assert (error["details"][0]["field"], error["details"][0]["code"]) == ("secret.pdf", "encrypted") and error["details"][0]["hint"]
+
+
+def test_a_workbook_is_a_table_and_no_archive(somebody, tmp_path):
+    sheets = {"Ferries": [["Pier", "Boats"], ["Skarvik", 3]], "Lists": [["SECRET"]]}
+    book = xlsx(tmp_path / "book", sheets, hidden=("Lists",)).read_bytes()
+    for name in ("ferries.xlsx", "ferries.zip"):
+        dataset = somebody.dataset(book, "rag", name)
+        assert dataset["sample_count"] == 1 and "problems" not in dataset["metadata"]
+        assert f"{name}: hidden sheets were left out (1): Lists" in dataset["metadata"]["warnings"]
+    minion = somebody.minion("Harbour")
+    somebody.finish(somebody.job(minion, "rag_only", [dataset]))
+    collection, = somebody.get("collections")["items"]
+    document, = somebody.get(f"collections/{collection['id']}/documents")["items"]
+    assert (document["name"], document["kind"]) == ("ferries.zip", "xlsx")
+    passage, = somebody.post(f"collections/{collection['id']}/search", {"query": "Skarvik boats"})["passages"]
+    assert "Skarvik" in passage["text"] and "worksheet" not in passage["text"]
+    with zipfile.ZipFile(tmp_path / "talk", "w") as talk:
+        talk.writestr("[Content_Types].xml", "<a/>")
+        talk.writestr("ppt/slides/slide1.xml", "<a/>")
+    error = refused(somebody.upload((tmp_path / "talk").read_bytes(), "rag", "talk.zip"), 422, "dataset_invalid")
+    assert error["details"][0]["code"] == "unsupported" and "PowerPoint" in error["details"][0]["message"] and "PDF" in error["details"][0]["hint"]
+
+
+def test_an_archive_of_windows_loses_no_file_to_a_name(somebody):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("notes\\windows.md", "# Windows\n\nOf Windows.\n")
+        archive.writestr("C:notes.md", "# Drive\n\nOf a drive.\n")
+        archive.writestr("XXXXX.md", "# Report\n\nA report.\n")
+        link = zipfile.ZipInfo("link.md")
+        link.create_system, link.external_attr = 3, 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    data = out.getvalue().replace(b"XXXXX.md", "Отчет".encode("cp866") + b".md")
+    dataset = somebody.dataset(data, "rag", "notes.zip")
+    assert dataset["sample_count"] == 3
+    assert [line.split(":")[0] for line in dataset["metadata"]["problems"]] == ["link.md"]
+    warning, = dataset["metadata"]["warnings"]
+    assert warning.startswith("notes.zip: ") and "CP866" in warning
+    somebody.finish(somebody.job(somebody.minion("Windows"), "rag_only", [dataset]))
+    collection, = somebody.get("collections")["items"]
+    assert {document["name"] for document in somebody.get(f"collections/{collection['id']}/documents")["items"]} == {
+        "notes/windows.md", "C:notes.md", "Отчет.md"}
 
 
 def test_documents_are_added_and_changed_without_embedding_the_others_again(somebody):

@@ -4,10 +4,12 @@ import Testing
 
 @Suite("Reading documents")
 struct DocumentSourceTests {
-    private func read(_ source: DocumentSource, extractor: (any ArchiveExtractor)? = nil) async throws -> ([Document], [DocumentProblem]) {
+    private func read(
+        _ source: DocumentSource, extractor: (any ArchiveExtractor)? = nil, parser: (any DocumentParser)? = nil
+    ) async throws -> ([Document], [DocumentProblem]) {
         try await withTemporaryFolder { scratch in
             var documents: [Document] = []
-            let problems = try await source.forEachDocument(extractor: extractor, scratch: scratch) { documents.append($0) }
+            let problems = try await source.forEachDocument(extractor: extractor, parser: parser, scratch: scratch) { documents.append($0) }
             #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty, "unpacked text must not stay")
             return (documents, problems)
         }
@@ -68,6 +70,20 @@ struct DocumentSourceTests {
         }
     }
 
+    @Test func `fields of a corpus that are not read are named once`() async throws {
+        try await withTemporaryFolder { folder in
+            let file = try folder.write(
+                "corpus.jsonl",
+                (0..<50).map { #"{"_id":"\#($0)","text":"One.","summary":"Lost.","author":"Ada","metadata":{}}"# }.joined(separator: "\n")
+                    + "\n{\"_id\":\"x\",\"text\":\"Two.\",\"metadata\":{\"url\":\"lost\"}}")
+            let (documents, problems) = try await read(DocumentSource(file))
+            #expect(documents.count == 51 && problems.map(\.code) == ["fields_left_out"] && problems.allSatisfy(\.isWarning))
+            #expect(problems.first?.message == "Fields of 51 lines were left out: author, summary, metadata.")
+            let plain = try folder.write("plain.jsonl", #"{"_id":"a","title":"T","text":"One.","tags":["x"],"metadata":{}}"#)
+            #expect(try await read(DocumentSource(plain)).1.isEmpty)
+        }
+    }
+
     @Test func `the user's name decides the format, not the stored one`() async throws {
         try await withTemporaryFolder { folder in
             let file = try folder.write("3fa9c1", "# Heading\n\nText.")
@@ -88,7 +104,7 @@ struct DocumentSourceTests {
 
     @Test func `an archive is told by its bytes and leaves nothing unpacked`() async throws {
         struct Fake: ArchiveExtractor {
-            func extract(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws {
+            func unpack(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws -> [ArchiveNote] {
                 try directory.write("b/second.md", "Second.")
                 try directory.write("first.txt", "First.")
                 try directory.write("inner.dat", [0x1F, 0x8B, 8])
@@ -96,11 +112,15 @@ struct DocumentSourceTests {
                 try directory.write("__MACOSX/fork.txt", "Not meant.")
                 try FileManager.default.createSymbolicLink(
                     at: directory.appendingPathComponent("link.txt"), withDestinationURL: archive)
+                return [
+                    ArchiveNote(entry: "locked.md", code: "entry_left_out", message: "It is encrypted.", hint: "Pack it without a password."),
+                    ArchiveNote(entry: nil, code: "names_guessed", message: "Its names were read as GBK.", hint: "Use UTF-8."),
+                ]
             }
         }
         struct Broken: ArchiveExtractor {
             struct TooBig: Error {}
-            func extract(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws {
+            func unpack(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws -> [ArchiveNote] {
                 try directory.write("half.txt", "Half.")
                 throw TooBig()
             }
@@ -112,9 +132,86 @@ struct DocumentSourceTests {
                 let file = try folder.write(name, bytes)
                 let (documents, problems) = try await read(DocumentSource(file), extractor: Fake())
                 #expect(documents.map(\.name) == ["b/second.md", "first.txt"])
-                #expect(problems.map(\.code) == ["nested_archive"])
+                // What is lost comes before what was guessed, and is named by its entry.
+                #expect(problems.map(\.code) == ["entry_left_out", "nested_archive", "names_guessed"])
+                #expect(problems.map(\.name) == ["locked.md", "inner.dat", name] && problems.map(\.isWarning) == [false, false, true])
                 await #expect(throws: KnowledgeError.self) { _ = try await read(DocumentSource(file), extractor: Broken()) }
             }
+        }
+    }
+
+    /// Says of a file what its second line names; `archive` and `refused` are failures.
+    private struct FakeParser: DocumentParser {
+        func parse(_ file: URL, name: String, into out: URL) async throws -> ParsedText {
+            let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+            switch text.split(separator: "\n").dropFirst().first ?? "" {
+            case "archive": throw DocumentParseFailure(code: "any", message: "Files.", hint: "Unpack.", isArchive: true)
+            case "refused": throw DocumentParseFailure(code: "unsupported", message: "A presentation.", hint: "Save it as PDF.")
+            default:
+                try Data("Read.".utf8).write(to: out)
+                return ParsedText(kind: "xlsx", format: .markdown, warnings: [.init(code: "pictures", message: "2 pictures were left out.")])
+            }
+        }
+    }
+
+    private struct OneFile: ArchiveExtractor {
+        func unpack(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws -> [ArchiveNote] {
+            try directory.write("inside.md", "Inside.")
+            return []
+        }
+    }
+
+    @Test func `a zip is a document or an archive by its content, whatever its name`() async throws {
+        try await withTemporaryFolder { folder in
+            for name in ["ferries.xlsx", "ferries.zip", "3fa9c1"] {
+                let file = try folder.write(name, "PK\u{3}\u{4}\nworkbook")
+                let (documents, problems) = try await read(DocumentSource(file), extractor: OneFile(), parser: FakeParser())
+                #expect(documents.map(\.name) == [name] && documents.map(\.kind) == ["xlsx"])
+                #expect(problems.map(\.code) == ["pictures"] && problems.allSatisfy { $0.isWarning && !$0.hint.isEmpty })
+            }
+            for (name, said) in [("notes.zip", []), ("notes", []), ("notes.docx", ["wrong_extension"])] {
+                let file = try folder.write(name, "PK\u{3}\u{4}\narchive")
+                let (documents, problems) = try await read(DocumentSource(file), extractor: OneFile(), parser: FakeParser())
+                #expect(documents.map(\.name) == ["inside.md"] && problems.map(\.code) == said)
+            }
+            let file = try folder.write("talk.zip", "PK\u{3}\u{4}\nrefused")
+            let error = await #expect(throws: KnowledgeError.self) {
+                _ = try await read(DocumentSource(file), extractor: OneFile(), parser: FakeParser())
+            }
+            guard case .nothingReadable(let problems)? = error else {
+                Issue.record("wrong error \(String(describing: error))")
+                return
+            }
+            #expect(problems.map(\.code) == ["unsupported"] && problems.map(\.hint) == ["Save it as PDF."])
+        }
+    }
+
+    @Test func `what is no text is known by its content under a text's name`() async throws {
+        try await withTemporaryFolder { folder in
+            for start in ["%PDF-1.7", "{\\rtf1", "<!DOCTYPE html>", " \n<html lang=\"en\">", "Rar!\u{1A}"] {
+                let file = try folder.write("notes.txt", start + "\nparsed")
+                #expect(try await read(DocumentSource(file), parser: FakeParser()).0.map(\.kind) == ["xlsx"], "\(start)")
+            }
+            for text in ["An <html> in the middle", "<htmlish>", "{rtf}"] {
+                let file = try folder.write("notes.txt", text)
+                #expect(try await read(DocumentSource(file), parser: FakeParser()).0.map(\.text) == [text])
+            }
+        }
+    }
+
+    @Test func `warnings of many files do not hide the file that could not be read`() async throws {
+        try await withTemporaryFolder { folder in
+            for number in 0..<300 { _ = try folder.write("a\(number).bin.pdf", "%PDF\u{2D}\n\(number)") }
+            try folder.write("z.txt", [0x41, 0x00])
+            let (documents, problems) = try await read(DocumentSource(folder), parser: FakeParser())
+            #expect(documents.count == 300)
+            #expect(problems.first?.code == "binary_file" && problems.last?.message == "100 more warnings are not listed.")
+            #expect(problems.count == 202)
+            let stored = try JSONDecoder().decode([DocumentProblem].self, from: JSONEncoder().encode(problems))
+            #expect(stored == problems)
+            // As lists were before there were warnings.
+            let old = #"[{"name":"a","code":"b","message":"c","hint":"d"}]"#
+            #expect(try JSONDecoder().decode([DocumentProblem].self, from: Data(old.utf8)).map(\.isWarning) == [false])
         }
     }
 }

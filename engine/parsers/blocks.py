@@ -7,10 +7,16 @@ from .document import INVISIBLE, Output
 
 # What would be read as structure at the start of a line that is only text.
 STRUCTURAL = re.compile(r"^(#{1,6}(?=\s|$)|>|\||```|~~~|(?:[-*_]\s*){3,}$|=+\s*$)", re.MULTILINE)
+SCHEME = re.compile(r"^(?:https?://|mailto:|tel:)(?:www\.)?", re.IGNORECASE)
 # A table beyond either is written as one `column: value` line a field: a pipe table of that
 # width is unreadable, and a chunk of it would have lost its header.
 WIDE_COLUMNS = 12
 WIDE_ROW = 400  # characters
+
+
+def says(label: str, address: str) -> bool:
+    """Whether the text of a link is all that its address says; an address within the document says nothing."""
+    return address.startswith("#") or SCHEME.sub("", label).rstrip("/") == SCHEME.sub("", address).rstrip("/")
 
 
 class Blocks:

@@ -4,12 +4,15 @@ Sizes in a container's directory are claims, so they are checked first and count
 reading. XML is read as a stream of events, never as a tree, and may define no entities.
 """
 
+import re
 import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Callable
 from xml.parsers import expat
+
+import archive_names
 
 from .document import Output, ParseError
 
@@ -30,17 +33,18 @@ class Container:
             self.zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise ParseError("damaged", f"the document's ZIP container is damaged: {error}", AGAIN) from error
-        self.entries = {entry.filename: entry for entry in self.zip.infolist()}
+        # Some Windows programs part the names of a document's entries with backslashes.
+        self.entries = {entry.filename.replace("\\", "/"): entry for entry in self.zip.infolist()}
         self.check()
 
     def check(self) -> None:
         entries = self.zip.infolist()
         if len(entries) > MAX_ENTRIES:
             raise ParseError("zip_bomb", f"the container holds {len(entries)} entries; {MAX_ENTRIES} are allowed", AGAIN)
-        names = Counter(entry.filename for entry in entries)
+        names = Counter(entry.filename.replace("\\", "/") for entry in entries)
         for entry in entries:
-            name = entry.filename
-            if name.startswith("/") or ".." in name.split("/") or "\\" in name or name[1:2] == ":":
+            name = entry.filename.replace("\\", "/")
+            if archive_names.relative(name) is None:
                 raise ParseError("unsafe_path", f"the container's entry {name!r} points outside of it", AGAIN)
             if names[name] > 1:
                 raise ParseError("duplicate_entry", f"the container holds {name!r} {names[name]} times", AGAIN)
@@ -88,6 +92,19 @@ class Container:
             parser.Parse(b"", True)
         except expat.ExpatError as error:
             raise ParseError("damaged", f"the part {name!r} is no well-formed XML: {error}", AGAIN) from error
+
+
+    def count(self, name: str, *patterns: bytes, end: bytes = b">") -> list[int]:
+        """How often each pattern is in a part, read as bytes. No match reaches over an `end`, but may end with it."""
+        found = [0] * len(patterns)
+        rest = b""
+        for block in self.blocks(name):
+            rest += block
+            if whole := rest.rfind(end) + 1:
+                whole += len(end) - 1
+                found = [count + len(re.findall(pattern, rest[:whole])) for count, pattern in zip(found, patterns)]
+                rest = rest[whole:]
+        return found
 
 
 class Handler:
@@ -166,3 +183,22 @@ def properties(container: Container, part: str, out: Output) -> dict[str, str]:
         except ParseError as error:
             out.warn("no_metadata", str(error))
     return reader.values
+
+
+# What a document of an office program may hold in parts of its own, which are not read: code → (pattern of names, words for it).
+PARTS = {
+    "macros": (r"(?:.*/)?vbaProject\.bin$|(?:Basic|Scripts)/.*\.(?:xml|xba|py|js|bsh)$", "macros were not run and not read"),
+    "comments": (r"(?:word|xl)/(?:threadedC|c)omments.*\.(?:xml|bin)$", "comments were left out"),
+    "charts": (r".*/charts/chart[^/]*\.xml$|.*/diagrams/data[^/]*\.xml$|Object [^/]*/content\.xml$", "charts and objects drawn in the document were left out"),
+    "embedded": (r".*/embeddings/.|.*/(?:activeX|ctrlProps)/[^/]+\.xml$|Object [^/]*$", "embedded files and controls were not opened"),
+    "pictures": (r".*/media/.|Pictures/.", "pictures were left out"),
+}
+
+
+def office_leftovers(container: Container, out: Output, *codes: str) -> None:
+    """Warn of parts that are not read: of all kinds, or of the ones named."""
+    for code, (pattern, words) in PARTS.items():
+        matches = re.compile(pattern, re.IGNORECASE).match
+        count = sum(matches(name) is not None for name in container.entries)
+        if count and (not codes or code in codes):
+            out.warn(code, f"{words} ({count})")

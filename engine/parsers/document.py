@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Iterable
 
 MAX_WARNINGS = 20
 METADATA_LENGTH = 500  # characters of one value; these fields come from the file
@@ -98,6 +98,12 @@ def title_of(*candidates: str | None) -> str | None:
         if any(character.isalnum() for character in text):
             return text[:METADATA_LENGTH]
     return None
+
+
+def some(values: Iterable[object]) -> str:
+    """The first ten of them."""
+    shown = [str(value) for value in values]
+    return ", ".join(shown[:10]) + (" …" if len(shown) > 10 else "")
 
 
 def flush(file: BinaryIO) -> None:

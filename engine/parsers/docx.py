@@ -1,14 +1,13 @@
 """DOCX: the document's XML read as a stream of events.
 
-Left out: deleted and moved text of tracked changes, hidden text, comments, headers and footers,
-tables of contents, field codes. Macros (.docm) and embedded objects are never opened.
+What is left out is in features.py. Macros (.docm) and embedded objects are never opened.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from .blocks import Blocks
-from .container import Container, Handler, properties
+from .blocks import Blocks, says
+from .container import Container, Handler, office_leftovers, properties
 from .docx_styles import Numbering, Relations, Style, Styles, on
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 
@@ -17,6 +16,7 @@ SKIPPED = {"w:del", "w:moveFrom", "w:instrText", "w:delText", "w:pPrChange", "w:
            "mc:Fallback", "w:tblGrid", "w:rt"}
 CONTENTS = re.compile(r"^(toc|contents|table of figures|index)( heading)?( \d+)?$", re.IGNORECASE)
 QUOTE = re.compile(r"quot|^block text$", re.IGNORECASE)
+HEADER = re.compile(r"word/(?:header|footer)[^/]*\.xml$")
 CODE = re.compile(r"\bcode\b|preformatted|source", re.IGNORECASE)
 
 
@@ -50,7 +50,7 @@ class Body(Handler):
         self.reading = False  # whether characters are text (w:t), not a drawing's coordinates
         self.in_mark = False  # the format of a paragraph's end mark: not of its text
         self.numbers: dict[str, dict[str, int]] = {"footnote": {}, "endnote": {}}
-        self.deletions = self.pictures = 0
+        self.deletions = self.pictures = self.hidden = self.contents = self.fields = self.addresses = self.chunks = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.skip or tag in SKIPPED:
@@ -75,6 +75,8 @@ class Body(Handler):
             case "w:gridSpan" if self.tables:
                 value = attributes.get("w:val", "1")
                 self.tables[-1].span = min(int(value), 100) if value.isdigit() else 1
+            case "w:altChunk":
+                self.chunks += 1
             case _ if self.paragraphs:
                 self.inside(tag, attributes, self.paragraphs[-1])
 
@@ -107,6 +109,8 @@ class Body(Handler):
                 self.links.append((self.relations.get(attributes.get("r:id", ""), ""), len(paragraph.text)))
             case "w:drawing" | "w:pict":
                 self.pictures += 1
+            case "w:ddList" | "w:checkBox":  # what is chosen is no text of the paragraph
+                self.fields += 1
 
     def end(self, tag: str) -> None:
         if self.skip:
@@ -139,6 +143,8 @@ class Body(Handler):
     def add(self, text: str) -> None:
         if self.paragraphs and not self.run_hidden:
             self.paragraphs[-1].text.append(text)
+        elif self.paragraphs and text.strip():
+            self.hidden += 1
 
     def end_link(self, address: str, start: int) -> None:
         if not self.paragraphs:
@@ -147,6 +153,8 @@ class Body(Handler):
         label = "".join(text[start:]).strip()
         if label and address.startswith(("http://", "https://")) and len(address) <= 200 and label not in address:
             text[start:] = [f"[{label}]({address})"]
+        elif not says(label, address):
+            self.addresses += 1
 
     def label(self, note: tuple[str, str]) -> str:
         """Notes are numbered as they come; endnotes apart, with an `e`."""
@@ -156,7 +164,11 @@ class Body(Handler):
     def finished(self, paragraph: Paragraph) -> None:
         style = self.styles.get(paragraph.style)
         text = "".join(paragraph.text)
-        if style.hidden or CONTENTS.match(style.name) or not text.strip():
+        if not text.strip():
+            return
+        if style.hidden or CONTENTS.match(style.name):
+            self.hidden += style.hidden
+            self.contents += not style.hidden
             return
         if self.paragraphs and not self.tables:  # a text box: its text stands before its anchor
             self.block(paragraph, style, text)
@@ -256,18 +268,20 @@ def read(source: Source, out: Output) -> Parsed:
     if f"{folder}/numbering.xml" in container:
         container.parse(f"{folder}/numbering.xml", numbering)
     notes: dict[str, dict[str, list[str]]] = {"footnote": {}, "endnote": {}}
+    readers: list[Body] = []
     for kind in notes:
         part = f"{folder}/{kind}s.xml"
         if part in container:
             reader = Notes(styles, Relations.read(container, f"{folder}/_rels/{kind}s.xml.rels"))
             container.parse(part, reader)
             notes[kind] = reader.found
+            readers.append(reader)
     blocks = Blocks(out)
     document = Document(styles, relations, numbering, notes, blocks)
     container.parse(main, document)
     document.end_listing()
     blocks.end()
-    warn(container, document, out)
+    warn(container, [document, *readers], out)
     values = properties(container, "docProps/core.xml", out)
     return Parsed("docx", title=title_of(values.get("dc:title"), document.title, blocks.first_heading), metadata=metadata(
         author=values.get("dc:creator"), subject=values.get("dc:subject"), description=values.get("dc:description"),
@@ -285,14 +299,18 @@ def main_part(container: Container) -> str:
                      "Open it in a word processor, save it anew, and upload that.")
 
 
-def warn(container: Container, document: Document, out: Output) -> None:
-    if any(name.lower().endswith("vbaproject.bin") for name in container.entries):
-        out.warn("macros", "the document holds macros; they were not run and not read")
-    if document.deletions:
-        out.warn("tracked_changes", f"{document.deletions} deletions of tracked changes were left out, insertions were taken in")
-    if any(name.endswith("/comments.xml") for name in container.entries):
-        out.warn("comments", "the document's comments were left out")
-    if document.pictures:
-        out.warn("pictures", f"{document.pictures} pictures or drawings were left out")
-    if any("/embeddings/" in name for name in container.entries):
-        out.warn("embedded", "embedded files were not opened")
+def warn(container: Container, documents: list[Body], out: Output) -> None:
+    def total(name: str) -> int:
+        return sum(getattr(document, name) for document in documents)
+    office_leftovers(container, out, "macros", "comments", "charts", "embedded")
+    if count := total("deletions"):
+        out.warn("tracked_changes", f"deletions of tracked changes were left out ({count}), insertions were taken in")
+    heads = [name for name in container.entries if HEADER.match(name) and container.count(name, rb"<w:t[ >]")[0]]
+    for count, code, words in (
+            (total("hidden"), "hidden", "hidden text was left out"), (len(heads), "headers_footers", "headers and footers of pages were left out"),
+            (total("contents"), "contents", "lines of tables of contents were left out"),
+            (total("pictures"), "pictures", "pictures or drawings were left out, with their descriptions"),
+            (total("fields"), "forms", "what is ticked or chosen in form fields was left out"),
+            (total("addresses"), "links", "addresses of links were left out"), (total("chunks"), "embedded", "embedded documents were not opened")):
+        if count:
+            out.warn(code, f"{words} ({count})")

@@ -1,12 +1,13 @@
 """EPUB: its chapters are HTML, read in the order of its spine."""
 
 import posixpath
+from collections import Counter
 from urllib.parse import unquote
 
 from .blocks import Blocks
 from .container import Container, Handler
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
-from .html import as_html, convert
+from .html import as_html, convert, warn
 
 AGAIN = "Export the book anew and upload that."
 
@@ -25,6 +26,7 @@ class Package(Handler):
     def __init__(self) -> None:
         self.files: dict[str, str] = {}
         self.spine: list[str] = []
+        self.pages: list[str] = []
         self.values: dict[str, str] = {}
         self.current = ""
 
@@ -32,6 +34,8 @@ class Package(Handler):
         self.current = tag
         if tag == "opf:item" and "nav" not in attributes.get("properties", "").split():
             self.files[attributes.get("id", "")] = unquote(attributes.get("href", ""))
+            if attributes.get("media-type") == "application/xhtml+xml":
+                self.pages.append(unquote(attributes.get("href", "")))
         elif tag == "opf:itemref":
             self.spine.append(attributes.get("idref", ""))
 
@@ -67,6 +71,7 @@ def read(source: Source, out: Output) -> Parsed:
         container.parse("META-INF/encryption.xml", protected)
     folder = posixpath.dirname(root.path)
     blocks = Blocks(out)
+    left_out: Counter[str] = Counter()
     missing = 0
     for identifier in package.spine:
         if identifier not in package.files:
@@ -77,8 +82,11 @@ def read(source: Source, out: Output) -> Parsed:
         if name not in container:
             missing += 1
             continue
-        convert(as_html(container.read(name).decode("utf-8", "replace")), blocks, whole=True)
+        convert(as_html(container.read(name).decode("utf-8", "replace")), blocks, left_out, whole=True)
     blocks.end()
+    read_pages = {package.files.get(identifier) for identifier in package.spine}
+    left_out["pages outside of the reading order"] += sum(name not in read_pages for name in package.pages)
+    warn(left_out, out)
     if missing:
         out.warn("missing_chapters", f"{missing} of the book's {len(package.spine)} chapters are not in the file")
     values = package.values

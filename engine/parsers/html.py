@@ -5,13 +5,14 @@ Parsed by lexbor, as browsers do, so there is no broken HTML.
 
 import codecs
 import re
+from collections import Counter
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from .blocks import Blocks
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 from .encoding import Encoding, converted, decoded, read_text, survey
-from .html_walker import HIDING, Walker
+from .html_walker import FRAME, HIDING, Walker
 
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
@@ -62,13 +63,15 @@ def meta(tree: LexborHTMLParser, *names: str) -> str | None:
     return None
 
 
-def convert(text: str, blocks: Blocks, whole: bool = False) -> LexborHTMLParser:
-    """Write a page's blocks. `whole` takes the body as it is, as in a book's chapter."""
+def convert(text: str, blocks: Blocks, left_out: Counter[str], whole: bool = False) -> LexborHTMLParser:
+    """Write a page's blocks. `whole` takes the body as it is, as in a book's chapter. Counts what is left out."""
     check_depth(text)
     tree = LexborHTMLParser(text)
     root, is_page = (tree.body or tree.root, False) if whole else main_part(tree)
     if root is not None:
-        Walker(blocks, root, hidden_by_style(tree), is_page).walk()
+        Walker(blocks, root, hidden_by_style(tree), is_page, left_out).walk()
+        if not whole and not is_page:
+            left_out[FRAME] += length(tree.body) > length(root)
     return tree
 
 
@@ -110,8 +113,10 @@ def declared(source: Source) -> str | None:
 def read(source: Source, out: Output) -> Parsed:
     blocks = Blocks(out)
     page = read_page(source, out)
-    tree = convert(as_html(page) if page.lstrip().startswith("<?xml") else page, blocks)
+    left_out: Counter[str] = Counter()
+    tree = convert(as_html(page) if page.lstrip().startswith("<?xml") else page, blocks, left_out)
     blocks.end()
+    warn(left_out, out)
     html = tree.css_first("html")
     return Parsed("html", title=page_title(tree, blocks), metadata=metadata(
         author=meta(tree, "author", "article:author", "dc.creator"),
@@ -130,3 +135,7 @@ def read_page(source: Source, out: Output) -> str:
             return "".join(decoded(source.path, converted(source, Encoding(name), out)))
     return read_text(source, out)
 
+
+def warn(left_out: Counter[str], out: Output) -> None:
+    if found := [f"{what} ({count})" for what, count in sorted(left_out.items()) if count]:
+        out.warn("left_out", f"left out: {', '.join(found)}")

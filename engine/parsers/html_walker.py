@@ -1,16 +1,23 @@
 """A walk through an HTML tree, without recursion: a document may be nested as deep as it likes."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from .blocks import Blocks
+from .blocks import Blocks, says
 
 # Not shown, or not part of what the page says.
 DROPPED = {"script", "style", "template", "noscript", "head", "svg", "canvas", "iframe", "object", "embed", "audio", "video",
            "map", "img", "picture", "button", "select", "textarea", "input", "datalist", "nav", "rt", "rp", "frameset",
            "-comment", "!doctype", "-doctype"}
+# What is left out of a page that says something, by its element.
+LEFT_OUT = {"script": "scripts", "template": "scripts", "noscript": "scripts", "-comment": "comments", "nav": "parts of the page's frame", "svg": "pictures",
+            "canvas": "pictures", "img": "pictures", "picture": "pictures", "map": "pictures", "iframe": "embedded pages", "object": "embedded pages",
+            "embed": "embedded pages", "audio": "embedded media", "video": "embedded media", "frameset": "embedded pages",
+            "button": "form fields", "select": "form fields", "textarea": "form fields", "input": "form fields", "datalist": "form fields"}
+FRAME, HIDDEN, ADDRESSES = "parts of the page's frame", "hidden elements", "addresses of links"
 BLOCK = {"address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption",
          "figure", "footer", "form", "header", "hgroup", "hr", "html", "legend", "main", "p", "search", "section", "summary",
          "caption", "tbody", "thead", "tfoot", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "menu", "li",
@@ -36,8 +43,9 @@ class Table:
 class Walker:
     """Turns one tree into blocks."""
 
-    def __init__(self, blocks: Blocks, root: LexborNode, hidden: set[int], whole: bool):
+    def __init__(self, blocks: Blocks, root: LexborNode, hidden: set[int], whole: bool, left_out: Counter[str]):
         self.blocks, self.root, self.hidden = blocks, root, hidden
+        self.left_out = left_out  # what, and how many
         self.outer = outer_tables(root)
         self.whole = whole  # whether the root is all of the page, with its header and footer
         self.inline: list[str] = []
@@ -68,18 +76,31 @@ class Walker:
         self.flush()
 
     def is_hidden(self, node: LexborNode, tag: str) -> bool:
+        """Whether it is left out; counted where it says something."""
+        what = self.why_hidden(node, tag)
+        if what:
+            self.left_out[what] += 1
+        return what is not None
+
+    def why_hidden(self, node: LexborNode, tag: str) -> str | None:
+        """What the element is, if it is left out; empty where nothing is lost with it."""
+        attributes = node.attributes or {}
         if tag in DROPPED:
-            return True
-        attributes = node.attributes
-        if not attributes:
-            return self.whole and not self.articles and tag in ("footer", "aside")
+            what = LEFT_OUT.get(tag, "")
+            if tag == "input":
+                return what if attributes.get("value") and attributes.get("type") != "hidden" else ""
+            if tag in ("script", "template", "noscript", "nav", "-comment"):
+                return what if (node.text_content if tag == "-comment" else node.text()) else ""
+            return what
         if "hidden" in attributes and attributes["hidden"] != "until-found" or HIDING.search(attributes.get("style") or ""):
-            return True
+            return HIDDEN if node.text() else ""
         if attributes.get("role") in SIDE_ROLES or (tag == "dialog" and "open" not in attributes):
-            return True
+            return FRAME if node.text() else ""
         if node.mem_id in self.hidden:
-            return True
-        return self.whole and not self.articles and tag in ("footer", "aside")
+            return HIDDEN if node.text() else ""
+        if self.whole and not self.articles and tag in ("footer", "aside"):
+            return FRAME if node.text() else ""
+        return None
 
     def enter(self, node: LexborNode) -> bool:
         """Whether to go into it; what is not entered is left by `leave` all the same."""
@@ -293,6 +314,8 @@ class Walker:
         shown = label.removeprefix("https://").removeprefix("http://")
         if (self.pre or not label or "\n" in label or len(address) > LONGEST_URL or re.search(r"[\s()<>]", address)
                 or not address.startswith(("http://", "https://")) or shown in address):
+            # Within the page and the site, addresses say nothing; what is shown is not lost.
+            self.left_out[ADDRESSES] += ":" in address and not says(label, address)
             return
         space = " " if text[:1].isspace() else ""
         after = " " if text[-1:].isspace() else ""

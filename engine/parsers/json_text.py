@@ -3,38 +3,63 @@
 import json
 from typing import Any, Iterator
 
-from .document import INVISIBLE, Output, Parsed, ParseError, Source, too_much_text
+from .document import INVISIBLE, Output, Parsed, ParseError, Source, clean, too_much_text
 from .encoding import decoded, detect, read_text
 
 DEEPEST = 200  # levels; the fields of anything deeper have no readable name
 WHITE = " \t\r\n"
 
 
+class Values(json.JSONDecoder):
+    """Of a name that stands twice in an object the last value counts, as everywhere; the others are counted."""
+
+    def __init__(self) -> None:
+        super().__init__(object_pairs_hook=self.collect)
+        self.repeated = 0
+        self.first = ""
+
+    def collect(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            seen: set[str] = set()
+            self.first = self.first or next(name for name, _ in pairs if name in seen or seen.add(name))
+            self.repeated += len(pairs) - len(value)
+        return value
+
+    def warn(self, out: Output) -> None:
+        if self.repeated:
+            out.warn("duplicate_names", f"{self.repeated} values were left out: their name stands again in the same object, the first is {clean(self.first)[:80]!r}")
+
+
 def read(source: Source, out: Output) -> Parsed:
     text = read_text(source, out)
+    values = Values()
     try:
-        for value in top(text):
+        for value in top(text, values):
             write(value, out)
     except RecursionError:
         raise too_deep("the JSON") from None
     except json.JSONDecodeError as error:
         raise ParseError("json_invalid", f"line {error.lineno}, column {error.colno}: {error.msg}",
                          "Correct it there; to upload it as it is, give it a name that ends in .txt.") from error
+    values.warn(out)
     return Parsed("json", "plain")
 
 
 def read_lines(source: Source, out: Output) -> Parsed:
     encoding = detect(source, out)
+    values = Values()
     for number, line in enumerate(lines(decoded(source.path, encoding), out.limit), 1):
         if not line.strip():
             continue
         try:
-            write_record(json.loads(line), out)
+            write_record(values.decode(line), out)
         except RecursionError:
             raise too_deep(f"line {number}") from None
         except json.JSONDecodeError as error:
             raise ParseError("jsonl_invalid", f"line {number}, column {error.colno}: {error.msg}; each line must be one JSON value",
                              "Correct that line, or name the file .json if it is one value.") from error
+    values.warn(out)
     return Parsed("jsonl", "plain")
 
 
@@ -54,9 +79,8 @@ def too_deep(what: str) -> ParseError:
                       "Flatten it, or upload the part that holds the text.")
 
 
-def top(text: str) -> Iterator[Any]:
+def top(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
     """The records: the elements of a top-level list one by one, else the one value."""
-    decoder = json.JSONDecoder()
     at = skip(text, 0)
     if text[at : at + 1] != "[":
         value, end = decoder.raw_decode(text, at)

@@ -1,17 +1,18 @@
 """What kind of document a file is: by its content first, by its name where content does not tell."""
 
+import functools
 import os
 import re
 import stat
-import zipfile
 from pathlib import Path
 from typing import Callable
 
-from . import docx, epub, html, json_text, notebook, odt, pdf, tabular, text
+from . import containers, docx, epub, html, json_text, notebook, odt, pdf, spreadsheet, tabular, text
 from .document import Output, Parsed, ParseError, Source
 
 Reader = Callable[[Source, Output], Parsed]
-READABLE = "Upload a text, Markdown, PDF, DOCX, ODT, EPUB, HTML, CSV, TSV, JSON or source file."
+READABLE = "Upload a text, Markdown, PDF, DOCX, ODT, EPUB, HTML, XLSX, ODS, CSV, TSV, JSON or source file."
+UNPACK = "Unpack it, and upload the files, or a .zip or .tar.gz of them."
 
 LANGUAGES = {
     "ada": "adb ads", "applescript": "applescript", "asm": "asm s", "awk": "awk", "bash": "sh bash zsh ksh", "bat": "bat cmd",
@@ -40,19 +41,23 @@ TEXTUAL: dict[str, Reader] = {
     ".ipynb": notebook.read,
     **dict.fromkeys([".jsonl", ".ndjson"], json_text.read_lines),
 }
-CONTAINERS: dict[str, Reader] = {"docx": docx.read, "odt": odt.read, "epub": epub.read}
+CONTAINERS: dict[str, Reader] = {"docx": docx.read, "odt": odt.read, "epub": epub.read} | {
+    kind: functools.partial(spreadsheet.read, kind=kind) for kind in ("xlsx", "xlsb", "ods")}
+SUFFIXES = {"docx": (".docx", ".docm", ".dotx", ".dotm"), "odt": (".odt", ".ott"), "epub": (".epub",)} | spreadsheet.SUFFIXES
 # Suffixes whose content is never plain text.
-BINARY_SUFFIXES = {".pdf", ".docx", ".docm", ".dotx", ".odt", ".ott", ".epub", ".doc", ".xlsx", ".pptx", ".rtf"}
+BINARY_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes} | {
+    ".pdf", ".doc", ".ppt", ".pptx", ".odp", ".rtf", ".key", ".pages", ".numbers"}
 
 # First bytes → what it is, for files that cannot be read.
 FOREIGN = [
     (b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"BM", "a BMP picture"),
     (b"II*\x00", "a TIFF picture"), (b"MM\x00*", "a TIFF picture"), (b"\x7fELF", "a program"), (b"MZ", "a Windows program"),
-    (b"\xcf\xfa\xed\xfe", "a program"), (b"\xca\xfe\xba\xbe", "a program"), (b"\x1f\x8b", "a gzip file"), (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"), (b"7z\xbc\xaf", "a 7-Zip archive"), (b"Rar!", "a RAR archive"), (b"SQLite format 3", "an SQLite database"),
+    (b"\xcf\xfa\xed\xfe", "a program"), (b"\xca\xfe\xba\xbe", "a program"), (b"SQLite format 3", "an SQLite database"),
     (b"ID3", "a sound file"), (b"OggS", "a sound file"), (b"fLaC", "a sound file"), (b"RIFF", "a sound, video or WebP file"),
     (b"PAR1", "a Parquet file"), (b"\x00\x00\x00", "a media or data file"), (b"GGUF", "a model file"),
 ]
+PACKED = [(b"\x1f\x8b", "a gzip file"), (b"BZh", "a bzip2 file"), (b"\xfd7zXZ", "an xz file"), (b"7z\xbc\xaf", "a 7-Zip archive"),
+          (b"Rar!", "a RAR archive"), (b"(\xb5/\xfd", "a Zstandard file"), (b"MSCF", "a Windows cabinet"), (b"!<arch>\n", "a Debian package")]
 LOOKS_HTML = re.compile(rb"^\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL)
 
 
@@ -99,6 +104,9 @@ def read(source: Source, out: Output) -> Parsed:
         return named(source, out, "PDF", (".pdf",), pdf.read)
     if source.head.startswith(b"PK\x03\x04") or source.head.startswith(b"PK\x05\x06"):
         return read_container(source, out)
+    if source.head.startswith(b"\xd0\xcf\x11\xe0"):
+        containers.require_xls(source)
+        return named(source, out, "XLS", SUFFIXES["xls"], functools.partial(spreadsheet.read, kind="xls"))
     reject_foreign(source)
     if LOOKS_HTML.match(source.head):
         return named(source, out, "HTML", (".html", ".htm", ".xhtml", ".xht", ""), html.read)
@@ -123,51 +131,14 @@ def named(source: Source, out: Output, what: str, suffixes: tuple[str, ...], rea
 
 
 def read_container(source: Source, out: Output) -> Parsed:
-    kind = container_kind(source)
+    kind = containers.kind_of_zip(source.path, is_document=source.suffix in BINARY_SUFFIXES)
     if kind is None:
         raise ParseError("archive", "this is a ZIP archive and no document", "Upload it as an archive, or upload its files one by one.")
-    if kind not in CONTAINERS:
-        raise ParseError("unsupported", f"this is {kind}, which cannot be read", READABLE)
-    suffixes = {"docx": (".docx", ".docm", ".dotx", ".dotm"), "odt": (".odt", ".ott"), "epub": (".epub",)}[kind]
-    return named(source, out, kind.upper(), suffixes, CONTAINERS[kind])
-
-
-def container_kind(source: Source) -> str | None:
-    """By the entries of the container: a reader's name, what else it is, or None for a mere archive."""
-    try:
-        with zipfile.ZipFile(source.path) as container:
-            names = set(container.namelist())
-            mimetype = b""
-            if "mimetype" in names and container.getinfo("mimetype").file_size < 200:
-                mimetype = container.read("mimetype").strip()
-    except Exception as error:
-        if source.suffix in BINARY_SUFFIXES:
-            raise ParseError("damaged", f"the document's ZIP container is damaged: {error}",
-                             "Open it in the program that made it, save it anew, and upload that.") from error
-        raise ParseError("archive", f"this is a damaged ZIP archive: {error}", "Pack it again.") from error
-    if mimetype == b"application/epub+zip":
-        return "epub"
-    if mimetype.startswith(b"application/vnd.oasis.opendocument.text"):
-        return "odt"
-    if mimetype.startswith(b"application/vnd.oasis.opendocument."):
-        return "an OpenDocument spreadsheet, presentation or drawing (save it as CSV or PDF)"
-    if "[Content_Types].xml" in names:
-        if any(name.startswith("xl/") for name in names):
-            return "an Excel workbook (save its sheets as CSV)"
-        if any(name.startswith("ppt/") for name in names):
-            return "a PowerPoint presentation (save it as PDF)"
-        return "docx"
-    return None
+    return named(source, out, kind.upper(), SUFFIXES[kind], CONTAINERS[kind])
 
 
 def reject_foreign(source: Source) -> None:
     head = source.head
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        with source.path.open("rb") as file:
-            start = file.read(1 << 20)
-        if "EncryptedPackage".encode("utf-16-le") in start or "EncryptedPackage".encode("utf-16-le") in source.tail:
-            raise ParseError("encrypted", "the document is encrypted with a password", "Remove the password and upload it again.")
-        raise ParseError("unsupported", "this is a document of old Office programs (before 2007)", "Save it as DOCX or PDF and upload that.")
     if head.startswith(b"{\\rtf"):
         raise ParseError("unsupported", "RTF is not read", "Save it as DOCX, ODT or PDF and upload that.")
     for magic, what in FOREIGN:
@@ -176,6 +147,9 @@ def reject_foreign(source: Source) -> None:
             if magic == b"\x00\x00\x00" and (source.suffix in (".txt", "") or head.startswith(b"\x00\x00\xfe\xff")):
                 continue
             raise ParseError("binary", f"this is {what}, not a document", READABLE)
+    for magic, what in PACKED:
+        if head.startswith(magic):
+            raise ParseError("binary", f"this is {what}, which is not unpacked here", UNPACK)
 
 
 def language_of(source: Source) -> str | None:

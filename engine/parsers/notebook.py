@@ -1,4 +1,4 @@
-"""Jupyter notebooks: their Markdown as it is, their code in fences; outputs are left out."""
+"""Jupyter notebooks: their Markdown and raw cells as they are, their code in fences; outputs are left out."""
 
 import json
 from typing import Any
@@ -24,15 +24,24 @@ def read(source: Source, out: Output) -> Parsed:
     language = text_of(field(field(notebook, "metadata"), "kernelspec").get("language")) or "python"
     blocks = Blocks(out)
     heading = None
+    outputs = attached = 0
     for cell in cells:
         kind, text = field(cell, "").get("cell_type"), text_of(field(cell, "").get("source"))
+        outputs += bool(field(cell, "").get("outputs"))
+        attached += len(field(cell, "attachments"))
         if kind == "code":
             blocks.code(text, language)
+        elif kind == "raw" and text.strip():
+            blocks.block("raw", text.strip("\n"))
         elif kind == "markdown" and text.strip():
             blocks.block("markdown", text.strip("\n"))
             first = text.lstrip().split("\n", 1)[0]
             heading = heading or (first.lstrip("# ") if first.startswith("#") else None)
     blocks.end()
+    if outputs:
+        out.warn("outputs", f"outputs of cells were left out ({outputs})")
+    if attached:
+        out.warn("pictures", f"attached pictures were left out ({attached})")
     authors = field(notebook, "metadata").get("authors")
     names = [text_of(field(author, "").get("name")) for author in authors] if isinstance(authors, list) else []
     return Parsed("notebook", title=title_of(text_of(field(notebook, "metadata").get("title")), heading),

@@ -1,19 +1,19 @@
 """ODT: the content's XML read as a stream of events.
 
-Left out: deletions of tracked changes, hidden text and paragraphs, comments, headers and footers,
-tables of contents. Scripts and embedded objects are never opened.
+What is left out is in features.py. Scripts and embedded objects are never opened.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from .blocks import Blocks
-from .container import Container, Handler, properties
+from .blocks import Blocks, says
+from .container import Container, Handler, office_leftovers, properties
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 
 SKIPPED = {"text:tracked-changes", "office:annotation", "text:table-of-content", "text:alphabetical-index", "text:illustration-index",
            "text:table-index", "text:hidden-text", "office:forms", "text:note-citation", "text:sequence-decls", "text:user-field-decls",
-           "text:variable-decls", "office:scripts", "style:header", "style:footer", "svg:title", "svg:desc"}
+           "text:variable-decls", "office:scripts", "style:header", "style:footer", "svg-compatible:title", "svg-compatible:desc"}
+INDEXES = {"text:table-of-content", "text:alphabetical-index", "text:illustration-index", "text:table-index"}
 QUOTE = re.compile(r"quot", re.IGNORECASE)
 CODE = re.compile(r"preformatted|\bcode\b|source", re.IGNORECASE)
 
@@ -87,13 +87,16 @@ class Document(Handler):
         self.note: tuple[str, list[str]] | None = None  # a footnote being read
         self.listing: list[str] = []
         self.title: str | None = None
-        self.deletions = self.pictures = self.comments = 0
+        self.deletions = self.pictures = self.comments = self.hidden = self.contents = self.controls = self.addresses = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.skip or tag in SKIPPED:
             self.skip += 1
             self.deletions += tag == "text:deletion"
             self.comments += tag == "office:annotation"
+            self.hidden += tag == "text:hidden-text"
+            self.contents += tag in INDEXES
+            self.controls += tag.startswith("form:") and "form:label" in attributes or tag == "form:text"
             return
         match tag:
             case "text:p" | "text:h":
@@ -113,8 +116,10 @@ class Document(Handler):
                 repeat = attributes.get("table:number-columns-repeated", "1")
                 table = self.tables[-1]
                 table.cell, table.in_cell, table.repeat = [], True, int(repeat) if repeat.isdigit() and len(repeat) < 5 else 1
-            case "draw:image":
+            case "drawing:image":
                 self.pictures += 1
+            case "drawing:control":
+                self.controls += 1
             case _ if self.paragraphs:
                 self.inside(tag, attributes)
 
@@ -140,7 +145,10 @@ class Document(Handler):
                 self.note = (name, [])
 
     def text(self, data: str) -> None:
-        if self.skip or not self.paragraphs or any(self.hidden_spans):
+        if self.skip or not self.paragraphs:
+            return
+        if any(self.hidden_spans):
+            self.hidden += bool(data.strip())
             return
         # The file's own line ends are spaces; a break is an element and comes as a lone "\n".
         self.paragraphs[-1].text.append(data if data in ("\n", "\t") or data.isspace() else re.sub(r"\s+", " ", data))
@@ -179,10 +187,13 @@ class Document(Handler):
         label = "".join(text[start:]).strip()
         if label and address.startswith(("http://", "https://")) and len(address) <= 200 and label not in address:
             text[start:] = [f"[{label}]({address})"]
+        elif not says(label, address):
+            self.addresses += 1
 
     def finished(self, paragraph: Paragraph) -> None:
         text = "".join(paragraph.text)
         if paragraph.hidden:
+            self.hidden += bool(text.strip())
             return
         if self.note is not None:
             self.note[1].append(text)
@@ -269,16 +280,24 @@ def read(source: Source, out: Output) -> Parsed:
     container.parse("content.xml", document)
     document.end_listing()
     blocks.end()
-    if container.names("Basic/") or container.names("Scripts/"):
-        out.warn("macros", "the document holds macros; they were not run and not read")
-    if document.deletions:
-        out.warn("tracked_changes", f"{document.deletions} deletions of tracked changes were left out, insertions were taken in")
-    if document.comments:
-        out.warn("comments", "the document's comments were left out")
-    if document.pictures:
-        out.warn("pictures", f"{document.pictures} pictures or drawings were left out")
+    warn(container, document, out)
     values = properties(container, "meta.xml", out)
     return Parsed("odt", title=title_of(values.get("dc:title"), document.title, blocks.first_heading), metadata=metadata(
         author=values.get("dc:creator") or values.get("meta:initial-creator"), subject=values.get("dc:subject"),
         description=values.get("dc:description"), language=values.get("dc:language"),
         date=(values.get("dc:date") or values.get("meta:creation-date") or "")[:10]))
+
+
+def warn(container: Container, document: Document, out: Output) -> None:
+    office_leftovers(container, out, "macros", "charts", "embedded")
+    if document.deletions:
+        out.warn("tracked_changes", f"deletions of tracked changes were left out ({document.deletions}), insertions were taken in")
+    heads = container.count("styles.xml", rb"<style:(?:header|footer)(?:-left|-first)?>")[0] if "styles.xml" in container else 0
+    for count, code, words in (
+            (document.hidden, "hidden", "hidden text was left out"), (document.comments, "comments", "comments were left out"),
+            (heads, "headers_footers", "headers and footers of pages were left out"),
+            (document.contents, "contents", "tables of contents and indexes were left out"),
+            (document.pictures, "pictures", "pictures or drawings were left out, with their descriptions"),
+            (document.controls, "forms", "form controls were left out"), (document.addresses, "links", "addresses of links were left out")):
+        if count:
+            out.warn(code, f"{words} ({count})")

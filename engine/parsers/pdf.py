@@ -14,7 +14,7 @@ from typing import IO, Callable, Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from .document import Output, Parsed, ParseError, Source, metadata, title_of
+from .document import Output, Parsed, ParseError, Source, metadata, some, title_of
 from .pdf_flow import Flow
 from .pdf_lines import Line, page_lines
 from .pdf_notes import page_notes
@@ -64,8 +64,10 @@ def pages(source: Source, statistics: Statistics) -> Iterator[tuple[list[Line], 
             failing = 0
             try:
                 lines = list(page_lines(page))
-                notes, more = page_notes(document, page)
+                notes, more = page_notes(document, page, statistics.left_out)
                 statistics.unread_notes += more
+                if lines or notes:  # else the page is named as one of pictures
+                    statistics.left_out["pictures"] += count_pictures(page)
                 if len(lines) <= 4 and has_picture(page):
                     statistics.framed += 1
                     if not lines and not notes:
@@ -78,6 +80,11 @@ def pages(source: Source, statistics: Statistics) -> Iterator[tuple[list[Line], 
             yield lines, notes
     finally:
         document.close()
+
+
+def count_pictures(page: pypdfium2.PdfPage) -> int:
+    count = pdfium.FPDFPage_CountObjects(page.raw)
+    return sum(pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page.raw, index)) == pdfium.FPDF_PAGEOBJ_IMAGE for index in range(count))
 
 
 def has_picture(page: pypdfium2.PdfPage) -> bool:
@@ -95,13 +102,15 @@ def read(source: Source, out: Output) -> Parsed:
         explain(source, statistics, out)
         flow, offsets = write(spool, statistics, out, statistics.is_running)
         if not out.visible and not statistics.framed:  # identical pages: nothing on them is a running head
+            statistics.left_out["headers_footers"] = 0
             flow, offsets = write(spool, statistics, out, lambda line, page: False)
     if not out.visible:
         raise no_text(statistics)
     if flow.unsure:
         out.warn("table_unsure", f"on {len(flow.unsure)} of {statistics.pages} pages a table's cells may stand under another heading, or apart: "
-                 f"{some(flow.unsure)}")
-    information = describe(source)
+                 f"page {some(flow.unsure)}")
+    information = describe(source, statistics)
+    warn(statistics, out)
     own = information.pop("Title", "")
     return Parsed("pdf", title=title_of(None if NO_TITLE.match(own.strip()) else own, flow.title), pages=offsets,
                   metadata=metadata(author=information.get("Author"), subject=information.get("Subject"),
@@ -116,14 +125,19 @@ def write(spool: IO[bytes], statistics: Statistics, out: Output, is_running: Cal
         packed, notes = marshal.load(spool)
         lines = [Line(*line) for line in packed]
         running = {id(line) for line in edge_lines(lines) if is_running(line, page)}
+        statistics.left_out["headers_footers"] += len(running)
+        if running and not statistics.running_example:
+            statistics.running_example = next(line.text.strip() for line in lines if id(line) in running)
         flow.page([line for line in lines if id(line) not in running])
         flow.notes(notes)
     return flow, flow.end()
 
 
-def describe(source: Source) -> dict[str, str]:
+def describe(source: Source, statistics: Statistics) -> dict[str, str]:
     document = open_document(source)
     try:
+        statistics.left_out["embedded"] += pdfium.FPDFDoc_GetAttachmentCount(document.raw)
+        statistics.left_out["scripts"] += max(0, pdfium.FPDFDoc_GetJavaScriptActionCount(document.raw))
         return document.get_metadata_dict()
     finally:
         document.close()
@@ -145,12 +159,24 @@ def explain(source: Source, statistics: Statistics, out: Output) -> None:
     if b"%%EOF" not in source.tail:
         out.warn("truncated", "the PDF's end is missing; what could be found of it was read")
     if statistics.failed:
-        out.warn("damaged_pages", f"{len(statistics.failed)} of {statistics.pages} pages cannot be read: {some(statistics.failed)}")
+        out.warn("damaged_pages", f"{len(statistics.failed)} of {statistics.pages} pages cannot be read: page {some(statistics.failed)}")
     if statistics.unread_notes:
         out.warn("notes_left_out", f"{statistics.unread_notes} form fields and notes were not read: a page has too many of them")
     if statistics.pictures:
         out.warn("pages_without_text", f"{len(statistics.pictures)} of {statistics.pages} pages are pictures; their text was not "
-                 f"read, since there is no OCR: {some(statistics.pictures)}")
+                 f"read, since there is no OCR: page {some(statistics.pictures)}")
+
+
+def warn(statistics: Statistics, out: Output) -> None:
+    words = {
+        "headers_footers": f"lines at the edges of pages, as {statistics.running_example[:80]!r}, were taken for running heads and left out",
+        "pictures": "pictures were left out, with their descriptions", "links": "addresses of links were left out",
+        "embedded": "embedded files were not opened", "scripts": "scripts were left out",
+        "forms": "buttons, signatures and passwords of forms were left out", "hidden": "hidden fields and notes were left out",
+    }
+    for code, what in words.items():
+        if count := statistics.left_out[code]:
+            out.warn(code, f"{what} ({count})")
 
 
 def no_text(statistics: Statistics) -> ParseError:
@@ -158,7 +184,3 @@ def no_text(statistics: Statistics) -> ParseError:
         return ParseError("no_text", f"the PDF's {statistics.pages} pages hold no text", "Upload a PDF with text in it.")
     return ParseError("no_text", f"the PDF's {statistics.pages} pages hold pictures and no text; OCR is not done here",
                       "Run OCR over it, for example with ocrmypdf, and upload the result.")
-
-
-def some(numbers: list[int]) -> str:
-    return "page " + ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")

@@ -1,6 +1,7 @@
 """What people added to a PDF page: values in form fields, ticks, choices, text boxes and notes. None of it is in the page's own text."""
 
 import ctypes
+from collections import Counter
 from typing import Callable
 
 import pypdfium2
@@ -12,6 +13,7 @@ MOST = 2000  # fields and notes of one page
 LONGEST = 4000  # characters of one of them
 HIDDEN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
 PASSWORD = 1 << 13  # a text field's flag (ISO 32000, table 228)
+EMBEDDED = {pdfium.FPDF_ANNOT_FILEATTACHMENT, pdfium.FPDF_ANNOT_SOUND, pdfium.FPDF_ANNOT_MOVIE, pdfium.FPDF_ANNOT_RICHMEDIA}
 MARKED = {
     pdfium.FPDF_ANNOT_FREETEXT: "Text box",
     pdfium.FPDF_ANNOT_TEXT: "Note",
@@ -21,8 +23,9 @@ MARKED = {
 }
 
 
-def page_notes(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> tuple[list[str], int]:
-    """A line for each field that is filled in and each note, in the page's order; and how many were too many to read."""
+def page_notes(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, left_out: Counter[str]) -> tuple[list[str], int]:
+    """A line for each field that is filled in and each note, in the page's order; and how many were too many to read.
+    What else there is, is counted in `left_out` by the code of its warning."""
     notes = []
     count = pdfium.FPDFPage_GetAnnotCount(page.raw)
     for index in range(min(count, MOST)):
@@ -30,18 +33,38 @@ def page_notes(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> tupl
         if not annotation:
             continue
         try:
-            if pdfium.FPDFAnnot_GetFlags(annotation) & HIDDEN:
-                continue
             kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+            if pdfium.FPDFAnnot_GetFlags(annotation) & HIDDEN:
+                left_out["hidden"] += kind == pdfium.FPDF_ANNOT_WIDGET or kind in MARKED
+                continue
             if kind == pdfium.FPDF_ANNOT_WIDGET:
                 note = field(document, annotation)
+                left_out["forms"] += note is None and is_unread(document, annotation)
             else:
                 note = comment(annotation, kind)
+                left_out["links"] += kind == pdfium.FPDF_ANNOT_LINK and has_address(annotation)
+                left_out["embedded"] += kind in EMBEDDED
             if note:
                 notes.append(note)
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
     return notes, max(0, count - MOST)
+
+
+def has_address(annotation) -> bool:
+    link = pdfium.FPDFAnnot_GetLink(annotation)
+    action = pdfium.FPDFLink_GetAction(link) if link else None
+    return bool(action) and pdfium.FPDFAction_GetType(action) == pdfium.PDFACTION_URI
+
+
+def is_unread(document: pypdfium2.PdfDocument, annotation) -> bool:
+    """Whether a field without a line is one that may say something: a button, a signature, a password; not an empty field."""
+    form = document.formenv.raw if document.formenv else None
+    if form is None:
+        return True
+    kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
+    return kind in (pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE) or (
+        kind == pdfium.FPDF_FORMFIELD_TEXTFIELD and bool(pdfium.FPDFAnnot_GetFormFieldFlags(form, annotation) & PASSWORD))
 
 
 def comment(annotation, kind: int) -> str | None:

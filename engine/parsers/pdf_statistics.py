@@ -26,6 +26,8 @@ class Statistics:
         self.framed = 0  # pages with a picture and few lines: what repeats there is a frame around the picture
         self.failed: list[int] = []
         self.unread_notes = 0  # form fields and notes beyond what is read of a page
+        self.left_out: Counter[str] = Counter()  # by the warning's code
+        self.running_example = ""
 
     def count(self, lines: list[Line]) -> None:
         self.pages += 1

@@ -37,22 +37,23 @@ def read(source: Source, out: Output) -> Parsed:
     else:
         names, body = [f"column {index + 1}" for index in range(len(head[0]))], head
         out.warn("no_header", "the first row does not look like column names, so columns are numbered")
-    write(itertools.chain(body, rows), names, is_wide(head), out)
+    blocks = Blocks(out)
+    write(itertools.chain(body, rows), names, is_wide(head), blocks)
+    blocks.end()
     rows.report()
     return Parsed("tsv" if delimiter == "\t" else "csv")
 
 
-def write(rows: Iterator[list[str]], names: list[str], wide: bool, out: Output) -> None:
-    blocks = Blocks(out)
+def write(rows: Iterator[list[str]], names: list[str], wide: bool, blocks: Blocks) -> None:
+    """A table: one that is wide as a paragraph of `column: value` lines for each row."""
     if wide:
         for row in rows:
             if text := record(names, row):
                 blocks.block("paragraph", text)
-        blocks.end()
         return
-    out.write(pipe_row(names, len(names)) + "\n|" + " --- |" * len(names) + "\n")
+    blocks.block("table", pipe_row(names, len(names)) + "\n|" + " --- |" * len(names))
     for row in rows:
-        out.write(pipe_row(row, len(names)) + "\n")
+        blocks.out.write("\n" + pipe_row(row, len(names)))
 
 
 def is_wide(rows: list[list[str]]) -> bool:

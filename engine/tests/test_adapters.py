@@ -206,3 +206,13 @@ def test_rows_are_put_back_in_order():
     rows = np.arange(24 * 3).reshape(24, 3)
     assert (export_gguf.permute(export_gguf.permute(rows, 3), 3, back=True) == rows).all()
     assert gguf.MODEL_ARCH.LLAMA in export_gguf.PERMUTED
+
+
+def test_folders_as_windows_writes_them(tmp_path):
+    import adapters
+
+    with zipfile.ZipFile(tmp_path / "adapter.zip", "w") as archive:
+        archive.writestr("lora\\adapter_config.json", "{}")
+    with zipfile.ZipFile(tmp_path / "adapter.zip") as archive:
+        adapters.unpack(archive, "adapter_config.json", tmp_path / "config", 100, 100)
+    assert (tmp_path / "config").read_text() == "{}"

@@ -56,7 +56,8 @@ def test_a_pdf_of_50_megabytes_of_text(tmp_path):
         reply, out = engine.answer(path)
     assert "error" not in reply, reply
     assert len(reply["pages"]) == pages and reply["pages"] == sorted(set(reply["pages"]))
-    assert reply["warnings"] == [] and out.stat().st_size == reply["bytes"] > 5_000_000
+    # Each page has a picture of one point.
+    assert {warning["code"] for warning in reply["warnings"]} in ({"pictures"}, {"pictures", "headers_footers"}) and out.stat().st_size == reply["bytes"] > 5_000_000
 
 
 @pytest.mark.slow

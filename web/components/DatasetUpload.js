@@ -65,7 +65,7 @@ export const DatasetUpload = {
       <div class=${['drop', isOver.value && 'is-over']} onDragover=${onOver} onDragleave=${() => { isOver.value = false }} onDrop=${onDrop}>
         <${Icon} name="upload" />
         <p class="strong">Drop files or folders here</p>
-        ${!props.isSmall && html`<p class="small">Examples of a voice: JSONL, CSV, Parquet. Documents: Markdown, PDF, Word, HTML, text, archives.</p>`}
+        ${!props.isSmall && html`<p class="small">Examples of a voice: JSONL, CSV, Parquet. Documents: Markdown, PDF, Word, Excel, HTML, text, archives.</p>`}
         <button type="button" class="button" onClick=${() => input.value.click()}>Choose files</button>
         <input ref=${input} type="file" multiple hidden aria-label="Choose files" onChange=${(event) => { add([...event.target.files].map((file) => ({ file, path: file.name }))); event.target.value = '' }} />
       </div>

@@ -76,6 +76,7 @@ export const Dataset = {
           <${ErrorNote} error=${deleting.error ?? change.error} />
           <${Facts} items=${[['Kind', one.dataset_type === 'rag' ? 'Documents' : one.dataset_type === 'jsonl' ? 'Examples of a voice' : 'Custom'], ['In it', count(one.sample_count)], ['Size', bytes(one.bytes)], ['Version', one.version], ['SHA-256', html`<code title=${one.sha256}>${one.sha256.slice(0, 12)}</code>`], ['Changed', when(one.updated_at)]]} />
           ${one.metadata.problems?.length > 0 && html`<${Note} kind="warn" icon="warn">These files could not be read:<ul>${one.metadata.problems.map((text) => html`<li>${text}</li>`)}</ul></>`}
+          ${one.metadata.warnings?.length > 0 && html`<${Note} kind="warn" icon="warn">Left out or changed while reading:<ul>${one.metadata.warnings.map((text) => html`<li>${text}</li>`)}</ul></>`}
           ${isExamples() && found()}
           ${isExamples() && html`<section class="card stack"><h2>As training sees it</h2><${DatasetPreview} key=${one.version} id=${props.id} /></section>`}
           ${contents()}

@@ -1,13 +1,16 @@
 /// Files that are no text at all, or no text of data, by their first bytes.
 enum FileKind {
-    private static let compressed: [(name: String, magic: [UInt8])] = [
-        ("a gzip file", [0x1F, 0x8B]), ("a zip archive (or a spreadsheet)", [0x50, 0x4B, 0x03, 0x04]), ("a zstd file", [0x28, 0xB5, 0x2F, 0xFD]),
-        ("an xz file", [0xFD, 0x37, 0x7A, 0x58, 0x5A]), ("a bzip2 file", Array("BZh".utf8)), ("a 7z archive", [0x37, 0x7A, 0xBC, 0xAF]),
+    private static let unpack = "unpack it and send what is inside"
+    private static let compressed: [(name: String, magic: [UInt8], hint: String)] = [
+        ("a gzip file", [0x1F, 0x8B], unpack),
+        ("a zip archive (or a spreadsheet)", [0x50, 0x4B, 0x03, 0x04], "save a spreadsheet as CSV; unpack an archive and send what is inside"),
+        ("a zstd file", [0x28, 0xB5, 0x2F, 0xFD], unpack), ("an xz file", [0xFD, 0x37, 0x7A, 0x58, 0x5A], unpack),
+        ("a bzip2 file", Array("BZh".utf8), unpack), ("a 7z archive", [0x37, 0x7A, 0xBC, 0xAF], unpack),
     ]
     private static let binary: [(name: String, magic: [UInt8], hint: String)] = [
         ("a Parquet file", Array("PAR1".utf8), "convert it to JSONL first, or upload it: a server reads it"),
         ("an Arrow file", Array("ARROW1".utf8), "write it as JSONL"), ("a PDF", Array("%PDF".utf8), "a PDF is a document: upload it as rag"),
-        ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
+        ("a document of old Office programs", [0xD0, 0xCF, 0x11, 0xE0], "save a spreadsheet as CSV"), ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
     ]
 
     /// - Parameters:
@@ -15,7 +18,7 @@ enum FileKind {
     ///   - raw: the file's very first bytes.
     static func problem(_ head: Bytes, raw: [UInt8]) -> DatasetProblem? {
         if let kind = compressed.first(where: { raw.starts(with: $0.magic) }) {
-            return DatasetProblem(line: nil, code: .compressedFile, found: kind.name, expected: "text", hint: "unpack it and send what is inside")
+            return DatasetProblem(line: nil, code: .compressedFile, found: kind.name, expected: "text", hint: kind.hint)
         }
         if let kind = binary.first(where: { raw.starts(with: $0.magic) }) {
             return DatasetProblem(line: nil, code: .binaryFile, found: kind.name, expected: "text", hint: kind.hint)

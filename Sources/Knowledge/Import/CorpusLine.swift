@@ -15,8 +15,10 @@ struct CorpusLine: Decodable {
     var wrong: String?
     /// Other keys, to tell chat examples from passages.
     var looksLikeChat: Bool
+    /// Names of the fields that are not read; an empty `metadata`, which BEIR's corpora have, is no loss.
+    var unread: [String]
 
-    private enum Keys: String, CodingKey {
+    private enum Keys: String, CodingKey, CaseIterable {
         case id = "_id"
         case title
         case text
@@ -30,7 +32,22 @@ struct CorpusLine: Decodable {
         case instruction
     }
 
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    private static let known = Set(Keys.allCases.map(\.rawValue))
+
     init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: AnyKey.self)
+        unread = fields.allKeys.filter { key in
+            guard !Self.known.contains(key.stringValue) else { return false }
+            return key.stringValue != "metadata" || (try? fields.nestedContainer(keyedBy: AnyKey.self, forKey: key))?.allKeys.isEmpty != true
+        }.map(\.stringValue)
         let container = try decoder.container(keyedBy: Keys.self)
         if let text = try? container.decode(String.self, forKey: .id) {
             id = text

@@ -49,10 +49,13 @@ public struct DocumentParseFailure: Error, Sendable, Equatable {
     public var code: String
     public var message: String
     public var hint: String
+    /// Whether the file is an archive of files, and no document that is packed as one.
+    public var isArchive: Bool
 
-    public init(code: String, message: String, hint: String) {
+    public init(code: String, message: String, hint: String, isArchive: Bool = false) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.isArchive = isArchive
     }
 }

@@ -21,7 +21,7 @@ extension DocumentProblem {
         .init(
             name: name, code: "unsupported_type",
             message:
-                "The file \(what); readable are .md, .markdown, .txt, .jsonl, .csv, .tsv, source code, files without extension, and zip, tar or gzip archives of them.",
+                "The file \(what); readable are .md, .markdown, .txt, .jsonl, .csv, .tsv, source code, files without extension, and .zip, .tar and .tar.gz archives of them.",
             hint: "Convert it to UTF-8 text or markdown.")
     }
 
@@ -47,9 +47,22 @@ extension DocumentProblem {
     }
 
     static func archiveUnreadable(_ name: String, _ error: any Error) -> Self {
+        let failure = error as? DocumentParseFailure
+        return .init(
+            name: name, code: "archive_unreadable", message: "The archive could not be unpacked: \(failure?.message ?? "\(error)")",
+            hint: failure?.hint ?? "Try again; where it fails again, upload the files by themselves.")
+    }
+
+    static func calledOther(_ name: String, suffix: String) -> Self {
         .init(
-            name: name, code: "archive_unreadable", message: "The archive could not be unpacked: \(error)",
-            hint: "Pack it again as .zip or .tar.gz, with fewer or smaller files if it is over a limit.")
+            name: name, code: "wrong_extension", message: "The name ends in .\(suffix), but the file is an archive; its files were read.",
+            hint: "Nothing to do if that is what it should be; else upload the document itself.", isWarning: true)
+    }
+
+    static func warning(_ warning: ParsedText.Warning, of name: String) -> Self {
+        .init(
+            name: name, code: warning.code, message: warning.message,
+            hint: "The rest of it was read. What is missing and matters, upload as a text of its own.", isWarning: true)
     }
 
     static func nestedArchive(_ name: String) -> Self {

@@ -26,6 +26,12 @@ enum TextKind: Equatable {
         "sql": "sql", "css": "css", "vue": "vue", "toml": "toml", "yaml": "yaml", "yml": "yaml",
     ]
 
+    /// Whether a text begins as a web page does, whatever its name says.
+    static func isPage(_ head: [UInt8]) -> Bool {
+        let start = String(decoding: head, as: UTF8.self).drop { $0.isWhitespace || $0 == "\u{FEFF}" }.prefix(20).lowercased()
+        return start.hasPrefix("<!doctype html") || start.hasPrefix("<html>") || start.hasPrefix("<html ")
+    }
+
     init(name: String, head: [UInt8]) {
         let file = name.split(separator: "/").last.map(String.init) ?? name
         let parts = file.split(separator: ".", omittingEmptySubsequences: false)

@@ -24,8 +24,6 @@ public struct EngineEmbedder: IndexingEmbedder, Reranker {
     public func stop() async { await engine.stop() }
 }
 
-extension ArchiveTool: ArchiveExtractor {}
-
 /// The embedder for questions: its own process, so that a question never waits behind an index
 /// being built. Started with the first question; where it cannot start, search is lexical and says so.
 public actor QueryEmbedder {

@@ -223,8 +223,9 @@ public struct DatasetImporter: Sendable {
         case .rag:
             let (documents, problems) = try await readDocuments(staging, description)
             draft.sampleCount = documents
-            let lines = problems.prefix(100).map { "\($0.name): \($0.message)" }
-            draft.metadata.problems = lines.isEmpty ? nil : lines
+            func lines(_ found: [DocumentProblem]) -> [String]? { found.isEmpty ? nil : found.prefix(100).map { "\($0.name): \($0.message)" } }
+            draft.metadata.problems = lines(problems.filter { !$0.isWarning })
+            draft.metadata.warnings = lines(problems.filter(\.isWarning))
             draft.metadata.tags = description.tags.isEmpty ? nil : description.tags
             draft.metadata.date = description.date?.description
         case .custom: break

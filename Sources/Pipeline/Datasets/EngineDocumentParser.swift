@@ -26,7 +26,8 @@ public actor EngineDocumentParser: DocumentParser {
         } catch let error as LocalModelError {
             // The engine names the file as it was told to: by the user's name.
             throw DocumentParseFailure(
-                code: error.code, message: error.message, hint: error.hint ?? "Convert it to PDF, DOCX, HTML, markdown or UTF-8 text.")
+                code: error.code, message: error.message, hint: error.hint ?? "Convert it to PDF, DOCX, HTML, markdown or UTF-8 text.",
+                isArchive: error.code == "archive")
         }
         return ParsedText(
             kind: parsed.kind, format: Self.format(parsed), title: parsed.title, date: parsed.metadata?["date"].flatMap { CalendarDate($0) },
@@ -56,6 +57,25 @@ public actor EngineDocumentParser: DocumentParser {
         case "code": .code(language: parsed.language ?? "")
         case "plain": .plain
         default: .markdown
+        }
+    }
+}
+
+/// The engine's archive tool as Knowledge sees it.
+extension ArchiveTool: ArchiveExtractor {
+    /// Of failures that are none of the archive's.
+    private static let own: Set<String> = ["engine_missing", "io_error", "archive_unreadable"]
+
+    public func unpack(_ archive: URL, into directory: URL, maxEntries: Int, maxBytes: Int) async throws -> [ArchiveNote] {
+        do {
+            return try await extract(archive, into: directory, maxEntries: maxEntries, maxBytes: maxBytes).map {
+                ArchiveNote(entry: $0.entry, code: $0.code, message: $0.message, hint: $0.hint)
+            }
+        } catch let error as LocalModelError where error.code == DiskFull.code {
+            throw KnowledgeError.diskFull(what: "the archive's files")
+        } catch let error as LocalModelError where !Self.own.contains(error.code) {
+            throw DocumentParseFailure(
+                code: error.code, message: error.message, hint: error.hint ?? "Pack the files again and upload the new archive.")
         }
     }
 }

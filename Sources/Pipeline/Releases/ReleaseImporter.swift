@@ -49,12 +49,11 @@ public struct ReleaseImporter: Sendable {
         let place = try await places.enter(minion.userID)
         defer { place.leave() }
         let unpacked = try working.folder("unpacked")
-        do { try await extractor.extract(archive, into: unpacked, maxEntries: Self.maxEntries, maxBytes: maxBytes) } catch let error
-            as LocalModelError
-            where !["engine_missing", "disk_full", "io_error", "archive_unreadable"].contains(error.code)
-        {
-            throw ReleaseArchiveError(error.code, error.message, hint: error.hint ?? "export it again with GET …/releases/{release_id}/archive")
-        }
+        do {
+            let notes = try await extractor.unpack(archive, into: unpacked, maxEntries: Self.maxEntries, maxBytes: maxBytes)
+            // Nothing of a release may be missing.
+            if let left = notes.first(where: { $0.entry != nil }) { throw Self.notExported("unsafe_entry", left.message) }
+        } catch let failure as DocumentParseFailure { throw Self.notExported(failure.code, failure.message) }
         try FileManager.default.removeItem(at: archive)
         let (manifest, text) = try await BlockingExecutor.run { try Self.verified(unpacked) }
         let content = try read(text, manifest)
@@ -64,6 +63,15 @@ public struct ReleaseImporter: Sendable {
         try room.take(max(0, rebuilt.bytes - upload.bytes))
         return try await publish(
             rebuilt, minion, promotes: promotes, appliesSettings: appliesSettings, room: room, claims: working.claims)
+    }
+
+    /// Nobody packs a release by hand: what a server exported is sent as it is.
+    private static func notExported(_ code: String, _ message: String) -> ReleaseArchiveError {
+        ReleaseArchiveError(
+            code, message,
+            hint:
+                "send the file that GET …/releases/{release_id}/archive gives, unchanged; of one that is too large, ask the operator for a higher limit"
+        )
     }
 
     /// The manifest and the text of the content, where every file is there, is listed, and has its hash.

@@ -69,6 +69,8 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     public var date: String?
     /// Files that could not be read, by name, with the reason.
     public var problems: [String]?
+    /// What of the files that were read was left out, changed or guessed, by name.
+    public var warnings: [String]?
     public var description: String?
 
     public struct ReadAs: Sendable, Codable, Equatable {
@@ -84,7 +86,7 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case replies, redact, tags, date, problems, description
+        case replies, redact, tags, date, problems, warnings, description
         case readAs = "read_as"
     }
 
