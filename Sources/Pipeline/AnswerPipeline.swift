@@ -61,6 +61,10 @@ public struct AnswerPipeline: Sendable {
     public var longestWait: Duration { .seconds(router.retry.patience) }
 
     func make(_ context: AnswerContext) async throws -> Answer {
+        try await Admission.$question.withValue(context.admission) { try await stages(context) }
+    }
+
+    private func stages(_ context: AnswerContext) async throws -> Answer {
         let (plan, emit) = (context.plan, context.emit)
         var trace = Trace(context)
         async let drafted = StageOutcome.of("draft", if: plan.drafts) { [draft] in try await draft.run(context) }

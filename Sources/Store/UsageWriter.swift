@@ -15,11 +15,12 @@ public struct UsageEntry: Sendable, Equatable {
 public struct UsageWriter: Sendable {
     let database: any Database
 
-    /// Rows of one statement: its 20 × 64 parameters are within what every SQLite takes, and the text is prepared once.
+    /// Rows of one statement: its 21 × 64 parameters are within what every SQLite takes, and the text is prepared once.
     private static let batch = 64
     private static let columns = [
         "id", "user_id", "minion_id", "answer_id", "purpose", "provider", "model", "at", "input_tokens", "output_tokens", "cached_tokens",
         "is_estimate", "cost", "latency_ms", "first_token_ms", "outcome", "key_id", "cache_write_tokens", "reasoning_tokens", "counted_cost",
+        "request_id",
     ]
     private static let one = statement(rows: 1)
     private static let many = statement(rows: batch)
@@ -69,6 +70,7 @@ public struct UsageWriter: Sendable {
         parameters.append(SQLValue(record.cacheWriteTokens))
         parameters.append(SQLValue(record.reasoningTokens))
         parameters.append(SQLValue(record.countedCost))
+        parameters.append(SQLValue(record.requestID))
     }
 
     private static func statement(rows: Int) -> String {

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from harness import Account, Server, eventually, figure, refused, running
+from harness import Account, Server, eventually, figure, handbook, refused, running
 
 # Priced: 0.15 and 0.60 US dollars per million tokens.
 MODEL = "gpt-4o-mini"
@@ -305,3 +305,51 @@ def test_users_set_limits_on_their_minions_and_keys(somebody):
         somebody.put(f"limits/minions/{minion['id']}", {})
         reply = somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?"})
         assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_request_of_many_calls_counts_once_after_a_restart_too(tmp_path, database, request):
+    """A retry, a fallback, a paraphrase and the vector of a question are calls of one request."""
+    from test_embedders import MODEL as EMBEDDER, embeddings
+    from upstream import message, upstream as recorded, whole
+
+    cluster = request.getfixturevalue("cluster") if database == "postgres" else None
+    busy = whole({"error": {"message": "overloaded"}}, status=503)
+    with recorded(busy, whole(message()), busy, whole(message())) as vendor, running(tmp_path, cluster) as server:
+        account = server.account("counted")
+        with embeddings(account, provider="nvidia") as proxy:
+            minion = account.minion(
+                "Wick", provider="custom", model_id="big-model", base_url=vendor.url, pipeline={"expand": 1, "top_k": 1})
+            documents = account.dataset(handbook("kitchen.md"), "rag", "page.zip")
+            account.finish(account.job(minion, "rag_only", [documents], embedder={"provider": "nvidia", "model": EMBEDDER}))
+            before = used(account, "requests_per_day")
+            calls = len(proxy.requests)
+            asked = account.ask(minion, "How is tea made?")
+            assert asked["trace"]["passages"] and len(vendor.requests) == 2 and len(proxy.requests) == calls + 1
+            direct = account.minion("Direct", provider="custom", model_id="big-model", base_url=vendor.url, pipeline={"mode": "direct"})
+            token = account.token_of(direct)
+            reply = server.http.post(
+                "/v1/chat/completions", headers={"Authorization": f"Bearer {token}"},
+                json={"model": direct["display_name"], "messages": [{"role": "user", "content": "Hello?"}]})
+            assert reply.status_code == 200 and len(vendor.requests) == 4
+            # The proxy asks this very server, whose requests are counted beside: one for each of its own calls.
+            served = len(proxy.requests) - calls
+            counted = used(account, "requests_per_day")
+            assert counted == before + 2 + served
+            per_request: dict[str, list] = {}
+            for record in account.get("usage?limit=100")["items"]:
+                per_request.setdefault(record["request_id"], []).append(record["purpose"])
+            assert {"answer", "embedding"} <= set(max(per_request.values(), key=len)) and len(max(per_request.values(), key=len)) >= 4
+            if cluster:
+                account.get("usage")  # What the journal still holds is in the rows after it.
+                other = Server(tmp_path / "second", cluster)
+                other.environment["ATELIER_DATABASE_URL"] = server.environment["ATELIER_DATABASE_URL"]
+                try:
+                    other.start()
+                    elsewhere = Account(other, account.id, account.email, account.token)
+                    assert used(elsewhere, "requests_per_day") == counted
+                finally:
+                    other.close()
+            server.end(signal.SIGKILL, within=10)
+            server.start()
+            assert used(account, "requests_per_day") == counted

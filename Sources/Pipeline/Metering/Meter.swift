@@ -81,12 +81,15 @@ public final class Meter: Sendable {
         try await journal.relief()
         let account = accounts.account(user, now: now)
         // No request comes to more: what is reserved for all of them stays a number.
-        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.paid.map { min(max(0, $0), 1e12) })
-        let counted = ScopeUse.Ask(tokens: ask.tokens, cost: cost.counted.map { min(max(0, $0), 1e12) })
+        let question = Admission.question
+        let whole = question.flatMap { $0.user == user && $0.minion == minion ? $0 : nil }
+        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.paid.map { min(max(0, $0), 1e12) }, isRequest: whole == nil)
+        let counted = ScopeUse.Ask(tokens: ask.tokens, cost: cost.counted.map { min(max(0, $0), 1e12) }, isRequest: whole == nil)
         let rates = try await ready(account) { state, now in state.admit(ask, counted: counted, minion: minion, now: now) }
         return Admission(
             account: account, minion: minion, ask: ask, counted: counted, prices: prices, countsApart: countsApart,
-            estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, journal: journal,
+            estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, whole: whole,
+            journal: journal,
             clock: { [self] in now })
     }
 
@@ -173,7 +176,7 @@ public final class Meter: Sendable {
                     let now = now
                     let spent = try await store.user(account.user).spent(
                         day: Date(milliseconds: Int64(Period.dayStart(now))), month: Date(milliseconds: Int64(Period.monthStart(now)))
-                    ) { account.state.withLock { $0.settledMeanwhile.flatMap { $0.map(\.id) } } }
+                    ) { account.state.withLock { $0.settledMeanwhile.map(\.record.id) } }
                     account.state.withLock { $0.open(spent, now: now) }
                 } catch {
                     account.state.withLock { state in

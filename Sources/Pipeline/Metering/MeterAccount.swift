@@ -21,7 +21,7 @@ final class MeterAccount: Sendable {
         /// Whether the sums of day and month are those of the database. Until a limit needs them they are not kept.
         var isOpen = false
         /// What was settled while they are read.
-        var settledMeanwhile: [[UsageRecord]] = []
+        var settledMeanwhile: [SettledRecord] = []
         var opening: Task<Void, any Error>?
         var storage = StorageUse()
         /// Rows that are being made, by what limits them.
@@ -49,13 +49,15 @@ final class MeterAccount: Sendable {
             }
             for key in keys {
                 let used = records.reduce(0) { $1.keyID == key ? $0.adding($1.tokens) : $0 }
-                state.keys[key]?.release(admission.ask, used: used, limits: state.settings.keys[key] ?? Limits(), now: now)
+                state.keys[key]?.release(admission.keyAsk, used: used, limits: state.settings.keys[key] ?? Limits(), now: now)
             }
             guard !records.isEmpty else { return }
+            // Also where no sums are kept yet: they are read from the records.
+            let settled = admission.withCounts { counts in records.map { SettledRecord($0, &counts) } }
             if state.isOpen {
-                state.add(records, except: [], now: now)
+                state.add(settled, except: [], now: now)
             } else if state.opening != nil {
-                state.settledMeanwhile.append(records)
+                state.settledMeanwhile += settled
             }
         }
     }
@@ -69,25 +71,23 @@ extension MeterAccount.State {
         for key in keys.keys { keys[key]!.turn(now) }
     }
 
-    /// Adds the records of one request.
     /// - Parameter except: ids that are in the sums already.
-    mutating func add(_ records: [UsageRecord], except: Set<String>, now: Int) {
-        var isFirst = !records.contains { except.contains($0.id) }
-        var keysSeen = Set(records.filter { except.contains($0.id) }.compactMap(\.keyID))
-        for record in records where !except.contains(record.id) {
-            user.add(record, request: isFirst, now: now)
-            counted.add(record, cost: record.countedCost ?? record.cost, request: isFirst, now: now)
-            if let minion = record.minionID { minions[minion, default: ScopeUse()].add(record, request: isFirst, now: now) }
-            if let key = record.keyID { keys[key, default: ScopeUse()].add(record, request: keysSeen.insert(key).inserted, now: now) }
-            isFirst = false
+    mutating func add(_ records: [SettledRecord], except: Set<String>, now: Int) {
+        for settled in records where !except.contains(settled.record.id) {
+            let record = settled.record
+            user.add(record, request: settled.isFirst, now: now)
+            counted.add(record, cost: record.countedCost ?? record.cost, request: settled.isFirst, now: now)
+            if let minion = record.minionID { minions[minion, default: ScopeUse()].add(record, request: settled.isFirst, now: now) }
+            if let key = record.keyID { keys[key, default: ScopeUse()].add(record, request: settled.isFirstOfKey, now: now) }
         }
     }
 
-    /// Takes over records that were settled before the sums began to be read, request by request.
+    /// Takes over records that were settled before the sums began to be read.
     mutating func settled(earlier records: [UsageRecord]) {
-        let known = Set(settledMeanwhile.flatMap { $0.map(\.id) })
-        let requests = Dictionary(grouping: records.filter { !known.contains($0.id) }) { $0.answerID ?? $0.id }
-        settledMeanwhile.insert(contentsOf: requests.values, at: 0)
+        let known = Set(settledMeanwhile.map(\.record.id))
+        var counts: [String: RequestCounts] = [:]
+        let earlier = records.filter { !known.contains($0.id) }.map { SettledRecord($0, &counts[$0.request, default: RequestCounts()]) }
+        settledMeanwhile.insert(contentsOf: earlier, at: 0)
     }
 
     /// Takes the database's sums over, and adds what they do not hold yet.
@@ -96,7 +96,7 @@ extension MeterAccount.State {
         counted.open(spent.counted, now: now)
         for id in Set(minions.keys).union(spent.minions.keys) { minions[id, default: ScopeUse()].open(spent.minions[id] ?? Spending(), now: now) }
         for id in Set(keys.keys).union(spent.keys.keys) { keys[id, default: ScopeUse()].open(spent.keys[id] ?? Spending(), now: now) }
-        for records in settledMeanwhile { add(records, except: spent.included, now: now) }
+        add(settledMeanwhile, except: spent.included, now: now)
         settledMeanwhile = []
         isOpen = true
         opening = nil
@@ -164,10 +164,11 @@ extension MeterAccount.State {
                 }
                 use.takeRequest(limits: limits, now: now)
             } else {
-                let ask = ScopeUse.Ask(tokens: admission.ask.tokens, cost: cost)
+                var ask = admission.keyAsk
+                ask.cost = cost
                 if let exceeded = use.excess(ask, over: limits, scope: { _ in .key }, now: now) { return exceeded }
                 // Released as the admission's own ask, so reserved as that.
-                use.reserve(admission.ask, limits: limits, now: now)
+                use.reserve(admission.keyAsk, limits: limits, now: now)
                 reserved.insert(key)
             }
             keys[key] = use
@@ -179,5 +180,34 @@ extension MeterAccount.State {
         var exceeded = exceeded
         exceeded.headers = rates.headers
         return exceeded
+    }
+}
+
+/// Where one request is counted already: it counts once, however many calls it took, on each day that it has a call.
+struct RequestCounts: Sendable {
+    /// The last day it was counted on for its user and minion.
+    private var day: Int?
+    /// The same of the keys it used.
+    private var keys: [String: Int] = [:]
+
+    /// - Returns: whether the record is the first of its request on its day: of all, and of those with its key.
+    fileprivate mutating func take(_ record: UsageRecord) -> (isFirst: Bool, isFirstOfKey: Bool) {
+        let today = Period.day(Int(record.at.milliseconds))
+        let isFirst = day != today
+        day = today
+        guard let key = record.keyID else { return (isFirst, false) }
+        return (isFirst, keys.updateValue(today, forKey: key) != today)
+    }
+}
+
+/// A record, and what it adds to the counts of requests.
+struct SettledRecord: Sendable {
+    var record: UsageRecord
+    var isFirst: Bool
+    var isFirstOfKey: Bool
+
+    init(_ record: UsageRecord, _ counts: inout RequestCounts) {
+        self.record = record
+        (isFirst, isFirstOfKey) = counts.take(record)
     }
 }

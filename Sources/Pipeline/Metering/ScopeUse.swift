@@ -8,6 +8,8 @@ struct ScopeUse: Sendable {
         var tokens: Int
         /// US dollars; nil where the price is unknown.
         var cost: Double?
+        /// Whether it is a request, or a further part of one that holds its place already.
+        var isRequest = true
     }
 
     private(set) var spending = Spending()
@@ -59,10 +61,10 @@ struct ScopeUse: Sendable {
             let wait = reserved > 0 && used + asked <= limit ? 1 : Double(end - now) / 1000
             return exceeded(what, limit, used + reserved, asked, wait: wait, until: end)
         }
-        if let limit = limits.concurrentRequests, requests >= limit {
+        if let limit = limits.concurrentRequests, ask.isRequest, requests >= limit {
             return exceeded(.concurrentRequests, Double(limit), Double(requests), 1, wait: 1)
         }
-        if let limit = limits.requestsPerMinute.map(Double.init) {
+        if ask.isRequest, let limit = limits.requestsPerMinute.map(Double.init) {
             let there = requestBucket.available(limit, now: now)
             if there < 1 { return exceeded(.requestsPerMinute, limit, limit - there, 1, wait: requestBucket.wait(for: 1, capacity: limit, now: now)) }
         }
@@ -75,9 +77,10 @@ struct ScopeUse: Sendable {
                     .tokensPerMinute, limit, limit - there, Double(ask.tokens), wait: tokenBucket.wait(for: needed, capacity: limit, now: now))
             }
         }
-        if let over = quota(
-            .requestsPerDay, limits.requestsPerDay.map(Double.init), used: Double(spending.requests), reserved: Double(requests), asked: 1,
-            until: Period.nextDay(now))
+        if ask.isRequest,
+            let over = quota(
+                .requestsPerDay, limits.requestsPerDay.map(Double.init), used: Double(spending.requests), reserved: Double(requests), asked: 1,
+                until: Period.nextDay(now))
         {
             return over
         }
@@ -116,10 +119,10 @@ struct ScopeUse: Sendable {
     mutating func hold(_ cost: Double) { self.cost += cost }
 
     mutating func reserve(_ ask: Ask, limits: Limits, now: Int) {
-        requests += 1
+        if ask.isRequest { requests += 1 }
         tokens = tokens.adding(ask.tokens)
         cost += ask.cost ?? 0
-        if let limit = limits.requestsPerMinute { requestBucket.take(1, capacity: Double(limit), now: now) }
+        if ask.isRequest, let limit = limits.requestsPerMinute { requestBucket.take(1, capacity: Double(limit), now: now) }
         if let limit = limits.tokensPerMinute { tokenBucket.take(Double(ask.tokens), capacity: Double(limit), now: now) }
     }
 
@@ -131,14 +134,14 @@ struct ScopeUse: Sendable {
     /// Ends the reservation; `used` tokens were used of those it held.
     /// - Parameter held: dollars that it held beside, see ``hold(_:)``.
     mutating func release(_ ask: Ask, held: Double = 0, used: Int, limits: Limits, now: Int) {
-        requests -= 1
+        if ask.isRequest { requests -= 1 }
         tokens = max(0, tokens - ask.tokens)
         // A sum that was added to and taken from keeps a rounding error.
         cost = requests == 0 ? 0 : max(0, cost - (ask.cost ?? 0) - held)
         if let limit = limits.tokensPerMinute { tokenBucket.take(Double(used) - Double(ask.tokens), capacity: Double(limit), now: now) }
     }
 
-    /// - Parameter request: whether the record is its request's first.
+    /// - Parameter request: whether the record is its request's first of the day.
     mutating func add(_ record: UsageRecord, request: Bool, now: Int) { add(record, cost: record.cost, request: request, now: now) }
 
     /// - Parameter cost: what is counted in place of the record's own.

@@ -45,6 +45,7 @@ enum UsageLine {
         number(record.firstTokenMilliseconds, &line)
         text(record.outcome, &line)
         number(record.countedCost, &line)
+        text(record.requestID, &line)
         line[line.count - 1] = end
     }
 
@@ -65,6 +66,7 @@ enum UsageLine {
         number(record.outputTokens, &line)
         number(record.cost, &line)
         number(record.countedCost, &line)
+        text(record.requestID, &line)
         line[line.count - 1] = end
     }
 
@@ -96,7 +98,8 @@ enum UsageLine {
         return UsageEntry(
             user: text(2),
             record: UsageRecord(
-                id: text(1), minionID: optional(3), answerID: optional(4), keyID: optional(5), purpose: text(6), provider: text(7), model: text(8),
+                id: text(1), minionID: optional(3), answerID: optional(4), requestID: parts.count > 14 ? optional(14) : nil, keyID: optional(5),
+                purpose: text(6), provider: text(7), model: text(8),
                 at: Date(milliseconds: Int64(at)), inputTokens: Int(String(decoding: parts[10], as: UTF8.self)),
                 outputTokens: Int(String(decoding: parts[11], as: UTF8.self)), cachedTokens: nil, isEstimate: true,
                 cost: Double(String(decoding: parts[12], as: UTF8.self)),
@@ -118,7 +121,8 @@ enum UsageLine {
         return UsageEntry(
             user: text(1),
             record: UsageRecord(
-                id: text(0), minionID: optional(2), answerID: optional(3), keyID: optional(4), purpose: text(5), provider: text(6), model: text(7),
+                id: text(0), minionID: optional(2), answerID: optional(3), requestID: parts.count > 20 ? optional(20) : nil, keyID: optional(4),
+                purpose: text(5), provider: text(6), model: text(7),
                 at: Date(milliseconds: Int64(at)), inputTokens: integer(9), outputTokens: integer(10), cachedTokens: integer(11),
                 cacheWriteTokens: integer(12), reasoningTokens: integer(13), isEstimate: estimate != 0, cost: double(15),
                 countedCost: parts.count > 19 ? double(19) : nil, latencyMilliseconds: latency, firstTokenMilliseconds: double(17), outcome: text(18))

@@ -25,4 +25,7 @@ extension Migrations {
 
     /// What a superuser's budget counts of a record, where that is more than its user paid.
     static let countedCosts = "ALTER TABLE usage_records ADD COLUMN counted_cost DOUBLE PRECISION"
+
+    /// Which records are calls of one request. Those of before do not say.
+    static let usageRequests = "ALTER TABLE usage_records ADD COLUMN request_id TEXT"
 }

@@ -2,7 +2,7 @@
 enum Migrations {
     static let all: [String] = [
         initial, metering, providerKeys, providerDefinitions, responseCache, knowledge, paraphrases, queue, releaseLifecycle, accountTrail,
-        usageBounds, recovery, countedCosts,
+        usageBounds, recovery, countedCosts, usageRequests,
     ]
 
     private static let initial = """

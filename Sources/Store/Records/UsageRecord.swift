@@ -15,6 +15,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     public var id: String
     public var minionID: String?
     public var answerID: String?
+    /// The request it is one call of: the id of that request's first call. Absent in records of versions that did not write it.
+    public var requestID: String?
     /// The stored provider key that was used.
     public var keyID: String?
     /// `draft`, `answer`, …
@@ -40,13 +42,15 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
 
     /// - Parameter id: nil makes a new one.
     public init(
-        id: String? = nil, minionID: String?, answerID: String?, keyID: String? = nil, purpose: String, provider: String, model: String, at: Date,
-        inputTokens: Int?, outputTokens: Int?, cachedTokens: Int?, cacheWriteTokens: Int? = nil, reasoningTokens: Int? = nil, isEstimate: Bool,
+        id: String? = nil, minionID: String?, answerID: String?, requestID: String? = nil, keyID: String? = nil, purpose: String, provider: String,
+        model: String, at: Date, inputTokens: Int?, outputTokens: Int?, cachedTokens: Int?, cacheWriteTokens: Int? = nil, reasoningTokens: Int? = nil,
+        isEstimate: Bool,
         cost: Double?, countedCost: Double? = nil, latencyMilliseconds: Double, firstTokenMilliseconds: Double?, outcome: String
     ) {
         self.id = id ?? RowID.make("use", at: at)
         self.minionID = minionID
         self.answerID = answerID
+        self.requestID = requestID
         self.keyID = keyID
         self.purpose = purpose
         self.provider = provider
@@ -68,7 +72,8 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     init(row: Row) throws {
         self.init(
             id: try row.text("id"), minionID: try row.optionalText("minion_id"), answerID: try row.optionalText("answer_id"),
-            keyID: try row.optionalText("key_id"), purpose: try row.text("purpose"), provider: try row.text("provider"),
+            requestID: try row.optionalText("request_id"), keyID: try row.optionalText("key_id"), purpose: try row.text("purpose"),
+            provider: try row.text("provider"),
             model: try row.text("model"), at: try row.date("at"), inputTokens: try row.optionalInt("input_tokens"),
             outputTokens: try row.optionalInt("output_tokens"), cachedTokens: try row.optionalInt("cached_tokens"),
             cacheWriteTokens: try row.optionalInt("cache_write_tokens"), reasoningTokens: try row.optionalInt("reasoning_tokens"),
@@ -76,6 +81,9 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
             countedCost: try row.optionalDouble("counted_cost"), latencyMilliseconds: try row.double("latency_ms"),
             firstTokenMilliseconds: try row.optionalDouble("first_token_ms"), outcome: try row.text("outcome"))
     }
+
+    /// What its request is told by: requests of before are told apart as well as those records can.
+    public var request: String { requestID ?? answerID ?? id }
 
     /// Input and output together; 0 where they are not known.
     public var tokens: Int { (inputTokens ?? 0).adding(outputTokens ?? 0) }

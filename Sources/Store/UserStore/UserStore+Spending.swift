@@ -57,7 +57,7 @@ extension UserStore {
             for (column, path) in [("minion_id", \Spent.minions), ("key_id", \Spent.keys)] as [(String, WritableKeyPath<Spent, [String: Spending]>)] {
                 for row in try connection.query(
                     """
-                    SELECT \(column) AS target, COUNT(DISTINCT CASE WHEN at >= $2 THEN COALESCE(answer_id, id) END) AS requests,
+                    SELECT \(column) AS target, COUNT(DISTINCT CASE WHEN at >= $2 THEN COALESCE(request_id, answer_id, id) END) AS requests,
                         COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("input_tokens")), 0) END), 0)
                             + COALESCE(SUM(CASE WHEN at >= $2 THEN COALESCE(\(UsageRecord.tokensSQL("output_tokens")), 0) END), 0) AS tokens,
                         COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.costSQL) END), 0) AS cost,
