@@ -43,6 +43,14 @@ public enum KnowledgeError: Error, Sendable, Equatable {
         }
     }
 
+    /// Whether the same may succeed later without anybody changing it.
+    public var isTransient: Bool {
+        switch self {
+        case .buildBusy, .diskFull: true
+        default: false
+        }
+    }
+
     /// What failed and why, for a person.
     public var message: String {
         switch self {

@@ -91,9 +91,9 @@ public actor AdapterServer {
     ///   - base: the model it was trained on, by its name in `models/`.
     /// - Throws: ``LocalModelError``.
     public func lease(adapter: URL? = nil, base: String = EnginePaths.baseModelName) async throws -> Lease {
-        if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
+        if isStopped { throw LocalModelError(code: .serverStopped, message: "the local model server was stopped") }
         if let adapter, !FileManager.default.fileExists(atPath: adapter.path) {
-            throw LocalModelError(code: "adapter_missing", message: "the adapter's file is gone", hint: "train the minion again")
+            throw LocalModelError(code: .adapterMissing, message: "the adapter's file is gone", hint: "train the minion again")
         }
         if let remote { return try await remote.lease(adapter: adapter, base: base) }
         let server = try await server(base)
@@ -178,7 +178,7 @@ public actor AdapterServer {
         while bases[base] == nil, bases.count >= limits.bases {
             guard let idle = order.first(where: { bases[$0]?.users == 0 }), let old = bases.removeValue(forKey: idle) else {
                 await withCheckedContinuation { waiters.append($0) }
-                if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
+                if isStopped { throw LocalModelError(code: .serverStopped, message: "the local model server was stopped") }
                 continue
             }
             order.removeAll { $0 == idle }

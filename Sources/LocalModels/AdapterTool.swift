@@ -24,7 +24,7 @@ public struct AdapterTool: Sendable {
         let training = try await BaseModels(paths: paths).folder(of: base.training)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let done = try await run(
-            ["import", "--file", file.path, "--base", training.path, "--out", folder.path], "import",
+            ["import", "--file", file.path, "--base", training.path, "--out", folder.path], "import", .adapterImportFailed,
             .worker(paths.sandbox, reads: [file, training], writes: [folder], fileBytes: Self.fileBytes))
         return try JSONDecoder().decode(Imported.self, from: done)
     }
@@ -34,7 +34,7 @@ public struct AdapterTool: Sendable {
         let peft = adapter.appending(path: "peft")
         try await WrittenFiles.making(file) { out, folder in
             _ = try await run(
-                ["pack", "--peft", peft.path, "--out", out.path], "export",
+                ["pack", "--peft", peft.path, "--out", out.path], "export", .adapterExportFailed,
                 .worker(paths.sandbox, reads: [peft], writes: [folder], fileBytes: Self.fileBytes))
         }
     }
@@ -45,7 +45,7 @@ public struct AdapterTool: Sendable {
         let (command, option, model, weights): (String, String, URL, URL)
         if gguf {
             guard let serving = base.serving else {
-                throw LocalModelError(code: "base_model_unservable", message: "there is no GGUF file of \(base.name)", hint: "merge as hf")
+                throw LocalModelError(code: .baseModelUnservable, message: "there is no GGUF file of \(base.name)", hint: "merge as hf")
             }
             (command, option, model, weights) = ("merge-gguf", "--adapter", serving, adapter.appending(path: "adapter.gguf"))
         } else {
@@ -55,15 +55,16 @@ public struct AdapterTool: Sendable {
         }
         try await WrittenFiles.making(file) { out, folder in
             _ = try await run(
-                [command, option, weights.path, "--base", model.path, "--out", out.path], "merge", .tool(reads: [weights, model], writes: [folder]))
+                [command, option, weights.path, "--base", model.path, "--out", out.path], "merge", .adapterMergeFailed,
+                .tool(reads: [weights, model], writes: [folder]))
         }
     }
 
-    private func run(_ arguments: [String], _ step: String, _ confinement: Confinement) async throws -> Data {
+    private func run(_ arguments: [String], _ step: String, _ failed: LocalModelError.Code, _ confinement: Confinement) async throws -> Data {
         if let missing = paths.missing() { throw missing }
         return try await EngineScript(
             command: paths.command("adapters.py", arguments, confinement, lowPriority: true),
-            failure: ("adapter_\(step)_failed", "the \(step) of the adapter failed")
+            failure: (failed, "the \(step) of the adapter failed")
         ).run()
     }
 }

@@ -26,7 +26,7 @@ public struct ArchiveTool: Sendable {
                 "extract.py",
                 ["--archive", archive.path, "--out", directory.path, "--max-entries", String(maxEntries), "--max-bytes", String(maxBytes)],
                 .worker(paths.sandbox, reads: [archive], writes: [directory], fileBytes: maxBytes)),
-            failure: ("archive_unreadable", "the archive could not be unpacked")
+            failure: (.archiveUnreadable, "the archive could not be unpacked")
         ).run()
         return try JSONDecoder().decode(Done.self, from: done).notes ?? []
     }

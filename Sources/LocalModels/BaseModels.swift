@@ -45,12 +45,12 @@ public struct BaseModels: Sendable {
     public func find(_ name: String?) throws -> BaseModel {
         guard let model = all().first(where: { $0.name == name ?? EnginePaths.baseModelName }) else {
             throw LocalModelError(
-                code: "base_model_missing", message: "the base model \(name ?? EnginePaths.baseModelName) is not installed",
+                code: .baseModelMissing, message: "the base model \(name ?? EnginePaths.baseModelName) is not installed",
                 hint: name == nil ? "run: make setup" : "put it into the models folder of the data directory, or choose one of GET /api/models")
         }
         guard model.servable else {
             throw LocalModelError(
-                code: "base_model_unservable", message: "adapters of \(model.name) cannot be served: \(model.reason ?? "")",
+                code: .baseModelUnservable, message: "adapters of \(model.name) cannot be served: \(model.reason ?? "")",
                 hint: "choose a servable one of GET /api/models")
         }
         return model
@@ -70,7 +70,7 @@ public struct BaseModels: Sendable {
             _ = try await EngineScript(
                 command: paths.command(
                     "base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]), lowPriority: true),
-                failure: ("base_model_unsupported", "the base model cannot be read for training")
+                failure: (.baseModelUnsupported, "the base model cannot be read for training")
             ).run()
         }
         return beside

@@ -64,7 +64,7 @@ actor BaseServer {
         if let adapter { wanted.ask(adapter, at: .now) }
         // Several times: the server may die between its start and the lease, and a start under way was begun without this adapter.
         for _ in 0..<5 {
-            if isStopped { throw LocalModelError(code: "server_stopped", message: "the local model server was stopped") }
+            if isStopped { throw LocalModelError(code: .serverStopped, message: "the local model server was stopped") }
             if let generation = current, adapter.map(generation.adapters.contains) ?? true {
                 current?.leases += 1
                 return AdapterServer.Lease(
@@ -75,7 +75,7 @@ actor BaseServer {
             try await start()
         }
         throw LocalModelError(
-            code: "server_unstable", message: "the local model server keeps ending, or more adapters are asked for at once than it may load",
+            code: .serverUnstable, message: "the local model server keeps ending, or more adapters are asked for at once than it may load",
             hint: "see the server's log, or raise ATELIER_LOCAL_ADAPTERS")
     }
 
@@ -130,15 +130,17 @@ actor BaseServer {
         if let missing = paths.missing() { throw missing }
         while draining.count >= Self.mostDraining, !isStopped { await withCheckedContinuation { drained.append($0) } }
         let adapters = wanted.toLoad()
-        do { try await bringUp(with: adapters) } catch let error as LocalModelError where !adapters.isEmpty && !isStopped {
+        do { try await bringUp(with: adapters) } catch let failure as LlamaProcess.StartFailure {
+            guard let last = adapters.last, !isStopped else { throw failure.error }
             // One adapter that llama.cpp refuses must not keep the others, or the base, from being served.
-            let suspect = LlamaProcess.blamed(error, among: adapters) ?? adapters.last!
+            let suspect = failure.blamed ?? last
             wanted.forget { $0 == suspect }
             logger.error(
                 "the local model server does not start with an adapter and is tried without it",
-                metadata: ["adapter": "\(suspect)", "cause": "\(error)"])
-            try await bringUp(with: adapters.filter { $0 != suspect })
-            throw LocalModelError(code: "adapter_refused", message: "the adapter cannot be loaded: \(error.message)", hint: "train the minion again")
+                metadata: ["adapter": "\(suspect)", "cause": "\(failure.error)"])
+            do { try await bringUp(with: adapters.filter { $0 != suspect }) } catch let again as LlamaProcess.StartFailure { throw again.error }
+            throw LocalModelError(
+                code: .adapterRefused, message: "the adapter cannot be loaded: \(failure.error.message)", hint: "train the minion again")
         }
     }
 
@@ -146,7 +148,7 @@ actor BaseServer {
         let process = try await LlamaProcess.start(model: model, alias: name, adapters: adapters, limits: limits, paths: paths)
         if isStopped {
             await process.child.stop()
-            throw LocalModelError(code: "server_stopped", message: "the local model server was stopped")
+            throw LocalModelError(code: .serverStopped, message: "the local model server was stopped")
         }
         generations += 1
         let old = current

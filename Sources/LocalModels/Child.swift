@@ -23,6 +23,9 @@ struct ChildExit: Sendable {
     /// The limit it ran into, in words.
     var exceeded: String?
 
+    /// Whether a signal ended it; behind a shell or bubblewrap that is a status of 128 and more.
+    var isKilled: Bool { status.map { $0 < 0 || $0 > 128 } ?? false }
+
     /// The limit it ran into, or the last line that says something, for a message.
     var lastErrorLine: String {
         exceeded ?? errorTail.split(separator: "\n").last { !$0.trimmingCharacters(in: .whitespaces).isEmpty }.map(String.init) ?? "no output"

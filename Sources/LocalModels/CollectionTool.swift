@@ -28,7 +28,7 @@ public struct CollectionTool: Sendable {
                 "collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)],
                 // A file of vectors may be larger than the texts.
                 .worker(paths.sandbox, reads: [folder], writes: [target], fileBytes: Self.fileBytes), lowPriority: true),
-            failure: ("collection_invalid", "the collection could not be read")
+            failure: (.collectionInvalid, "the collection could not be read")
         ).run()
         return try JSONDecoder().decode(Checked.self, from: done)
     }

@@ -40,7 +40,9 @@ public struct DocumentParsingEngine: Sendable {
         paths: EnginePaths, exchange: URL, memoryBytes: Int = 1 << 30, seconds: Int = 120, maxTextBytes: Int = 256 << 20, logger: Logger
     ) async throws -> DocumentParsingEngine {
         let exchange = try ExchangeFolder(in: exchange)
-        let (service, _) = try await EngineService.start(.init(words: "the document parser", code: "parser"), endsWithCaller: true, logger: logger) {
+        let (service, _) = try await EngineService.start(
+            .init(words: "the document parser", failed: .parserFailed, died: .parserDied), endsWithCaller: true, logger: logger
+        ) {
             if let missing = paths.missing() { throw missing }
             // Each file's worker has its own bounds of memory and time. A gigabyte beside the text: what a reader puts aside on the way.
             let limits = ChildLimits(fileBytes: maxTextBytes + 1 << 30, openFiles: 256, processes: 64)
@@ -113,7 +115,7 @@ final class ExchangeFolder: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
         guard let lock = Self.lock(root) else {
-            throw LocalModelError(code: "io_error", message: "cannot lock the parser's folder: \(String(cString: strerror(errno)))")
+            throw LocalModelError(code: .ioError, message: "cannot lock the parser's folder: \(String(cString: strerror(errno)))")
         }
         self.lock = lock
     }

@@ -21,7 +21,9 @@ public struct EmbeddingEngine: Sendable {
             var dimension: Int
             var max_tokens: Int
         }
-        let (service, line) = try await EngineService.start(.init(words: "the embedder", code: "embedder"), sendsPayload: true, logger: logger) {
+        let (service, line) = try await EngineService.start(
+            .init(words: "the embedder", failed: .embedderFailed, died: .embedderDied), sendsPayload: true, logger: logger
+        ) {
             if let missing = paths.missing() { throw missing }
             return paths.command(
                 "embed.py", ["--model", paths.embedder.path, "--reranker", paths.reranker.path, "--threads", String(threads)],
@@ -33,7 +35,7 @@ public struct EmbeddingEngine: Sendable {
         guard (1...65_536).contains(ready.dimension), (1...1_000_000).contains(ready.max_tokens) else {
             await service.stop()
             throw LocalModelError(
-                code: "engine_protocol",
+                code: .engineProtocol,
                 message: "the embedder says that its vectors have \(ready.dimension) dimensions and its texts \(ready.max_tokens) tokens",
                 hint: "run: make setup")
         }
@@ -46,7 +48,7 @@ public struct EmbeddingEngine: Sendable {
         guard !texts.isEmpty else { return [] }
         let (reply, payload) = try await request(Request(op: "embed", kind: kind, texts: texts))
         guard let payload, reply.count == texts.count, payload.count == texts.count * info.dimension * 4 else {
-            throw LocalModelError(code: "engine_protocol", message: "the embedder answered with the wrong number of vectors")
+            throw LocalModelError(code: .engineProtocol, message: "the embedder answered with the wrong number of vectors")
         }
         return payload.withUnsafeBytes { raw in
             (0..<payload.count / 4).map { Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))) }
@@ -59,7 +61,7 @@ public struct EmbeddingEngine: Sendable {
         guard let counts = try await request(Request(op: "count_tokens", texts: texts)).0.counts, counts.count == texts.count,
             counts.allSatisfy((0...1_000_000_000).contains)
         else {
-            throw LocalModelError(code: "engine_protocol", message: "the embedder answered with the wrong number of counts")
+            throw LocalModelError(code: .engineProtocol, message: "the embedder answered with the wrong number of counts")
         }
         return counts
     }
@@ -69,7 +71,7 @@ public struct EmbeddingEngine: Sendable {
     public func rerank(_ query: String, _ texts: [String]) async throws -> [Float] {
         guard !texts.isEmpty else { return [] }
         guard let scores = try await request(Request(op: "rerank", query: query, texts: texts)).0.scores, scores.count == texts.count else {
-            throw LocalModelError(code: "engine_protocol", message: "the reranker answered with the wrong number of scores")
+            throw LocalModelError(code: .engineProtocol, message: "the reranker answered with the wrong number of scores")
         }
         return scores
     }

@@ -28,23 +28,23 @@ public struct EnginePaths: Sendable {
     public func missing() -> LocalModelError? {
         let files = FileManager.default
         if !files.isExecutableFile(atPath: python.path) {
-            return LocalModelError(code: "engine_missing", message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
+            return LocalModelError(code: .engineMissing, message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
         }
         if !sandbox.isPrepared {
             return LocalModelError(
-                code: "engine_missing", message: "the engine was set up after the server had started", hint: "start the server again")
+                code: .engineMissing, message: "the engine was set up after the server had started", hint: "start the server again")
         }
         if !files.fileExists(atPath: scripts.appending(path: "train.py").path) {
             return LocalModelError(
-                code: "engine_missing", message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
+                code: .engineMissing, message: "the engine's scripts are not there", hint: "set ATELIER_ENGINE_DIR to the engine folder")
         }
         if !files.fileExists(atPath: baseModelGGUF.path) {
             return LocalModelError(
-                code: "base_model_missing", message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
+                code: .baseModelMissing, message: "the base model \(Self.baseModelName) is not installed", hint: "run: make setup")
         }
         if !files.fileExists(atPath: embedder.path) {
             return LocalModelError(
-                code: "embedder_missing", message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
+                code: .embedderMissing, message: "the embedding model \(embedder.lastPathComponent) is not installed", hint: "run: make setup")
         }
         return nil
     }
@@ -70,24 +70,4 @@ extension EnginePaths {
     private static let smallMemory = [
         "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
     ]
-}
-
-/// A failure of the engine: what went wrong and what to do.
-public struct LocalModelError: Error, Sendable, Equatable, CustomStringConvertible {
-    public var code: String
-    public var message: String
-    public var hint: String?
-
-    public init(code: String, message: String, hint: String? = nil) {
-        self.code = code
-        self.message = message
-        self.hint = hint
-    }
-
-    /// Whether another request would fare better, rather than another machine.
-    public var isTheRequests: Bool {
-        ["adapter_invalid", "base_model_unservable", "target_modules_unknown", "config_invalid", "dataset_invalid"].contains(code)
-    }
-
-    public var description: String { "\(code): \(message)\(hint.map { " (\($0))" } ?? "")" }
 }

@@ -5,7 +5,7 @@ import Foundation
 struct EngineScript: Sendable {
     let command: ChildCommand
     /// Code and beginning of the message where the script ends without a word of its own.
-    let failure: (code: String, message: String)
+    let failure: (code: LocalModelError.Code, message: String)
 
     /// Runs it to its end; cancelling the task ends it.
     /// - Parameter input: written to its standard input.
@@ -41,8 +41,9 @@ struct EngineScript: Sendable {
             for folder in command.confinement.writes { try WrittenFiles.requirePlain(folder) }
             return done
         }
-        throw LocalModelError(
-            code: error?.code ?? failure.code, message: error?.message ?? "\(failure.message): \(exit.lastErrorLine)", hint: error?.hint)
+        let message = error?.message ?? "\(failure.message): \(exit.lastErrorLine)"
+        guard let code = error?.code else { throw LocalModelError(code: failure.code, message: message, hint: error?.hint) }
+        throw LocalModelError(said: code, message, hint: error?.hint)
     }
 }
 
@@ -61,7 +62,7 @@ enum WrittenFiles {
         let values = try file.resourceValues(forKeys: [.isRegularFileKey, .isDirectoryKey, .isSymbolicLinkKey])
         if values.isSymbolicLink != true, values.isRegularFile == true || values.isDirectory == true { return }
         throw LocalModelError(
-            code: "child_output_unsafe", message: "a child left \(file.lastPathComponent), which is neither a file nor a folder",
+            code: .childOutputUnsafe, message: "a child left \(file.lastPathComponent), which is neither a file nor a folder",
             hint: "the file it read may be an attack; nothing of it was taken")
     }
 
@@ -76,7 +77,7 @@ enum WrittenFiles {
         try requirePlain(file: file)
         guard rename(file.path, target.path) == 0 else {
             throw LocalModelError(
-                code: "io_error", message: "cannot move \(target.lastPathComponent) into place: \(String(cString: strerror(errno)))")
+                code: .ioError, message: "cannot move \(target.lastPathComponent) into place: \(String(cString: strerror(errno)))")
         }
         return value
     }

@@ -4,10 +4,13 @@ import Logging
 /// A script of the engine that answers each JSON line with one, in order, as a supervised child. One
 /// request at a time; a child that dies is started again for the next request.
 actor EngineService {
-    /// What it is called in messages (`the embedder`) and in codes (`embedder`).
+    /// What it is called in messages (`the embedder`), and what its failures are.
     struct Name: Sendable {
         var words: String
-        var code: String
+        /// It does not start.
+        var failed: LocalModelError.Code
+        /// It was ended, by itself or by somebody, as it was not to be.
+        var died: LocalModelError.Code
     }
 
     private struct Channel {
@@ -48,7 +51,7 @@ actor EngineService {
         self.name = name
         self.sendsPayload = sendsPayload
         self.endsWithCaller = endsWithCaller
-        turns = FairGate(name.code, places: 1, mostWaiting: .max)
+        turns = FairGate(name.words, places: 1, mostWaiting: .max)
         self.launch = launch
         self.logger = logger
         self.channel = channel
@@ -74,7 +77,7 @@ actor EngineService {
     ///   - limit: a child that has not answered by then is ended; nil waits for ever.
     ///   - encode: the request's line, for the id it gets.
     ///   - after: called when the child is done with the request, with its reply, or nil where there is none.
-    /// - Throws: ``LocalModelError`` with the script's own code, or `…_died` where the child ended instead of answering;
+    /// - Throws: ``LocalModelError`` with the script's own code, or ``Name/died`` where the child ended instead of answering;
     ///   `CancellationError`.
     func ask(
         within limit: Duration? = nil, _ encode: @Sendable (Int) throws -> Data, after: @Sendable (Int, Data?) throws -> Void = { _, _ in }
@@ -124,7 +127,7 @@ actor EngineService {
     var processID: Int32? { channel?.child.processID }
 
     private func exchange(_ id: Int, _ request: Data, within limit: Duration?) async throws -> (line: Data, payload: Data?) {
-        guard var current = channel else { throw LocalModelError(code: "engine_stopped", message: "\(name.words) was stopped") }
+        guard var current = channel else { throw LocalModelError(code: .engineStopped, message: "\(name.words) was stopped") }
         current.child.write(request + [0x0A])
         let deadline = limit.map { limit in
             Task { [child = current.child] in
@@ -143,7 +146,7 @@ actor EngineService {
             if payload == nil { throw await died(current.child) }
         }
         channel = current
-        if let failure = reply.error { throw LocalModelError(code: failure.code, message: failure.message, hint: failure.hint) }
+        if let failure = reply.error { throw LocalModelError(said: failure.code, failure.message, hint: failure.hint) }
         return (line, payload)
     }
 
@@ -151,7 +154,7 @@ actor EngineService {
         let exit = await child.stop()
         channel = nil
         return LocalModelError(
-            code: "\(name.code)_died", message: "\(name.words) ended in the middle of a request: \(exit.lastErrorLine)",
+            code: name.died, message: "\(name.words) ended in the middle of a request: \(exit.lastErrorLine)",
             hint: "it is started again for the next request")
     }
 
@@ -162,8 +165,10 @@ actor EngineService {
         let said = line.flatMap { try? JSONDecoder().decode(Envelope.self, from: $0) }
         guard let line, said?.event == "ready" else {
             let exit = await child.stop()
+            // One that a signal ended may start the next time.
             throw LocalModelError(
-                code: "\(name.code)_failed", message: "\(name.words) did not start: \(said?.message ?? exit.lastErrorLine)", hint: "run: make setup")
+                code: exit.isKilled ? name.died : name.failed, message: "\(name.words) did not start: \(said?.message ?? exit.lastErrorLine)",
+                hint: "run: make setup")
         }
         return (Channel(child: child, reader: reader), line)
     }

@@ -43,15 +43,22 @@ struct LlamaProcess: Sendable {
         guard let line, line.event == "ready", let url = line.url else {
             let exit = await child.stop()
             // What llama.cpp says on the way down names the adapter it does not take.
-            let cause = [line?.message, adapters.first(where: exit.errorTail.contains), exit.lastErrorLine].compactMap { $0 }.joined(separator: ": ")
-            throw LocalModelError(code: "server_failed", message: "the local model server did not start: \(cause)", hint: "run: make setup")
+            let blamed = adapters.first(where: exit.errorTail.contains)
+            let cause = [line?.message, blamed, exit.lastErrorLine].compactMap { $0 }.joined(separator: ": ")
+            throw StartFailure(
+                error: LocalModelError(code: .serverFailed, message: "the local model server did not start: \(cause)", hint: "run: make setup"),
+                blamed: blamed)
         }
         child.output.discard()
         return LlamaProcess(child: child, url: url, key: key)
     }
 
-    /// The adapter that a failed start names, where it names one.
-    static func blamed(_ error: LocalModelError, among adapters: [String]) -> String? { adapters.first { error.message.contains($0) } }
+    /// It did not start.
+    struct StartFailure: Error {
+        var error: LocalModelError
+        /// The adapter that llama.cpp has named on its way down, where it named one.
+        var blamed: String?
+    }
 
     func isHealthy(_ client: HTTPClient) async -> Bool {
         var request = HTTPClientRequest(url: url + "/health")

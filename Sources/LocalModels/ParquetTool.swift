@@ -14,7 +14,7 @@ public struct ParquetTool: Sendable {
                 command: paths.command(
                     "parquet.py", ["--file", file.path, "--out", out.path, "--max-bytes", String(maxBytes)],
                     .worker(paths.sandbox, reads: [file], writes: [folder], fileBytes: maxBytes), lowPriority: true),
-                failure: ("parquet_failed", "the Parquet file could not be read")
+                failure: (.parquetFailed, "the Parquet file could not be read")
             ).run()
         }
     }

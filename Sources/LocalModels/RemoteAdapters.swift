@@ -62,12 +62,25 @@ public actor RemoteAdapters {
         switch status {
         // Without that route the operator loads adapters; and one that is there already is there.
         case 200, 404, 405: return
-        case 400 where body.contains("already"): return
+        // It refuses what it has: another server of ours may have loaded it.
+        case 400 where await lists(model): return
         default:
             throw LocalModelError(
-                code: "adapter_refused", message: "the adapter server does not load \(model): \(status) \(body.prefix(200))",
+                code: .adapterRefused, message: "the adapter server does not load \(model): \(status) \(body.prefix(200))",
                 hint: "it must see the data directory under the same path")
         }
+    }
+
+    /// Whether the server offers the model by this name.
+    private func lists(_ model: String) async -> Bool {
+        struct Models: Decodable {
+            struct Model: Decodable { var id: String }
+            var data: [Model]
+        }
+        guard let request = try? HTTPClient.Request(url: "\(url)/v1/models"), let (status, body) = try? await send(request, maxBytes: 4 << 20) else {
+            return false
+        }
+        return status == 200 && ((try? JSONDecoder().decode(Models.self, from: Data(body.utf8)))?.data.contains { $0.id == model } ?? false)
     }
 
     private func post(_ path: String, _ fields: [String: String]) async throws -> (status: Int, body: String) {
@@ -77,14 +90,18 @@ public actor RemoteAdapters {
         do {
             let request = try HTTPClient.Request(
                 url: "\(url)/v1/\(path)", method: .POST, headers: ["content-type": "application/json"], body: body)
-            // The deadline covers the reply's body, as that of the client's streaming interface does not.
-            let task = client.execute(
-                request: request, delegate: ResponseAccumulator(request: request, maxBodySize: 1 << 16), deadline: .now() + .seconds(60))
-            let reply = try await task.futureResult.get()
-            return (Int(reply.status.code), reply.body.map { String(buffer: $0) } ?? "")
+            return try await send(request, maxBytes: 1 << 16)
         } catch is CancellationError { throw CancellationError() } catch {
             throw LocalModelError(
-                code: "adapter_server_down", message: "the adapter server does not answer: \(error)", hint: "see ATELIER_ADAPTER_SERVER_URL")
+                code: .adapterServerDown, message: "the adapter server does not answer: \(error)", hint: "see ATELIER_ADAPTER_SERVER_URL")
         }
+    }
+
+    private func send(_ request: HTTPClient.Request, maxBytes: Int) async throws -> (status: Int, body: String) {
+        // The deadline covers the reply's body, as that of the client's streaming interface does not.
+        let task = client.execute(
+            request: request, delegate: ResponseAccumulator(request: request, maxBodySize: maxBytes), deadline: .now() + .seconds(60))
+        let reply = try await task.futureResult.get()
+        return (Int(reply.status.code), reply.body.map { String(buffer: $0) } ?? "")
     }
 }

@@ -46,7 +46,7 @@ extension Sandbox {
         }
         if options.mode == .required, let shortcoming = sandbox.shortcoming {
             throw LocalModelError(
-                code: "sandbox_unavailable", message: "children cannot be confined: \(shortcoming)",
+                code: .sandboxUnavailable, message: "children cannot be confined: \(shortcoming)",
                 hint: "install bubblewrap and allow it user namespaces, or set ATELIER_SANDBOX=auto")
         }
         return sandbox
@@ -55,7 +55,7 @@ extension Sandbox {
     private func withNamespaces(_ options: Options, python: URL, scripts: URL) async throws -> Sandbox {
         #if os(Linux)
         guard let bubblewrap = Self.bubblewrapPath() else {
-            throw LocalModelError(code: "sandbox_unavailable", message: "bubblewrap (bwrap) is not installed")
+            throw LocalModelError(code: .sandboxUnavailable, message: "bubblewrap (bwrap) is not installed")
         }
         var sandbox = self
         sandbox.bubblewrap = bubblewrap
@@ -63,7 +63,7 @@ extension Sandbox {
         sandbox.devices = Self.acceleratorDevices()
         return sandbox
         #else
-        throw LocalModelError(code: "sandbox_unavailable", message: "this system has no namespaces")
+        throw LocalModelError(code: .sandboxUnavailable, message: "this system has no namespaces")
         #endif
     }
 
@@ -103,7 +103,7 @@ extension Sandbox {
             """
         let command = ChildCommand(
             executable: python.path, arguments: ["-I", "-c", code, scripts.path], confinement: Confinement(), sandbox: self)
-        let done = try await EngineScript(command: command, failure: ("engine_missing", "the engine's Python does not run")).run()
+        let done = try await EngineScript(command: command, failure: (.engineMissing, "the engine's Python does not run")).run()
         return try JSONDecoder().decode(Done.self, from: done).paths
     }
 
@@ -115,7 +115,7 @@ extension Sandbox {
             executable: python.path, arguments: [scripts.appending(path: "confine.py").path],
             confinement: .worker(self, reads: [], writes: [], fileBytes: 0), sandbox: self)
         let failure = bubblewrap == nil ? "a confined child does not start" : "bubblewrap does not work here"
-        let done = try await EngineScript(command: command, failure: ("sandbox_unavailable", failure)).run()
+        let done = try await EngineScript(command: command, failure: (.sandboxUnavailable, failure)).run()
         return try JSONDecoder().decode(Done.self, from: done).reason.map { "no system call filter: \($0)" }
     }
 

@@ -84,12 +84,12 @@ public struct Trainer: Sendable {
         guard let data = try? Data(contentsOf: record), let written = try? JSONDecoder().decode(Record.self, from: data) else {
             let killed = exit.status == -9 ? " (killed: often the machine ran out of memory)" : ""
             throw LocalModelError(
-                code: "trainer_died", message: "the trainer ended without its exit record\(killed): \(exit.lastErrorLine)",
+                code: .trainerDied, message: "the trainer ended without its exit record\(killed): \(exit.lastErrorLine)",
                 hint: "start the job again: it goes on from its last checkpoint; with little memory, lower batch_size or max_tokens")
         }
         guard written.status == "completed" else {
-            throw LocalModelError(
-                code: written.error?.code ?? "trainer_failed", message: written.error?.message ?? "the trainer failed", hint: written.error?.hint)
+            guard let said = written.error else { throw LocalModelError(code: .trainerFailed, message: "the trainer failed") }
+            throw LocalModelError(said: said.code, said.message, hint: said.hint)
         }
         return try JSONDecoder().decode(TrainerResult.self, from: data)
     }

@@ -54,7 +54,7 @@ public struct TrainingEstimator: Sendable {
                 .tool(
                     reads: [folder, URL(filePath: config.train), URL(filePath: config.validation), base, converted, calibration],
                     usesAccelerator: true)),
-            failure: ("estimate_failed", "the training cannot be estimated")
+            failure: (.estimateFailed, "the training cannot be estimated")
         ).run()
         return try JSONDecoder().decode(TrainingEstimate.self, from: done)
     }

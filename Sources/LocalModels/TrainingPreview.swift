@@ -39,7 +39,7 @@ public struct TrainingPreview: Sendable {
             command: paths.command(
                 "preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)],
                 .tool(reads: [paths.baseModelFolder])),
-            failure: ("preview_failed", "the examples cannot be shown")
+            failure: (.previewFailed, "the examples cannot be shown")
         ).run(input: Data(lines.joined(separator: [0x0A])) + [0x0A, 0x0A])
         return try JSONDecoder().decode(Done.self, from: done).items
     }

@@ -72,14 +72,14 @@ public struct AnswerPipeline: Sendable {
         async let searched = StageOutcome.of("retrieve", if: plan.retrieves) { [retrieve] in try await retrieve.run(context) }
 
         let found = try await searched
-        trace.note(found, emit, effect: "the answer has no passages")
+        trace.note(found, emit, effect: "the answer has no passages", lacks: .knowledge)
         if let found = found.value ?? nil {
             trace.search = found.trace
             trace.passages = found.passages
             if let degraded = found.degraded { trace.degraded.append(degraded) }
         }
         let voice = try await drafted
-        trace.note(voice, emit, effect: "the answer is without the draft's voice")
+        trace.note(voice, emit, effect: "the answer is without the draft's voice", lacks: .voice)
         trace.draft = voice.value
         let own = try await remembered
         if plan.examples > 0 {

@@ -154,40 +154,40 @@ extension JobFailure {
         case let error as JobFailure: self = error
         case _ where DiskFull.isCause(of: error):
             self.init(
-                step: stage, code: DiskFull.code, message: "the disk is full: \(error)",
+                step: stage, code: .diskFull, message: "the disk is full: \(error)",
                 hint: "free some space and start the job again: finished work is kept")
-        case let error as LocalModelError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as LocalModelError:
+            self.init(step: stage, code: error.code.rawValue, isTransient: error.code.isTransient, message: error.message, hint: error.hint)
         case let error as LimitExceeded:
             self.init(
-                step: stage, code: "limit_exceeded", message: error.description,
+                step: stage, code: .limitExceeded, message: error.description,
                 hint: "raise the limit, or start the job again when it allows more: finished work is kept")
-        case let error as KnowledgeError: self.init(step: stage, code: error.code, message: error.message, hint: error.hint)
+        case let error as KnowledgeError:
+            self.init(step: stage, code: error.code, isTransient: error.isTransient, message: error.message, hint: error.hint)
         case let error as DatasetRefused:
             let first = error.problems.first.map { problem in "\(problem.line.map { "line \($0): " } ?? "")\(problem.message)" } ?? ""
-            self.init(step: stage, code: "dataset_invalid", message: "\(error.message). \(first)", hint: error.problems.first?.hint)
+            self.init(step: stage, code: .datasetInvalid, message: "\(error.message). \(first)", hint: error.problems.first?.hint)
         case let error as RouterError: self.init(stage: stage, provider: error.last)
         case let error as ProviderError: self.init(stage: stage, provider: error)
         case let error as DatabaseError where error.isTransient:
-            self.init(step: stage, code: "database_unavailable", message: "\(error)", hint: "start the job again when the database can be reached")
+            self.init(step: stage, code: .databaseUnavailable, message: "\(error)", hint: "start the job again when the database can be reached")
         default:
             self.init(
-                step: stage, code: "internal", message: "\(error)",
+                step: stage, code: .internal, message: "\(error)",
                 hint: "start the job again; if it fails the same way, report it with the server's log")
         }
     }
 }
 
-extension JobFailure: Error {}
-
 extension JobFailure {
     /// What a vendor said, in its own words; whether it may say something else later decides about another try.
     init(stage: String, provider error: ProviderError) {
-        let code =
+        let code: Code =
             switch error.kind {
-            case .rateLimited, .busy: "provider_rate_limited"
-            case .budget: "limit_exceeded"
-            case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply, .abortedReply: "provider_unavailable"
-            default: "provider_refused"
+            case .rateLimited, .busy: .providerRateLimited
+            case .budget: .limitExceeded
+            case .overloaded, .connection, .serverError, .cutStream, .timeout, .circuitOpen, .malformedReply, .abortedReply: .providerUnavailable
+            default: .providerRefused
             }
         self.init(
             step: stage, code: code, message: "\(error.provider): \(error.message)",

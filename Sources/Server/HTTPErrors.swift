@@ -107,9 +107,9 @@ struct APIError: Error {
                 status: .contentTooLarge, code: "upload_too_large", message: "the file is larger than \(error.limit >> 20) MiB",
                 details: [Detail(hint: "split it, or ask the operator to raise ATELIER_MAX_UPLOAD_MB")])
         case let error as ReleaseArchiveError:
-            let isOurs = ["release_not_exportable", "release_damaged"].contains(error.code)
             self.init(
-                status: isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
+                status: error.isOurs ? .conflict : .unprocessableContent, code: error.code, message: error.message,
+                details: [Detail(hint: error.hint)])
         case let error as LimitExceeded: self.init(error)
         case let error as FairGate.Full:
             self.init(
@@ -123,10 +123,13 @@ struct APIError: Error {
         case let error as ProviderError: self.init(error, attempts: [])
         case let error as KnowledgeError:
             self.init(status: .internalServerError, code: error.code, message: error.message, details: [Detail(hint: error.hint)])
-        case let error as LocalModelError where error.isTheRequests:
-            self.init(status: .unprocessableContent, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+        case let error as LocalModelError where error.code.isTheRequests:
+            self.init(
+                status: .unprocessableContent, code: error.code.rawValue, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? []
+            )
         case let error as LocalModelError:
-            self.init(status: .serviceUnavailable, code: error.code, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
+            self.init(
+                status: .serviceUnavailable, code: error.code.rawValue, message: error.message, details: error.hint.map { [Detail(hint: $0)] } ?? [])
         case RequestBodyError.tooSlow: self = .bodyTooSlow
         case RequestBodyError.cut: self = .bodyCut
         case let error as HTTPError:

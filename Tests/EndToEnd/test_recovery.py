@@ -1,6 +1,7 @@
 """What a server, a worker or a disk that fails in the middle leaves behind, and what becomes of it."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -397,3 +398,24 @@ def test_direct_chats_go_on_while_the_database_is_away(tmp_path, cluster):
         eventually(lambda: chat(server, token).status_code == 200, 60, "the database is back")
         eventually(lambda: sum(line["requests"] for line in account.get("usage")["summary"]) == answered + 2, 60, "every answer is on record")
         figure(f"the database away: direct chats went on for {seconds:.0f} s ({answered} answers), as set to 20 s")
+
+
+def test_a_killed_embedder_costs_a_job_a_retry_and_no_more(tmp_path):
+    """Its code was one that the list of what is tried again did not know."""
+    with running(tmp_path) as server:
+        account = server.account("keeper")
+        minion = account.minion("Wick")
+        documents = account.dataset(handbook(), "rag", "handbook.zip")
+        job = account.post("external-training/jobs", {
+            "minion_id": minion["id"], "training_type": "rag_only", "dataset_ids": [documents["id"]], "start": True,
+            "retry": {"max_attempts": 2, "backoff_seconds": 0}, "config": {"evaluation": {"enabled": False}}})
+        # Whether it loads its model yet or embeds already: it is gone, and what it was asked for with it.
+        embedders = eventually(lambda: [pid for pid, line in processes(server.data) if "embed.py" in line], 60, "the job's embedder runs")
+        for pid in embedders:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        history = list(account.follow(job))
+        retried, = [event for event in history if event.name == "retrying"]
+        assert retried.data["code"] == "embedder_died"
+        done = account.show_job(job)
+        assert (done["status"], done["retries"], done["attempt"]) == ("COMPLETED", 1, 2) and "error" not in done

@@ -119,7 +119,7 @@ struct AdapterServerTests {
             defer { try? FileManager.default.removeItem(at: broken) }
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
-                    do { try await server.preload(broken) } catch let error as LocalModelError { return error.code == "adapter_refused" }
+                    do { try await server.preload(broken) } catch let error as LocalModelError { return error.code == .adapterRefused }
                     return false
                 }
                 group.addTask {
@@ -156,7 +156,7 @@ struct AdapterServerTests {
             #expect(await server.loadedBases == ["other"])
             #expect(try await ask(second, tokens: 2).isEmpty == false)
             await server.release(second)
-            await #expect { try await server.lease(base: "nowhere") } throws: { ($0 as? LocalModelError)?.code == "base_model_missing" }
+            await #expect { try await server.lease(base: "nowhere") } throws: { ($0 as? LocalModelError)?.code == .baseModelMissing }
         }
     }
 

@@ -49,12 +49,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("nowhere", "base_model_missing"), ("../models", "base_model_missing"), ("single.gguf", "base_model_missing"), ("/", "base_model_missing"),
-        ("both/weights", "base_model_missing"), ("embedder", "base_model_missing"), ("folder-only", "base_model_unservable"),
-        ("strange", "base_model_unservable"),
-    ])
-    func aModelIsANameAndNothingElse(name: String, code: String) throws {
+    @Test(
+        arguments: [
+            ("nowhere", .baseModelMissing), ("../models", .baseModelMissing), ("single.gguf", .baseModelMissing), ("/", .baseModelMissing),
+            ("both/weights", .baseModelMissing), ("embedder", .baseModelMissing), ("folder-only", .baseModelUnservable),
+            ("strange", .baseModelUnservable),
+        ] as [(String, LocalModelError.Code)])
+    func aModelIsANameAndNothingElse(name: String, code: LocalModelError.Code) throws {
         try withModels { models in
             #expect { _ = try models.find(name) } throws: { ($0 as? LocalModelError)?.code == code }
         }

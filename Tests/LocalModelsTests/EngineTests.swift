@@ -43,7 +43,9 @@ struct EngineTests {
         let embedder = try await EmbeddingEngine.start(paths: Engine.paths, logger: Engine.logger)
         let killed = try #require(await embedder.processID)
         kill(killed, SIGKILL)
-        await #expect(throws: LocalModelError.self) { try await embedder.embed(["a"], kind: "query") }
+        await #expect { try await embedder.embed(["a"], kind: "query") } throws: {
+            ($0 as? LocalModelError)?.code == .embedderDied && ($0 as? LocalModelError)?.code.isTransient == true
+        }
         #expect(try await embedder.embed(["a"], kind: "query").count == embedder.info.dimension)
         #expect(await embedder.processID != killed)
         await embedder.stop()
@@ -90,7 +92,7 @@ struct EngineTests {
     @Test func anAdapterWhoseFileIsGoneIsRefusedByName() async throws {
         let server = AdapterServer(paths: Engine.paths, client: Engine.client, logger: Engine.logger)
         await #expect { try await server.lease(adapter: URL(filePath: "/nowhere/adapter.gguf")) } throws: {
-            ($0 as? LocalModelError)?.code == "adapter_missing"
+            ($0 as? LocalModelError)?.code == .adapterMissing
         }
         await server.stop()
     }
@@ -139,14 +141,14 @@ struct EngineTests {
 
     @Test func anExitStatusOfZeroIsNoSuccessWithoutTheExitRecord() async throws {
         await #expect { _ = try await train(script: "echo '{\"event\":\"loading\"}'; exit 0") } throws: {
-            ($0 as? LocalModelError)?.code == "trainer_died"
+            ($0 as? LocalModelError)?.code == .trainerDied
         }
     }
 
     @Test func aKilledTrainerIsReportedWithItsLastWords() async throws {
         await #expect { _ = try await train(script: "echo 'about to go' >&2; kill -9 $$") } throws: {
             let error = $0 as? LocalModelError
-            return error?.code == "trainer_died" && error?.message.contains("about to go") == true && error?.message.contains("memory") == true
+            return error?.code == .trainerDied && error?.message.contains("about to go") == true && error?.message.contains("memory") == true
         }
     }
 
@@ -154,7 +156,7 @@ struct EngineTests {
     @Test func anEarlierRecordIsNotThisAttempts() async throws {
         let complete =
             #"{"status":"completed","fingerprint":"f","reply_tokens":1,"steps":1,"seconds":1,"cpu_seconds":1,"peak_memory_bytes":1,"sha256":"s","rank":1}"#
-        await #expect { _ = try await train(script: "exit 0", earlier: complete) } throws: { ($0 as? LocalModelError)?.code == "trainer_died" }
+        await #expect { _ = try await train(script: "exit 0", earlier: complete) } throws: { ($0 as? LocalModelError)?.code == .trainerDied }
         let judged = try await train(script: #"mv "$4/exit.previous.json" "$4/exit.json""#, earlier: complete)
         #expect(judged.fingerprint == "f")
     }
@@ -162,7 +164,7 @@ struct EngineTests {
     @Test func theTrainersOwnErrorIsKeptWithItsHint() async throws {
         let script = #"printf '{"status":"failed","error":{"code":"nan_loss","message":"m","hint":"h"}}' > "$4/exit.json"; exit 1"#
         await #expect { _ = try await train(script: script) } throws: {
-            ($0 as? LocalModelError) == LocalModelError(code: "nan_loss", message: "m", hint: "h")
+            ($0 as? LocalModelError) == LocalModelError(code: .nanLoss, message: "m", hint: "h")
         }
     }
 }

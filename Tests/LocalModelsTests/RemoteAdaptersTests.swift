@@ -29,12 +29,21 @@ struct RemoteAdaptersTests {
                         text = f"Success: LoRA adapter '{name}' removed successfully."
                         loaded.discard(name)
                     elif name in loaded:
-                        status, text = 400, json.dumps({"error": {"message": f"The lora adapter '{name}' has already been loaded.", "type": "InvalidUserInput", "param": None, "code": 400}})
+                        # In whatever words: another version, or another server.
+                        status, text = 400, json.dumps({"error": {"message": f"'{name}' is there.", "type": "InvalidUserInput", "param": None, "code": 400}})
+                    elif name.startswith("refused"):
+                        status, text = 400, json.dumps({"error": {"message": f"'{name}' was already tried and is invalid.", "type": "BadRequestError", "param": None, "code": 400}})
+                        self.send_response(status); self.send_header("content-length", str(len(text))); self.end_headers()
+                        return self.wfile.write(text.encode())
                     elif name.startswith("bad"):
                         status, text = 404 if name == "bad-route" else 500, json.dumps({"error": {"message": "No adapter found", "type": "InternalServerError", "param": None, "code": 500}})
                     loaded.add(name)
                     self.send_response(status); self.send_header("content-type", kind); self.send_header("content-length", str(len(text))); self.end_headers()
                     self.wfile.write(text.encode())
+                def do_GET(self):
+                    text = json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in sorted(loaded)]}).encode()
+                    self.send_response(200); self.send_header("content-length", str(len(text))); self.end_headers()
+                    self.wfile.write(text)
                 def log_message(self, *arguments): pass
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
             print(server.server_port, flush=True)
@@ -109,12 +118,16 @@ struct RemoteAdaptersTests {
         #expect(try await server(recorded.url).lease(adapter: file).model.hasSuffix("ada_2"), "another server of ours has loaded it")
         let bad = try adapter("bad-disk")
         await #expect { try await server(recorded.url, template: "{adapter}").lease(adapter: bad) } throws: {
-            ($0 as? LocalModelError)?.code == "adapter_refused" && ($0 as? LocalModelError)?.message.contains("No adapter found") == true
+            ($0 as? LocalModelError)?.code == .adapterRefused && ($0 as? LocalModelError)?.message.contains("No adapter found") == true
+        }
+        let refused = try adapter("refused")
+        await #expect { try await server(recorded.url, template: "{adapter}").lease(adapter: refused) } throws: {
+            ($0 as? LocalModelError)?.code == .adapterRefused
         }
         #expect(try await server(recorded.url, template: "{adapter}").lease(adapter: adapter("bad-route")).model == "bad-route")
         recorded.stop()
         let unreached = try adapter("ada_3")
-        await #expect { try await server(recorded.url).lease(adapter: unreached) } throws: { ($0 as? LocalModelError)?.code == "adapter_server_down" }
+        await #expect { try await server(recorded.url).lease(adapter: unreached) } throws: { ($0 as? LocalModelError)?.code == .adapterServerDown }
     }
 
     @Test func aServerWithoutThatRouteIsAskedByNameAlone() async throws {

@@ -222,7 +222,7 @@ struct SandboxTests {
         try FileManager.default.createSymbolicLink(at: python, withDestinationURL: Engine.paths.python)
         defer { try? FileManager.default.removeItem(at: python) }
         let paths = EnginePaths(python: python, scripts: Engine.paths.scripts, models: Engine.models, sandbox: sandbox)
-        #expect(paths.missing()?.code == "engine_missing" && paths.missing()?.hint == "start the server again")
+        #expect(paths.missing()?.code == .engineMissing && paths.missing()?.hint == "start the server again")
     }
 
     /// bubblewrap is the process we started; killed, it leaves nothing of the child behind.
@@ -239,7 +239,7 @@ struct SandboxTests {
         await #expect {
             _ = try await parser.parse(house.own.appending(path: "own.txt"), name: "a.txt", into: house.own.appending(path: "a"))
         } throws: {
-            ($0 as? LocalModelError)?.code == "parser_died"
+            ($0 as? LocalModelError)?.code == .parserDied
         }
         await parser.stop()
         #expect(try FileManager.default.contentsOfDirectory(atPath: house.data.appending(path: "parsing").path).isEmpty)
@@ -266,7 +266,7 @@ struct SandboxTests {
             \(attack)
             child.emit({"event": "done"})
             """
-        await #expect { try await extract(house, script) } throws: { ($0 as? LocalModelError)?.code == "child_output_unsafe" }
+        await #expect { try await extract(house, script) } throws: { ($0 as? LocalModelError)?.code == .childOutputUnsafe }
     }
 
     /// As one line without an end, as many lines, and as a flood that is never read: the server's memory is not the child's to fill.

@@ -16,7 +16,7 @@ import Testing
     @Test(
         arguments: [
             DatabaseError.diskFull("x"), LocatedError("cannot write", ENOSPC), LocatedError("cannot write", EDQUOT), CocoaError(.fileWriteOutOfSpace),
-            POSIXError(.ENOSPC), NSError(domain: NSPOSIXErrorDomain, code: Int(EDQUOT)), LocalModelError(code: "disk_full", message: "x"),
+            POSIXError(.ENOSPC), NSError(domain: NSPOSIXErrorDomain, code: Int(EDQUOT)), LocalModelError(code: .diskFull, message: "x"),
             KnowledgeError.diskFull(what: "x"), CocoaError(.fileWriteUnknown, userInfo: [NSUnderlyingErrorKey: POSIXError(.EDQUOT)]),
         ] as [any Error])
     func everyFormOfIt(_ error: any Error) { #expect(DiskFull.isCause(of: error)) }
@@ -24,7 +24,7 @@ import Testing
     @Test(
         arguments: [
             DatabaseError.unavailable("x"), LocatedError("cannot write", EIO), LocatedError("the disk is full"), CocoaError(.fileNoSuchFile),
-            POSIXError(.EIO), LocalModelError(code: "server_failed", message: "x"), CancellationError(),
+            POSIXError(.EIO), LocalModelError(code: .serverFailed, message: "x"), CancellationError(),
         ] as [any Error])
     func nothingElse(_ error: any Error) { #expect(!DiskFull.isCause(of: error)) }
 }

@@ -43,7 +43,7 @@ import Testing
             _ = try await fixture.rows.stopJob(job.id)
             #expect(try await !fixture.queue.heartbeat(job.id, worker: "w", lease: .seconds(10)))
             try await fixture.queue.record(job.id, worker: "w", type: "progress", payload: ["x": "y"], progress: 0.9, stage: "adapter")
-            try await fixture.queue.fail(job.id, worker: "w", JobFailure(step: "s", code: "c", message: "m"))
+            try await fixture.queue.fail(job.id, worker: "w", JobFailure(step: "s", code: .internal, message: "m"))
             #expect(try await fixture.queue.complete(job, worker: "w", release: .init(adapter: nil, collection: nil, evaluation: .init())) == nil)
             let after = try await fixture.rows.job(job.id)
             #expect(after.status == .stopped && after.progress == 0 && after.errorMessage == nil)
@@ -231,7 +231,7 @@ import Testing
             var now = Date()
             for expected in [10.0, 20.0] {
                 _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
-                let passing = JobFailure(step: "adapter", code: "trainer_died", message: "killed")
+                let passing = JobFailure(step: "adapter", code: "trainer_died", isTransient: true, message: "killed")
                 #expect(try await queue.fail(id, worker: "w", passing, now: now) == expected)
                 let waiting = try await fixture.rows.job(id)
                 #expect(waiting.status == .queued && waiting.error == passing && waiting.runAt != nil)
@@ -240,7 +240,7 @@ import Testing
             }
             let third = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
             #expect(third.retries == 2 && third.error == nil)
-            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "adapter", code: "trainer_died", message: "killed"), now: now) == nil)
+            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "adapter", code: "trainer_died", isTransient: true, message: "killed"), now: now) == nil)
             #expect(try await fixture.rows.job(id).status == .failed)
             let events = try await fixture.rows.jobEvents(id, after: 0)
             #expect(events.map(\.type) == ["queued", "retrying", "resumed", "retrying", "resumed", "failed"])
@@ -248,7 +248,7 @@ import Testing
             // What is wrong in itself stays wrong.
             _ = try await fixture.rows.startJob(id)
             _ = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
-            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "prepare", code: "too_few_examples", message: "m"), now: now) == nil)
+            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "prepare", code: .tooFewExamples, message: "m"), now: now) == nil)
         }
     }
 

@@ -69,7 +69,7 @@ public struct AdapterLibrary: Sendable {
     public func give(_ adapter: Adapter, as form: Form, room: StorageReservation) async throws -> (file: DatasetContents.Export, bytes: Int) {
         let folder = data.url(adapter.path)
         guard FileManager.default.fileExists(atPath: folder.appending(path: "adapter.gguf").path) else {
-            throw LocalModelError(code: "adapter_missing", message: "the adapter's files are gone", hint: "train the minion again")
+            throw LocalModelError(code: .adapterMissing, message: "the adapter's files are gone", hint: "train the minion again")
         }
         let tool = AdapterTool(paths: engine)
         let place = try await exports.enter(adapter.userID)

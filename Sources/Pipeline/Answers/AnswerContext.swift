@@ -45,11 +45,15 @@ struct StageOutcome<T: Sendable>: Sendable {
 
 extension Trace {
     /// Takes over how a stage went.
-    /// - Parameter effect: what its failure means for the answer.
-    mutating func note<T>(_ outcome: StageOutcome<T>, _ emit: (AnswerEvent) -> Void, effect: String) {
+    /// - Parameters:
+    ///   - effect: what its failure means for the answer.
+    ///   - lacks: the half of the release that the answer is then without.
+    mutating func note<T>(_ outcome: StageOutcome<T>, _ emit: (AnswerEvent) -> Void, effect: String, lacks: Degradation.Half? = nil) {
         stages.append(outcome.timing)
         emit(.stage(outcome.timing))
-        if let failure = outcome.failure { degraded.append(Degradation(stage: outcome.timing.stage, reason: failure, effect: effect)) }
+        if let failure = outcome.failure {
+            degraded.append(Degradation(stage: outcome.timing.stage, reason: failure, effect: effect, lacks: lacks))
+        }
     }
 
     mutating func stage(_ name: String, since start: ContinuousClock.Instant, _ emit: (AnswerEvent) -> Void) {

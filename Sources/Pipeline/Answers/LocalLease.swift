@@ -22,7 +22,8 @@ enum LocalLease {
                 }
                 return (lease, degraded)
             } catch is CancellationError { throw CancellationError() } catch {
-                degraded.append(Degradation(stage: "answer", reason: "\(error)", effect: "answered by the base model without the voice"))
+                degraded.append(
+                    Degradation(stage: "answer", reason: "\(error)", effect: "answered by the base model without the voice", lacks: .voice))
             }
         }
         do { return (try await server.lease(base: base), degraded) } catch is CancellationError { throw CancellationError() } catch {

@@ -111,6 +111,11 @@ public struct Degradation: Sendable, Codable, Equatable {
     public var stage: String
     public var reason: String
     public var effect: String
+    /// What of its release the answer lacks because of it; absent where it lacks nothing.
+    public var lacks: Half?
+
+    /// The two halves of a release.
+    public enum Half: String, Sendable, Codable { case voice, knowledge }
 }
 
 /// Sums over the attempts.

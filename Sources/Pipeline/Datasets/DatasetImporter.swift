@@ -191,7 +191,7 @@ public struct DatasetImporter: Sendable {
         do { try await parquet.convert(staging.file, to: staging.joined, maxBytes: maxBytes) } catch let error as LocalModelError {
             throw DatasetRefused(
                 message: "the Parquet file cannot be used",
-                problems: [.init(code: error.code, message: error.message, hint: error.hint ?? "write it as JSON lines")])
+                problems: [.init(code: error.code.rawValue, message: error.message, hint: error.hint ?? "write it as JSON lines")])
         }
         try staging.takeJoined()
     }

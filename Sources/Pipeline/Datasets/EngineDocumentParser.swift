@@ -26,8 +26,8 @@ public actor EngineDocumentParser: DocumentParser {
         } catch let error as LocalModelError {
             // The engine names the file as it was told to: by the user's name.
             throw DocumentParseFailure(
-                code: error.code, message: error.message, hint: error.hint ?? "Convert it to PDF, DOCX, HTML, markdown or UTF-8 text.",
-                isArchive: error.code == "archive")
+                code: error.code.rawValue, message: error.message, hint: error.hint ?? "Convert it to PDF, DOCX, HTML, markdown or UTF-8 text.",
+                isArchive: error.code == .archive)
         }
         return ParsedText(
             kind: parsed.kind, format: Self.format(parsed), title: parsed.title, date: parsed.metadata?["date"].flatMap { CalendarDate($0) },

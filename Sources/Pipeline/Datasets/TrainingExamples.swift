@@ -56,7 +56,7 @@ struct TrainingExamples: Sendable {
     func requireEnough(stage: String) throws {
         guard count < 2 else { return }
         throw JobFailure(
-            step: stage, code: "too_few_examples",
+            step: stage, code: .tooFewExamples,
             message: "\(count) chat example\(count == 1 ? "" : "s") in the job's datasets; at least 2 are needed, 50 to 300 are sensible",
             hint: "add a dataset of type jsonl to the job")
     }
@@ -68,7 +68,7 @@ extension Dataset {
         let file = data.url(filePath)
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw JobFailure(
-                step: stage, code: "dataset_missing", message: "the file of dataset \"\(datasetName)\" is gone", hint: "upload it again")
+                step: stage, code: .datasetMissing, message: "the file of dataset \"\(datasetName)\" is gone", hint: "upload it again")
         }
         return file
     }

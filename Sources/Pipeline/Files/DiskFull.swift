@@ -6,14 +6,14 @@ import Store
 /// Whether an error means that a disk has no room left, whoever met it: the database, a file, or a child.
 public enum DiskFull {
     /// The code that jobs and replies have for it.
-    public static let code = "disk_full"
+    public static let code = JobFailure.Code.diskFull.rawValue
 
     public static func isCause(of error: any Error) -> Bool {
         switch error {
         case DatabaseError.diskFull: true
         case let error as LocatedError: error.code.map(DiskSpace.isExhausted) ?? false
-        case let error as LocalModelError: error.code == code
-        case let error as KnowledgeError: error.code == code
+        case let error as LocalModelError: error.code == .diskFull
+        case KnowledgeError.diskFull: true
         case let error as JobFailure: error.code == code
         case let error as StageFailure: error.failure.code == code
         default: isCause(of: error as NSError)

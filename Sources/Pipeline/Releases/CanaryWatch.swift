@@ -49,6 +49,6 @@ extension Answer {
     /// Whether the release did its part: its adapter and its collection were there. Nil for an answer that was made before.
     var releaseDidItsPart: Bool? {
         if cached == true { return nil }
-        return !degraded.contains { ["draft", "retrieve", "restyle"].contains($0.stage) || $0.effect.contains("without the voice") }
+        return degraded.allSatisfy { $0.lacks == nil }
     }
 }

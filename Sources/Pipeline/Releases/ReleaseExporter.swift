@@ -50,7 +50,7 @@ public struct ReleaseExporter: Sendable {
                         let block = try await BlockingExecutor.run { [left] in try handle.read(upToCount: min(left, 1 << 20)) ?? Data() }
                         guard !block.isEmpty else {
                             throw ReleaseArchiveError(
-                                "release_damaged", "a file has become shorter while it was read", hint: "ask for the archive again")
+                                "release_damaged", "a file has become shorter while it was read", hint: "ask for the archive again", isOurs: true)
                         }
                         left -= block.count
                         try await body(block)
@@ -68,7 +68,8 @@ public struct ReleaseExporter: Sendable {
     public func archive(_ release: Release, user: String) async throws -> Archive {
         guard let text = release.content, let address = release.contentSHA256 else {
             throw ReleaseArchiveError(
-                "release_not_exportable", "release \(release.number) was made before releases could be exported", hint: "train the minion again")
+                "release_not_exportable", "release \(release.number) was made before releases could be exported", hint: "train the minion again",
+                isOurs: true)
         }
         let content = try ReleaseContent.read(text)
         let rows = store.user(user)
@@ -122,7 +123,8 @@ public struct ReleaseExporter: Sendable {
 
     private static func append(_ name: String, _ part: Archive.Part, _ bytes: Int, _ time: Date, to parts: inout [Archive.Part]) throws {
         guard let header = TarHeader.make(name: name, bytes: bytes, at: time) else {
-            throw ReleaseArchiveError("release_not_exportable", "\(name) does not fit into a tar archive", hint: "a file may have 8 GiB")
+            throw ReleaseArchiveError(
+                "release_not_exportable", "\(name) does not fit into a tar archive", hint: "a file may have 8 GiB", isOurs: true)
         }
         parts += [.data(Data(header)), part, .data(Data(count: TarHeader.padding(after: bytes)))]
     }
@@ -138,11 +140,12 @@ public struct ReleaseExporter: Sendable {
         else {
             throw ReleaseArchiveError(
                 "release_damaged", "the files of release \(release.number) are not those it was made of",
-                hint: "restore them from a backup, or train again")
+                hint: "restore them from a backup, or train again", isOurs: true)
         }
     }
 
     private static func gone(_ part: String, _ release: Release) -> ReleaseArchiveError {
-        ReleaseArchiveError("release_not_exportable", "the \(part) of release \(release.number) was deleted", hint: "export another release")
+        ReleaseArchiveError(
+            "release_not_exportable", "the \(part) of release \(release.number) was deleted", hint: "export another release", isOurs: true)
     }
 }

@@ -207,7 +207,7 @@ public struct ReleaseImporter: Sendable {
         do {
             let base = try BaseModels(paths: files.engine).find(part.baseModel)
             made = try await AdapterTool(paths: files.engine).take(unpacked.appending(path: "adapter.gguf"), base: base, into: folder)
-        } catch let error as LocalModelError where error.code == "adapter_invalid" { throw Self.invalid("its adapter: \(error.message)") }
+        } catch let error as LocalModelError where error.code == .adapterInvalid { throw Self.invalid("its adapter: \(error.message)") }
         do { try await BlockingExecutor.run { try Self.copyCompanions(unpacked, to: folder) } } catch let error as DecodingError {
             throw Self.invalid("what lies beside its adapter cannot be read: \(error)")
         } catch let error as LocatedError { throw Self.invalid("what lies beside its adapter cannot be read: \(error)") }
@@ -237,7 +237,7 @@ public struct ReleaseImporter: Sendable {
         let checked = try working.folder("checked")
         let found: CollectionTool.Checked
         do { found = try await CollectionTool(paths: files.engine).check(unpacked, into: checked, maxBytes: maxBytes) } catch let error
-            as LocalModelError where error.code == "collection_invalid"
+            as LocalModelError where error.code == .collectionInvalid
         { throw Self.invalid(error.message) }
         guard found.dimension == part.dimension, found.chunks == part.chunks, found.documents == part.documents else {
             throw Self.invalid("its collection is not the one that \(ReleaseManifest.contentName) describes")

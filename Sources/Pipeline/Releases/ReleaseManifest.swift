@@ -74,8 +74,11 @@ public struct ReleaseArchiveError: Error, Sendable, CustomStringConvertible {
     public var code: String
     public var message: String
     public var hint: String
+    /// Whether a release of this server is to blame, rather than the archive that was sent.
+    public var isOurs: Bool
 
-    init(_ code: String, _ message: String, hint: String) {
+    init(_ code: String, _ message: String, hint: String, isOurs: Bool = false) {
+        self.isOurs = isOurs
         self.code = code
         self.message = message
         self.hint = hint

@@ -22,12 +22,12 @@ actor Purse {
         }
         guard let agreed = config.restyleBudget else {
             throw JobFailure(
-                step: step, code: "restyle_budget_missing", message: "paraphrases by \(paraphraser) cost money, and the job has no restyle_budget",
+                step: step, code: .restyleBudgetMissing, message: "paraphrases by \(paraphraser) cost money, and the job has no restyle_budget",
                 hint: "set restyle_budget (US dollars), or restyle_paraphraser to base")
         }
         guard let price = try await answers.price(minion) else {
             throw JobFailure(
-                step: step, code: "price_unknown", message: "what \(paraphraser) costs is not known, so no budget can be kept",
+                step: step, code: .priceUnknown, message: "what \(paraphraser) costs is not known, so no budget can be kept",
                 hint: "write its price on the provider key, or set restyle_paraphraser to base")
         }
         budget = agreed
@@ -55,7 +55,7 @@ actor Purse {
             // What is under way will cost less than its most.
             guard reserved > 0 else {
                 throw JobFailure(
-                    step: step, code: "restyle_budget_spent",
+                    step: step, code: .restyleBudgetSpent,
                     message:
                         "the paraphrases of this run have cost $\(spent.dollars) of restyle_budget $\(budget.dollars), and the next may cost $\(most.dollars)",
                     hint: "raise restyle_budget and start the job again: the paraphrases that are there are kept, and are not paid for again")

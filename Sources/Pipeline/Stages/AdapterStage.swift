@@ -21,7 +21,7 @@ struct AdapterStage: Sendable {
 
     func run(_ prepared: PreparedData, _ context: JobContext) async throws -> TrainedAdapter {
         guard let train = prepared.train, let validation = prepared.validation else {
-            throw JobFailure(step: context.stage, code: "internal", message: "no prepared examples")
+            throw JobFailure(step: context.stage, code: .internal, message: "no prepared examples")
         }
         let base = try BaseModels(paths: engine).find(context.job.config.baseModel)
         var config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)

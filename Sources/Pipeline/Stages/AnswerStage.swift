@@ -44,7 +44,8 @@ struct AnswerStage: Sendable {
         var degraded = turn.degraded
         if plan.answersInVoice, context.materials.voice == nil {
             degraded.append(
-                Degradation(stage: "answer", reason: "the minion has no adapter", effect: "answered by the base model without the voice"))
+                Degradation(
+                    stage: "answer", reason: "the minion has no adapter", effect: "answered by the base model without the voice", lacks: .voice))
         }
         var resolved = try await routes(context, turn.lease)
         if turn.isAgain { resolved.routes.removeAll { !context.isManaged($0.provider) } }

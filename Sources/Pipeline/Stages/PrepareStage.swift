@@ -56,7 +56,7 @@ struct PrepareStage: Sendable {
         }
         if job.trainingType.buildsCollection, prepared.documents.isEmpty {
             throw JobFailure(
-                step: context.stage, code: "no_documents", message: "the job has no dataset of type rag",
+                step: context.stage, code: .noDocuments, message: "the job has no dataset of type rag",
                 hint: "add one, or choose training_type lora_only")
         }
         try await context.event(

@@ -29,7 +29,7 @@ struct RestylePairsStage: Sendable {
     /// - Returns: the data with a longer training file; its replies alone stay where they were.
     func run(_ prepared: PreparedData, _ context: JobContext) async throws -> PreparedData {
         guard let train = prepared.train, let validation = prepared.validation else {
-            throw JobFailure(step: context.stage, code: "internal", message: "no prepared examples")
+            throw JobFailure(step: context.stage, code: .internal, message: "no prepared examples")
         }
         let (job, config) = (context.job, context.job.config)
         let minion = try await store.user(job.userID).minion(job.minionID)
@@ -49,7 +49,7 @@ struct RestylePairsStage: Sendable {
         await engine.stop()
         guard judged.pairs.count >= Self.fewest else {
             throw JobFailure(
-                step: context.stage, code: "restyle_pairs_unusable",
+                step: context.stage, code: .restylePairsUnusable,
                 message: "of \(training.count) paraphrases by \(paraphraser), \(judged.pairs.count) say what the replies say in other words",
                 hint: "let a better model paraphrase (restyle_paraphraser), add examples, or train without restyle")
         }
@@ -110,7 +110,7 @@ struct RestylePairsStage: Sendable {
                 }
             } catch is CancellationError { throw CancellationError() } catch let failure as JobFailure { throw failure } catch {
                 throw JobFailure(
-                    step: context.stage, code: "paraphrase_failed", message: "\(paraphraser) does not paraphrase: \(error)",
+                    step: context.stage, code: .paraphraseFailed, message: "\(paraphraser) does not paraphrase: \(error)",
                     hint: "start the job again: the \(done) of \(pieces.count) paraphrases that are there are kept")
             }
         }

@@ -20,7 +20,9 @@ struct RestyleStage: Sendable {
     func run(_ reply: ChatReply, _ context: AnswerContext) async throws -> Styled {
         func unchanged(_ reason: String?) -> Styled {
             if context.plan.restyles, !reply.text.isEmpty { context.emit(.text(reply.text)) }
-            let degraded = reason.map { Degradation(stage: "restyle", reason: $0, effect: "the reply is as the external model wrote it") }
+            let degraded = reason.map {
+                Degradation(stage: "restyle", reason: $0, effect: "the reply is as the external model wrote it", lacks: .voice)
+            }
             return Styled(text: reply.text, degraded: degraded.map { [$0] } ?? [])
         }
         // A call of a tool and JSON are for a program, not for somebody to hear a voice in.
@@ -102,7 +104,7 @@ struct RestyleStage: Sendable {
         guard kept < pieces.count, let first = pieces.first(where: { !$0.kept }) else { return nil }
         return Degradation(
             stage: "restyle", reason: "\(pieces.count - kept) of \(pieces.count) pieces were discarded, the first because: \(first.reason ?? "")",
-            effect: "they are as the external model wrote them")
+            effect: "they are as the external model wrote them", lacks: .voice)
     }
 
     /// One piece in the voice.

@@ -32,7 +32,7 @@ struct RetrieveStage: Sendable {
                 variants: reply.variants.isEmpty ? nil : reply.variants),
             degraded: reply.degraded.map { reason in
                 let effect = reply.strategy == .lexical ? "searched by words only" : "better passages may have been missed"
-                return Degradation(stage: "retrieve", reason: reason, effect: effect)
+                return Degradation(stage: "retrieve", reason: reason, effect: effect, lacks: .knowledge)
             })
     }
 }

@@ -120,7 +120,7 @@ extension JobQueue {
         try interruptStages(connection, id, now)
         guard count < most else {
             let failure = JobFailure(
-                step: stage, code: "workers_lost",
+                step: stage, code: .workersLost,
                 message:
                     "\(count) workers in a row ended in the middle of stage \"\(stage)\" without getting on (\(Int(clamping: (progress * 100).rounded()))%)",
                 hint: "the job may need more memory than there is, or bring its worker down: look at the workers' logs, then start it again")

@@ -37,17 +37,3 @@ public struct RetryPolicy: Sendable, Codable, Equatable {
         return min(3600, Double(backoffSeconds) * pow(2, Double(min(retries, 20))))
     }
 }
-
-extension JobFailure {
-    /// Whether the same job may succeed later without anybody changing it: a process that died, a neighbour that
-    /// took the memory, a vendor that was not there. A job that is wrong in itself is none of these.
-    public var isTransient: Bool {
-        Self.transientCodes.contains(code)
-    }
-
-    private static let transientCodes: Set<String> = [
-        "trainer_died", "stopped", "out_of_memory", "build_busy", "engine_stopped", "engine_protocol", "embedder", "server_failed", "server_stopped",
-        "server_unstable",
-        "database_unavailable", "disk_full", "provider_unavailable", "provider_rate_limited",
-    ]
-}

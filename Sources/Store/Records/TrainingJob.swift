@@ -107,21 +107,6 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
-/// Why a job ended without a release: which step, which cause, what to do.
-public struct JobFailure: Sendable, Codable, Equatable {
-    public var step: String
-    public var code: String
-    public var message: String
-    public var hint: String?
-
-    public init(step: String, code: String, message: String, hint: String? = nil) {
-        self.step = step
-        self.code = code
-        self.message = message
-        self.hint = hint
-    }
-}
-
 /// The settings of a job. Defaults suit small style sets on two cores.
 public struct TrainingConfig: Sendable, Codable, Equatable {
     public var rank: Int

@@ -8,6 +8,8 @@ struct PostgresFailure: Error {
     /// The first line only: the others quote the row.
     var message: String
     var constraint: String?
+    /// The function of the server that says it.
+    var routine: String?
     /// Whether the connection is gone with it.
     var isLost: Bool
 
@@ -19,22 +21,25 @@ struct PostgresFailure: Error {
 
     init(_ result: OpaquePointer?, of connection: OpaquePointer) {
         func field(_ number: Int32) -> String? { PQresultErrorField(result, number).map { String(cString: $0) } }
-        // PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY and PG_DIAG_CONSTRAINT_NAME are characters.
+        // PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_CONSTRAINT_NAME and PG_DIAG_SOURCE_FUNCTION are characters.
         code = field(Int32(UInt8(ascii: "C"))) ?? ""
         message =
             field(Int32(UInt8(ascii: "M"))) ?? String(cString: PQerrorMessage(connection)).split(separator: "\n").first.map(String.init)
             ?? "no reply"
         constraint = field(Int32(UInt8(ascii: "n")))
+        routine = field(Int32(UInt8(ascii: "R")))
         isLost = PQstatus(connection) != CONNECTION_OK || code.hasPrefix("08") || ["57P01", "57P02", "57P03"].contains(code)
     }
 
     /// Another transaction came first: the same again, with what it left, may succeed.
     var isConflict: Bool { code == "40001" || code == "40P01" || isStalePlan }
 
-    /// The schema was changed since the statement was prepared.
-    var isStalePlan: Bool { code == "0A000" && message.contains("cached plan") }
+    /// The schema was changed since the statement was prepared. The code is that of every unsupported feature, and the message is in the
+    /// server's language.
+    var isStalePlan: Bool { code == "0A000" && routine == "RevalidateCachedQuery" }
 
-    /// A server that will say the same a second later.
+    /// A server that will say the same a second later. Of a connection that was not made libpq has nothing but a text; one that is not
+    /// known here is waited for as long as a server that does not answer.
     var isRefusal: Bool {
         code.hasPrefix("28") || code == "3D000" || message.contains("authentication failed") || message.contains("no password supplied")
             || message.contains("no pg_hba.conf entry") || (message.contains("database \"") && message.contains("does not exist"))
