@@ -47,6 +47,11 @@ struct AccountTests {
             #expect(wrong.status == 422 && wrong.details.first?["field"] as? String == "current_password", "\(wrong.text)")
             #expect(wrong.details.first?["code"] as? String == "wrong_password" && !wrong.text.contains("guess"))
             #expect(try await change("long enough", "short").details.first?["field"] as? String == "new_password")
+            for same in ["long enough", "a guess of it"] {
+                let refused = try await change(same, same)
+                #expect(
+                    refused.status == 422 && refused.details.map { $0["field"] as? String } == ["new_password"], "whether it is right is not told")
+            }
             #expect(try await change("long enough", "something new").status == 204)
             #expect(try await server.send(.get, "/api/me", token: ann.token).status == 200)
             #expect(try await server.send(.get, "/api/me", token: elsewhere).status == 401)

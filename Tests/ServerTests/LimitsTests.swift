@@ -167,6 +167,31 @@ import Testing
         }
     }
 
+    /// Where nothing is set, the reply was `{}`, and the built-in limits held unseen.
+    @Test func superusersSeeWhatHoldsWhereNothingIsSet() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let root = try await server.person("root", role: .superuser)
+            let (all, one) = ("/api/admin/limits", "/api/admin/users/\(ann.id)/limits")
+            for path in [all, one] {
+                let body = try await server.send(.get, path, token: root.token).json
+                let inForce = try #require(body["in_force"] as? [String: Any])
+                #expect(body.count == 1 && inForce["unpriced"] as? String == "allow")
+                for name in LimitName.allCases { #expect(inForce[name.rawValue] as? Double == name.standard, "\(name)") }
+            }
+            // What is told may be sent back with changes; what holds is not thereby set.
+            let told = try await server.send(.get, all, token: root.token).text
+            let changed = try await server.send(.put, all, told.replacing("{\"in_force\"", with: #"{"minions":7,"in_force""#), token: root.token)
+            #expect(changed.json["minions"] as? Int == 7 && (changed.json["in_force"] as? [String: Any])?["minions"] as? Int == 7)
+            #expect(changed.json["datasets"] == nil && (changed.json["in_force"] as? [String: Any])?["datasets"] as? Int == 2000)
+            let lifted = try await server.send(.put, one, #"{"datasets":3,"unlimited":["minions"]}"#, token: root.token)
+            let inForce = try #require(lifted.json["in_force"] as? [String: Any])
+            #expect(inForce["minions"] == nil && inForce["datasets"] as? Int == 3 && inForce["webhooks"] as? Int == 20)
+            // What the user sets does not show there, and may not hold it.
+            #expect(try await server.send(.put, "\(ann.base)/limits", #"{"in_force":{}}"#, token: ann.token).status == 422)
+        }
+    }
+
     @Test func aLimitThatIsNotOneIsNamed() async throws {
         try await TestServer.run { server in
             let ann = try await server.person("ann")

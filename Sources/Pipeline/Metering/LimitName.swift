@@ -128,6 +128,14 @@ extension LimitSettings {
         return result
     }
 
+    /// What superusers' settings and the built-in limits come to, whatever the user has set.
+    public var inForce: Limits {
+        var result = Limits()
+        for name in LimitName.allCases { result[name] = imposed(name) }
+        result.unpriced = user.unpriced ?? defaults.unpriced ?? .allow
+        return result
+    }
+
     /// The budgets that a superuser has set. They count calls at no less than the known price, see ``PriceBook``.
     var imposedBudgets: Limits {
         var result = Limits()

@@ -20,6 +20,8 @@ struct AccountController: Sendable {
         var fields = try await RequestFields(request, context: context, limit: .account)
         let current = fields.required("current_password", length: 1...1000, trim: false)
         let new = AuthController.password(&fields, "new_password")
+        // Of the two as they are typed: whether the current one is right is not looked at for it.
+        if !current.isEmpty, new == current { fields.fail("new_password", "must be another than current_password") }
         try fields.finish()
         let email = context.caller.email
         try throttle.admit(account: email, from: context.client)

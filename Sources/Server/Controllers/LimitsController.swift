@@ -57,7 +57,7 @@ struct AdminLimitsController: Sendable {
     let meter: Meter
 
     func routes(_ group: RouterGroup<AdminContext>) {
-        group.get("limits") { _, _ in Response.json(try await store.limits.defaults()) }
+        group.get("limits") { _, _ in Response.json(Self.reply(defaults: try await store.limits.defaults())) }
         group.put("limits", use: setDefaults)
         group.get("users/{user_id}/limits", use: show)
         group.put("users/{user_id}/limits", use: set)
@@ -66,16 +66,17 @@ struct AdminLimitsController: Sendable {
     @Sendable func setDefaults(_ request: Request, context: AdminContext) async throws -> Response {
         var fields = try await RequestFields(request, context: context)
         let limits = LimitFields.read(&fields, for: .own)
+        fields.ignore(["in_force"])
         try fields.finish()
         try await store.limits.setDefaults(limits)
         meter.limitsChanged()
-        return .json(limits)
+        return .json(Self.reply(defaults: limits))
     }
 
     @Sendable func show(_ request: Request, context: AdminContext) async throws -> Response {
         let user = try context.parameters.require("user_id")
         try await store.user(user).requireLimitTarget(.user)
-        return .json(try await store.user(user).limitSettings().user)
+        return .json(Self.reply(of: try await store.user(user).limitSettings()))
     }
 
     @Sendable func set(_ request: Request, context: AdminContext) async throws -> Response {
@@ -84,9 +85,32 @@ struct AdminLimitsController: Sendable {
         try await rows.requireLimitTarget(.user)
         var fields = try await RequestFields(request, context: context)
         let limits = LimitFields.read(&fields, for: .user)
+        fields.ignore(["in_force"])
         try fields.finish()
         try await rows.setLimits(limits, for: .user)
         meter.limitsChanged()
-        return .json(limits)
+        return .json(Self.reply(of: try await rows.limitSettings()))
     }
+
+    /// What is set, and beside it what holds: where nothing is set the built-in limits do. A reply may be sent back with changes.
+    private struct Body: Encodable {
+        var settings: Limits
+        var inForce: Limits
+
+        enum CodingKeys: CodingKey { case inForce }
+
+        func encode(to encoder: any Encoder) throws {
+            try settings.encode(to: encoder)
+            var fields = encoder.container(keyedBy: CodingKeys.self)
+            try fields.encode(inForce, forKey: .inForce)
+        }
+    }
+
+    private static func reply(defaults: Limits) -> Body {
+        var settings = LimitSettings()
+        settings.defaults = defaults
+        return Body(settings: defaults, inForce: settings.inForce)
+    }
+
+    private static func reply(of settings: LimitSettings) -> Body { Body(settings: settings.user, inForce: settings.inForce) }
 }
