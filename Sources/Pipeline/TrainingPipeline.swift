@@ -169,6 +169,10 @@ extension JobFailure {
             self.init(step: stage, code: .datasetInvalid, message: "\(error.message). \(first)", hint: error.problems.first?.hint)
         case let error as RouterError: self.init(stage: stage, provider: error.last)
         case let error as ProviderError: self.init(stage: stage, provider: error)
+        case let error as UnreadableRow:
+            self.init(
+                step: stage, code: .rowUnreadable, message: "\(error.id) cannot be read from the database: its \(error)",
+                hint: "write it anew with PUT, or delete it")
         case let error as DatabaseError where error.isTransient:
             self.init(step: stage, code: .databaseUnavailable, message: "\(error)", hint: "start the job again when the database can be reached")
         default:

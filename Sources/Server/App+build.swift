@@ -310,6 +310,11 @@ public struct App: Sendable {
                 logger.notice("made an encryption key for provider keys in \(data.encryptionKey.path); without it they cannot be read: back it up")
             }
         }
+        UnreadableRows.observe { row in
+            logger.error(
+                "a row cannot be read from the database: lists leave it out, sums skip it",
+                metadata: ["row": "\(row.id)", "column": "\(row.column)", "problem": "\(row.problem)"])
+        }
         let folder = try data.installation()
         let store = try await Store(database: database(settings, data), vault: KeyVault(keys: keys), folder: folder)
         if folder.id == nil { try data.write(installation: await store.installation()) }

@@ -79,6 +79,14 @@ struct APIError: Error {
         case StoreError.conflict(let field, let message):
             self.init(status: .conflict, code: "conflict", message: message, details: [Detail(field: field, message: message)])
         case StoreError.invalidState(let message): self.init(status: .conflict, code: "invalid_state", message: message)
+        case let error as UnreadableRow:
+            self.init(
+                status: .internalServerError, code: "row_unreadable", message: "\(error.id) cannot be read from the database: its \(error)",
+                details: [
+                    Detail(
+                        field: error.column, code: error.id, message: error.problem,
+                        hint: "write it anew with PUT, or delete it; what cannot be written so is for the operator, whose log names the row, too")
+                ])
         case is SessionEnded:
             self.init(status: .unauthorized, code: "session_ended", message: "your session has ended: sign in again")
         case let error as DuplicateJob:

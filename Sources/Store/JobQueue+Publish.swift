@@ -11,7 +11,7 @@ extension JobQueue {
         let states = ReleaseStates(connection: connection, user: job.userID, minionID: minion.id, now: now)
         let current = try states.active()
         // A job that trains one half keeps the other: a new knowledge base must not cost the minion its voice.
-        let kept = try current?.content.map(ReleaseContent.read)
+        let kept = try current?.readContent()
         let keepsAdapter = draft.adapter == nil && !job.trainingType.trainsAdapter
         let keepsCollection = draft.collection == nil && !job.trainingType.buildsCollection
         let adapterID = draft.adapter?.id ?? (keepsAdapter ? current?.adapterID : nil)
@@ -82,7 +82,9 @@ extension JobQueue {
         version: Int?, content: String, evaluation: ReleaseEvaluation, reason: String?, at now: Date
     ) throws -> Release {
         let settings = try ReleaseContent.read(content).settings.pipeline
-        let number = try connection.query("SELECT COALESCE(MAX(number), 0) + 1 AS next FROM releases WHERE minion_id = $1", .text(minion))[0]
+        let number = try connection.query(
+            "SELECT COALESCE(MAX(CASE WHEN number BETWEEN 1 AND 1000000000 THEN number END), 0) + 1 AS next FROM releases WHERE minion_id = $1",
+            .text(minion))[0]
             .int("next")
         let rows = try connection.query(
             """

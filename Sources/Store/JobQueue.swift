@@ -71,7 +71,9 @@ public struct JobQueue: Sendable {
     }
 
     static func append(_ connection: any Connection, job: String, type: String, json: SQLValue, at: Date) throws {
-        let next = try connection.query("SELECT COALESCE(MAX(seq), 0) + 1 AS next FROM job_events WHERE job_id = $1", .text(job))[0].int("next")
+        let next = try connection.query(
+            "SELECT COALESCE(MAX(CASE WHEN seq BETWEEN 1 AND 1000000000000 THEN seq END), 0) + 1 AS next FROM job_events WHERE job_id = $1",
+            .text(job))[0].int("next")
         try connection.query(
             "INSERT INTO job_events (job_id, seq, at, type, payload) VALUES ($1, $2, $3, $4, $5)",
             .text(job), SQLValue(next), SQLValue(at), .text(type), json)

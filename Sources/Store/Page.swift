@@ -4,10 +4,13 @@ import Foundation
 public struct Page<Item: Sendable & Encodable>: Sendable, Encodable {
     public var items: [Item]
     public var nextCursor: String?
+    /// Rows of the page that cannot be read, and why; absent where there is none.
+    public var unreadable: [UnreadableRow]?
 
-    public init(items: [Item], nextCursor: String?) {
+    public init(items: [Item], nextCursor: String?, unreadable: [UnreadableRow]? = nil) {
         self.items = items
         self.nextCursor = nextCursor
+        self.unreadable = unreadable
     }
 }
 
@@ -35,7 +38,7 @@ public struct PageRequest: Sendable {
 
     /// Newest first by id; ids are ordered by time of creation.
     func page<Item>(_ connection: any Connection, from table: String, where condition: String, _ parameters: [SQLValue], decode: (Row) throws -> Item)
-        throws -> Page<Item> where Item: Identifiable, Item.ID == String
+        throws -> Page<Item>
     {
         var sql = "SELECT * FROM \(table) WHERE \(condition)"
         var parameters = parameters
@@ -45,9 +48,16 @@ public struct PageRequest: Sendable {
         }
         parameters.append(SQLValue(limit + 1))
         sql += " ORDER BY id DESC LIMIT $\(parameters.count)"
-        let rows = try connection.query(sql, parameters).map(decode)
-        guard rows.count > limit else { return Page(items: rows, nextCursor: nil) }
-        let items = Array(rows.prefix(limit))
-        return Page(items: items, nextCursor: Data(items[limit - 1].id.utf8).base64URL)
+        let rows = try connection.query(sql, parameters)
+        var unreadable: [UnreadableRow] = []
+        let items: [Item] = try rows.prefix(limit).compactMap { row in
+            do { return try decode(row) } catch let bad as UnreadableRow {
+                unreadable.append(bad)
+                return nil
+            }
+        }
+        return Page(
+            items: items, nextCursor: rows.count > limit ? Data(rows[limit - 1].id.utf8).base64URL : nil,
+            unreadable: unreadable.isEmpty ? nil : unreadable)
     }
 }

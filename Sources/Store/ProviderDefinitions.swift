@@ -28,7 +28,7 @@ public struct ProviderDefinitions: Sendable {
         let rows = try await database.read { connection in
             try connection.query(
                 "SELECT * FROM provider_definitions WHERE COALESCE(user_id, '') = $1 OR user_id IS NULL ORDER BY id", ownerValue
-            ).map(ProviderDefinition.init)
+            ).readable(ProviderDefinition.init)
         }
         let own = Set(rows.filter { $0.userID != nil }.map(\.provider))
         return (rows.filter { $0.userID != nil || !own.contains($0.provider) }, rows.filter { $0.userID == nil })
@@ -80,17 +80,17 @@ public struct ProviderDefinitions: Sendable {
     ///   where nobody sees them, or be sent to whoever has the name next.
     public func delete(_ id: String) async throws {
         try await database.write { connection in
-            let found = try ProviderDefinition(row: row(connection, id))
+            let provider = try row(connection, id).text("provider")
             if let owner {
                 let keys = try connection.query(
-                    "SELECT id FROM user_api_keys WHERE user_id = $1 AND provider = $2", .text(owner), .text(found.provider))
+                    "SELECT id FROM user_api_keys WHERE user_id = $1 AND provider = $2", .text(owner), .text(provider))
                 guard keys.isEmpty else {
                     throw StoreError.invalidState(
-                        "\(keys.count) key\(keys.count == 1 ? " is" : "s are") stored for \"\(found.provider)\": delete that first")
+                        "\(keys.count) key\(keys.count == 1 ? " is" : "s are") stored for \"\(provider)\": delete that first")
                 }
             }
             try connection.query("DELETE FROM provider_definitions WHERE id = $1", .text(id))
-            try connection.audit(.definitionDelete, target: id, of: owner, ["provider": found.provider])
+            try connection.audit(.definitionDelete, target: id, of: owner, ["provider": provider])
         }
     }
 

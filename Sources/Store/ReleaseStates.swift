@@ -18,8 +18,8 @@ struct ReleaseStates {
     }
 
     func canary() throws -> Canary? {
-        try connection.query("SELECT canary FROM external_api_models WHERE id = $1 AND user_id = $2", .text(minionID), .text(user)).first?
-            .optionalText("canary").map { try JSONDecoder().decode(Canary.self, from: Data($0.utf8)) }
+        try connection.query("SELECT id, canary FROM external_api_models WHERE id = $1 AND user_id = $2", .text(minionID), .text(user)).first?
+            .optionalJSON("canary")
     }
 
     /// Makes the release answer; the one before gives its place, and a trial ends.
@@ -29,10 +29,16 @@ struct ReleaseStates {
         throws
         -> Release
     {
-        if let current = try active(), current.id != release.id {
-            try set(current, leaving, leavingReason ?? "release \(release.number) answers in its place", event: leaving.rawValue)
+        do {
+            if let current = try active(), current.id != release.id {
+                try set(current, leaving, leavingReason ?? "release \(release.number) answers in its place", event: leaving.rawValue)
+            }
+        } catch let bad as UnreadableRow {
+            // One that cannot be read gives its place all the same; there is nothing of it to tell.
+            try connection.query(
+                "UPDATE releases SET state = $3 WHERE id = $1 AND minion_id = $2", .text(bad.id), .text(minionID), .text(leaving.rawValue))
         }
-        if let canary = try canary(), canary.releaseID != release.id { try endCanary(canary, .candidate, "another release was promoted") }
+        if let canary = try? canary(), canary.releaseID != release.id { try endCanary(canary, .candidate, "another release was promoted") }
         try connection.query(
             "UPDATE external_api_models SET release_id = $2, canary = NULL, updated_at = $3 WHERE id = $1", .text(minionID), .text(release.id),
             SQLValue(now))

@@ -181,3 +181,51 @@ def test_half_a_million_keys_are_refused_soon(somebody):
     assert refused(reply, 422, "invalid_request")["message"] == "200001 fields are not valid" and len(reply.content) < 20_000
     reply = somebody.server.http.post("/v1/chat/completions", headers={"Authorization": f"Bearer {token}"}, json=body)
     assert reply.status_code == 400 and len(reply.content) < 2_000
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_row_that_cannot_be_read_spoils_no_list(tmp_path, database, request):
+    """One such minion made the whole list 500, and PUT could not overwrite it."""
+    cluster = request.getfixturevalue("cluster") if database == "postgres" else None
+    with upstream(whole(message("Hello there."))) as vendor, running(tmp_path, cluster) as server:
+        account, root = server.account("keeper"), server.account("root", "--superuser")
+        minion, token = minion_at(account, vendor)
+        good = account.minion("Good")
+        spoilt = [("external_api_models", minion, "minions", "pipeline", '{"cache":"evil"}', "pipeline.cache")]
+        dataset = account.dataset(b'{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n', "jsonl", "voice.jsonl")
+        spoilt.append(("user_training_datasets", dataset, "training-datasets", "metadata", "[]", "metadata"))
+        job = account.post("external-training/jobs", {"minion_id": good["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]]})
+        spoilt.append(("external_training_jobs", job, "external-training/jobs", "config", '{"rank":"high"}', "config.rank"))
+        hook = account.post("webhooks", {"url": "https://example.org/hook"})
+        spoilt.append(("webhooks", hook, "webhooks", "events", "7", "events"))
+        server.end(signal.SIGTERM, within=30)
+        for table, row, _, column, value, _ in spoilt:
+            server.sql(f"UPDATE {table} SET {column} = '{value}' WHERE id = '{row['id']}'")
+        server.start()
+        for _, row, path, _, value, place in spoilt:
+            for _ in range(2):
+                page = account.get(path)
+                assert row["id"] not in {item["id"] for item in page["items"]}
+                assert [(bad["id"], bad["column"]) for bad in page["unreadable"]] == [(row["id"], place)]
+                error = refused(account.request("GET", f"{path}/{row['id']}"), 500, "row_unreadable")
+                assert row["id"] in error["message"] and place in error["message"] and "evil" not in json.dumps(error)
+            assert server.log().count(row["id"]) == 1, "the operator is told once"
+        assert [item["id"] for item in account.get("minions")["items"]] == [good["id"]]
+        assert len(ok(root.request("GET", "/api/admin/jobs"))["unreadable"]) == 1
+        reply = chat(account, token, stream=False)
+        assert reply.status_code == 500 and minion["id"] in reply.text
+        # Written anew each is whole again, with what could be read of it.
+        changed = account.put(f"minions/{minion['id']}", {"pipeline": {"mode": "direct"}})
+        assert changed["pipeline"]["cache"] == "off" and changed["base_url"] == vendor.url
+        assert account.put(f"training-datasets/{dataset['id']}", {"description": "mine"})["metadata"]["description"] == "mine"
+        assert account.put(f"external-training/jobs/{job['id']}", {"config": {"rank": 8}})["config"]["rank"] == 8
+        assert account.put(f"webhooks/{hook['id']}", {"events": ["job.failed"]})["events"] == ["job.failed"]
+        for _, row, path, _, _, _ in spoilt:
+            page = account.get(path)
+            assert "unreadable" not in page and row["id"] in {item["id"] for item in page["items"]}
+        assert chat(account, token, stream=False).status_code == 200
+        # Or it is deleted, unreadable as it is.
+        for table, row, path, column, value, _ in reversed(spoilt):
+            server.sql(f"UPDATE {table} SET {column} = '{value}' WHERE id = '{row['id']}'")
+            account.delete(f"{path}/{row['id']}")
+            assert "unreadable" not in account.get(path)

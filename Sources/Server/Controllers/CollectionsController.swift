@@ -55,12 +55,14 @@ struct CollectionsController: Sendable {
     /// that the next start removes.
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("collection_id")
-        let collection = try await store.user(context.owner).collection(id)
+        // Of a row that cannot be read the vector server may keep a version that its number would have named.
+        let versions: Int
+        do { versions = try await store.user(context.owner).collection(id).version } catch is UnreadableRow { versions = 1 }
         try await store.user(context.owner).deleteCollection(id)
         let folder = DataPaths.collection(id, user: context.owner)
         await library.close(under: data.url(folder))
         try data.remove(folder)
-        await vectors?.remove(id, versions: 1...max(1, collection.version), user: context.owner)
+        await vectors?.remove(id, versions: 1...max(1, versions), user: context.owner)
         try await store.scrub()
         return .noContent
     }

@@ -51,7 +51,7 @@ struct DatasetsController: Sendable {
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
-        let current = try await dataset(context)
+        let current = try await rows.datasetToChange(context.parameters.require("dataset_id"))
         var fields = try await RequestFields(request, context: context)
         let name = fields.name("dataset_name") ?? current.datasetName
         let description = fields.string("description", length: 0...2000) ?? current.metadata.description

@@ -50,7 +50,7 @@ struct DefinitionsController: Sendable {
 
     private func list(_ request: Request, _ rows: ProviderDefinitions) async throws -> Response {
         let page = try await rows.list(.from(request))
-        return .json(Page(items: try page.items.map(Entry.init), nextCursor: page.nextCursor))
+        return .json(Page(items: try page.items.map(Entry.init), nextCursor: page.nextCursor, unreadable: page.unreadable))
     }
 
     private func show(_ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
@@ -79,8 +79,7 @@ struct DefinitionsController: Sendable {
     }
 
     private func delete(_ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
-        let row = try await rows.get(context.parameters.require("definition_id"))
-        try await rows.delete(row.id)
+        try await rows.delete(context.parameters.require("definition_id"))
         return .noContent
     }
 

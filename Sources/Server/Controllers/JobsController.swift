@@ -93,7 +93,7 @@ struct JobsController: Sendable {
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
-        let current = try await rows.job(context.parameters.require("job_id"))
+        let current = try await rows.jobToChange(context.parameters.require("job_id"))
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: current)
         try await check(draft, rows, &fields)

@@ -46,7 +46,7 @@ struct MinionsController: Sendable {
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
-        let current = try await rows.minion(context.parameters.require("minion_id"))
+        let current = try await rows.minionToChange(context.parameters.require("minion_id"))
         var fields = try await RequestFields(request, context: context)
         let draft = try await fieldReader(context).read(&fields, current: current)
         try fields.finish()
@@ -57,7 +57,9 @@ struct MinionsController: Sendable {
     @Sendable func delete(_ request: Request, context: OwnerContext) async throws -> Response {
         let id = try context.parameters.require("minion_id")
         let rows = store.user(context.owner)
-        let collection = try await rows.collectionForMinion(id)
+        // Of one that cannot be read the vector server keeps its vectors.
+        let collection: Collection?
+        do { collection = try await rows.collectionForMinion(id) } catch is UnreadableRow { collection = nil }
         let folders = try await rows.deleteMinion(id)
         if let collection, folders.contains(DataPaths.collection(collection.id, user: context.owner)) {
             await vectors?.remove(collection.id, versions: 1...max(1, collection.version), user: context.owner)

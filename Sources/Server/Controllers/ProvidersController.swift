@@ -127,20 +127,26 @@ struct ProvidersController: Sendable {
     }
 
     /// What `{provider}` names: a provider on offer, or one of the user's keys with its provider.
-    private func target(_ context: OwnerContext) async throws -> (ProviderCatalog.Selection, ProviderInfo, ProviderKey?) {
+    /// - Parameter changes: whether the key is to be written anew, or deleted: then it need not be readable.
+    private func target(_ context: OwnerContext, changes: Bool = false) async throws -> (ProviderCatalog.Selection, ProviderInfo, ProviderKey?) {
         let id = try context.parameters.require("provider")
-        let key = id.hasPrefix("key_") ? try await store.user(context.owner).providerKey(id) : nil
+        let key = id.hasPrefix("key_") ? try await self.key(id, context, changes: changes) : nil
         let provider = key?.provider ?? id
         let selection = try await catalog.selection(for: context.owner)
         guard let info = selection.info(provider) else { throw APIError.notFound("provider") }
         return (selection, info, key)
     }
 
-    /// The one stored key that `{provider}` names.
+    /// The one stored key that `{provider}` names, to be written anew or deleted.
     private func oneKey(_ context: OwnerContext) async throws -> (ProviderCatalog.Selection, ProviderInfo, ProviderKey) {
-        let (selection, info, key) = try await target(context)
+        let (selection, info, key) = try await target(context, changes: true)
         if let key { return (selection, info, key) }
-        return (selection, info, try await store.user(context.owner).providerKey(info.id))
+        return (selection, info, try await self.key(info.id, context, changes: true))
+    }
+
+    private func key(_ reference: String, _ context: OwnerContext, changes: Bool) async throws -> ProviderKey {
+        let rows = store.user(context.owner)
+        return changes ? try await rows.providerKeyToChange(reference) : try await rows.providerKey(reference)
     }
 
     private func opened(_ key: ProviderKey, _ info: ProviderInfo, _ rows: UserStore) async throws -> OpenedKey {

@@ -11,6 +11,7 @@ struct UsageController: Sendable {
         var summary: [UsageSummary]
         var items: [UsageRecord]
         var nextCursor: String?
+        var unreadable: [UnreadableRow]?
         var report: UsageReport?
     }
 
@@ -26,7 +27,8 @@ struct UsageController: Sendable {
         let asked = try UsageQueryParameters(request, dimensions: UsageQuery.Dimension.allCases.filter { $0 != .user })
         if asked.format == .csv { return UsageCSV.response(try await rows.usageReport(asked.query)) }
         let page = try await rows.usage(.from(request), asked.query)
-        var body = Body(summary: try await rows.usageSummary(asked.query), items: page.items, nextCursor: page.nextCursor)
+        var body = Body(
+            summary: try await rows.usageSummary(asked.query), items: page.items, nextCursor: page.nextCursor, unreadable: page.unreadable)
         if asked.wantsReport { body.report = try await rows.usageReport(asked.query) }
         return .json(body)
     }

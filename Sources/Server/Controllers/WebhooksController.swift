@@ -59,7 +59,7 @@ struct WebhooksController: Sendable {
 
     @Sendable func update(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
-        let current = try await rows.webhook(context.parameters.require("webhook_id"))
+        let current = try await rows.webhookToChange(context.parameters.require("webhook_id"))
         var fields = try await RequestFields(request, context: context)
         let url = fields.string("url", length: 1...2000) ?? current.url
         let events = Self.events(&fields) ?? current.events

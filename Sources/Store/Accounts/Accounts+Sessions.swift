@@ -111,7 +111,7 @@ extension Accounts {
     /// - Parameter token: the one that asks.
     public func sessions(of user: String, current token: String, now: Date = Date()) async throws -> [Session] {
         try await database.read { connection in
-            try open(connection, user, now).map { try Session(row: $0, current: token) }
+            try open(connection, user, now).readable { try Session(row: $0, current: token) }
         }
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 
-/// One result row. Reading a column that is absent or of another type throws; it never guesses.
+/// One result row. Reading a column that is absent or of another type throws; it never guesses. Of a column that holds something else
+/// it is an ``UnreadableRow``.
 public struct Row: Sendable {
     private let values: [String: SQLValue]
 
@@ -11,8 +12,16 @@ public struct Row: Sendable {
         return value
     }
 
+    /// The row's own name, for messages; that of what it is part of where it has none.
+    var id: String {
+        for column in ["id", "job_id", "dataset_id", "name"] { if case .text(let id)? = values[column] { return id } }
+        return "unknown"
+    }
+
+    func replacing(_ column: String, with value: SQLValue) -> Row { Row(values.merging([column: value]) { $1 }) }
+
     public func text(_ column: String) throws -> String {
-        guard let text = try optionalText(column) else { throw DatabaseError.other("column \(column) is null") }
+        guard let text = try optionalText(column) else { throw unreadable(column, "is null where text belongs") }
         return text
     }
 
@@ -20,12 +29,12 @@ public struct Row: Sendable {
         switch try value(column) {
         case .text(let text): return text
         case .null: return nil
-        default: throw DatabaseError.other("column \(column) is not text")
+        default: throw unreadable(column, "is a number where text belongs")
         }
     }
 
     public func int(_ column: String) throws -> Int {
-        guard let int = try optionalInt(column) else { throw DatabaseError.other("column \(column) is null") }
+        guard let int = try optionalInt(column) else { throw unreadable(column, "is null where a whole number belongs") }
         return int
     }
 
@@ -33,7 +42,8 @@ public struct Row: Sendable {
         switch try value(column) {
         case .integer(let integer): return Int(integer)
         case .null: return nil
-        default: throw DatabaseError.other("column \(column) is not an integer")
+        case .real: throw unreadable(column, "is no whole number")
+        case .text: throw unreadable(column, "is text where a whole number belongs")
         }
     }
 
@@ -41,7 +51,7 @@ public struct Row: Sendable {
     public func count(_ column: String) throws -> Int { min(max(0, try int(column)), 1 << 50) }
 
     public func double(_ column: String) throws -> Double {
-        guard let double = try optionalDouble(column) else { throw DatabaseError.other("column \(column) is null") }
+        guard let double = try optionalDouble(column) else { throw unreadable(column, "is null where a number belongs") }
         return double
     }
 
@@ -50,7 +60,7 @@ public struct Row: Sendable {
         case .real(let real): return real
         case .integer(let integer): return Double(integer)
         case .null: return nil
-        default: throw DatabaseError.other("column \(column) is not a number")
+        case .text: throw unreadable(column, "is text where a number belongs")
         }
     }
 
@@ -62,7 +72,39 @@ public struct Row: Sendable {
         try optionalInt(column).map { Date(milliseconds: Int64($0)) }
     }
 
-    public func json<T: Decodable>(_ column: String, as type: T.Type = T.self) throws -> T {
-        try JSONDecoder().decode(type, from: Data(try text(column).utf8))
+    public func json<T: Decodable>(_ column: String, as type: T.Type = T.self) throws -> T { try decode(column, try text(column)) }
+
+    public func optionalJSON<T: Decodable>(_ column: String, as type: T.Type = T.self) throws -> T? {
+        try optionalText(column).map { try decode(column, $0) }
+    }
+
+    private func decode<T: Decodable>(_ column: String, _ text: String) throws -> T {
+        do { return try JSONDecoder().decode(T.self, from: Data(text.utf8)) } catch {
+            // Foundation throws errors of its own for numbers that no type holds.
+            let (path, problem) = (error as? DecodingError)?.shortly ?? ([], "is no JSON that can be read")
+            throw unreadable(([column] + path).joined(separator: "."), problem)
+        }
+    }
+
+    func unreadable(_ column: String, _ problem: String) -> UnreadableRow {
+        let row = UnreadableRow(id: id, column: column, problem: problem)
+        UnreadableRows.note(row)
+        return row
+    }
+}
+
+extension DecodingError {
+    /// Where and what, without the value: it may be a secret, and it may be long.
+    fileprivate var shortly: (path: [String], problem: String) {
+        func place(_ context: Context, _ last: (any CodingKey)? = nil) -> [String] {
+            (context.codingPath + (last.map { [$0] } ?? [])).map { String($0.stringValue.prefix(60)) }
+        }
+        switch self {
+        case .keyNotFound(let key, let context): return (place(context, key), "is missing")
+        case .valueNotFound(_, let context): return (place(context), "is null")
+        case .typeMismatch(let type, let context): return (place(context), "is not of type \(type)")
+        case .dataCorrupted(let context): return (place(context), context.codingPath.isEmpty ? "is no JSON" : "is none of the known values")
+        @unknown default: return ([], "cannot be read")
+        }
     }
 }

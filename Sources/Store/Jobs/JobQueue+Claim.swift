@@ -84,7 +84,16 @@ extension JobQueue {
             let minion = try candidate.text("minion_id")
             let isOvertaken = try others.count >= (limits.jobsPerUser ?? .max) || others.contains { try $0.text("minion_id") == minion }
             if isOvertaken { return .overtaken }
-            return .claimed(try Self.take(connection, id, worker, limits.host, until: now.addingTimeInterval(lease.seconds), now))
+            do {
+                return .claimed(try Self.take(connection, id, worker, limits.host, until: now.addingTimeInterval(lease.seconds), now))
+            } catch let bad as UnreadableRow {
+                // It would stand in the way of all the others for ever.
+                let failure = JobFailure(
+                    step: "prepare", code: .rowUnreadable, message: "the job's row cannot be read: \(bad)",
+                    hint: "write the job anew with PUT, or delete it")
+                try Self.end(connection, job: id, failure, now)
+                return .overtaken
+            }
         }
     }
 

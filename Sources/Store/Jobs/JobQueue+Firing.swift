@@ -28,7 +28,7 @@ extension JobQueue {
                         dueAt: try row.date("due_at"))
                 }
             }
-            return try scheduled.map(read(.schedule)) + changed.map(read(.datasetChange))
+            return try scheduled.readable(read(.schedule)) + changed.readable(read(.datasetChange))
         }
     }
 
@@ -46,6 +46,10 @@ extension JobQueue {
             if let other = try active?.text("id") {
                 try Self.append(
                     connection, job: due.id, type: "schedule_skipped", payload: ["reason": "run \(other) is still active", "job_id": other], at: now)
+                return nil
+            }
+            do { _ = try TrainingJob.load([row], connection) } catch let bad as UnreadableRow {
+                try Self.append(connection, job: due.id, type: "schedule_skipped", payload: ["reason": "the job cannot be read: \(bad)"], at: now)
                 return nil
             }
             let id = RowID.make("job")
@@ -87,8 +91,11 @@ extension JobQueue {
                 SQLValue(due.dueAt)
             ).first
         case .schedule:
-            guard let row = try connection.query("SELECT schedule FROM external_training_jobs WHERE id = $1", .text(due.id)).first else { return nil }
-            let schedule = try row.optionalText("schedule").map { try JSONDecoder().decode(JobSchedule.self, from: Data($0.utf8)) }
+            guard let row = try connection.query("SELECT id, schedule FROM external_training_jobs WHERE id = $1", .text(due.id)).first else {
+                return nil
+            }
+            // One that cannot be read has no next time.
+            let schedule: JobSchedule? = (try? row.optionalJSON("schedule")) ?? nil
             return try connection.query(
                 "UPDATE external_training_jobs SET schedule_at = $3 WHERE id = $1 AND schedule_at = $2 RETURNING *", .text(due.id),
                 SQLValue(due.dueAt), SQLValue(try schedule?.next(after: now))

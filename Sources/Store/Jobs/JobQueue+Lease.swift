@@ -90,8 +90,9 @@ extension JobQueue {
     {
         let running = try await database.read { connection in
             try connection.query("SELECT id, lease_owner, lease_expires_at FROM external_training_jobs WHERE status = 'RUNNING'").filter { row in
-                let isExpired = try row.optionalDate("lease_expires_at").map { $0 < now } ?? true
-                guard !isExpired, let owner = try row.optionalText("lease_owner") else { return true }
+                // A lease that cannot be read is none.
+                let expires = (try? row.optionalDate("lease_expires_at")) ?? nil
+                guard let expires, expires >= now, let owner = try row.optionalText("lease_owner") else { return true }
                 return !isAlive(owner)
             }.map { (id: try $0.text("id"), owner: try $0.optionalText("lease_owner") ?? "") }
         }
@@ -114,9 +115,10 @@ extension JobQueue {
             WHERE id = $1 AND status = 'RUNNING' AND COALESCE(lease_owner, '') = $3 AND (COALESCE(lease_expires_at, 0) < $2 OR $4 = 1) RETURNING *
             """, .text(id), SQLValue(now), .text(owner), SQLValue(!isAlive))
         guard let row = rows.first else { return nil }
-        let progress = try row.double("progress")
+        let progress = (try? row.double("progress")) ?? 0
+        let lostProgress = (try? row.double("lost_progress")) ?? 0
         let stage = try row.optionalText("stage") ?? "prepare"
-        let count = try progress > row.double("lost_progress") ? 1 : row.int("lost_workers") + 1
+        let count = progress > lostProgress ? 1 : (try? row.int("lost_workers").adding(1)) ?? 1
         try interruptStages(connection, id, now)
         guard count < most else {
             let failure = JobFailure(
@@ -133,7 +135,7 @@ extension JobQueue {
             UPDATE external_training_jobs SET status = 'QUEUED', resume_cause = $2, lost_workers = $3, lost_progress = $4, lease_owner = NULL,
                 lease_host = NULL, lease_expires_at = NULL
             WHERE id = $1
-            """, .text(id), .text(cause), SQLValue(count), SQLValue(max(progress, try row.double("lost_progress"))))
+            """, .text(id), .text(cause), SQLValue(count), SQLValue(max(progress, lostProgress)))
         try append(connection, job: id, type: "requeued", payload: Requeued(reason: cause, stage: stage), at: now)
         try connection.notify(topic, "queued")
         return false

@@ -33,7 +33,7 @@ public struct RetryPolicy: Sendable, Codable, Equatable {
     /// - Parameter retries: how often it was tried again already.
     /// - Returns: seconds to wait; nil to give up.
     public func delay(afterRetries retries: Int) -> Double? {
-        guard retries + 1 < maxAttempts else { return nil }
+        guard retries < maxAttempts - 1 else { return nil }
         return min(3600, Double(backoffSeconds) * pow(2, Double(min(retries, 20))))
     }
 }

@@ -68,7 +68,7 @@ public struct WorkerTable: Sendable {
                     running[WorkerRecord.name(ofOwner: owner), default: []].append(try row.text("id"))
                 }
             }
-            return try connection.query("SELECT * FROM workers ORDER BY started_at DESC, name").map {
+            return try connection.query("SELECT * FROM workers ORDER BY started_at DESC, name").readable {
                 try WorkerRecord(row: $0, runningJobs: running[$0.text("name")] ?? [], now: now)
             }
         }

@@ -54,6 +54,14 @@ public struct Dataset: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
+extension Dataset {
+    /// What stands in for a column that cannot be read, until its user writes the dataset anew. Sizes are the content's: who gives it
+    /// another, or deletes it, mends those.
+    static var standIns: [String: SQLValue] {
+        ["metadata": "{}", "is_active": 1, "version": 1, "created_at": SQLValue(Date()), "updated_at": SQLValue(Date())]
+    }
+}
+
 /// What was found in the file when it was read.
 public struct DatasetMetadata: Sendable, Codable, Equatable {
     /// Replies in a chat file.

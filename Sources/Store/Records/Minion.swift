@@ -40,13 +40,21 @@ public struct Minion: Sendable, Encodable, Identifiable, Equatable {
         tokenHint = try row.optionalText("token_hint")
         releaseID = try row.optionalText("release_id")
         releasePolicy = try row.json("release_policy")
-        canary = try row.optionalText("canary").map { try JSONDecoder().decode(Canary.self, from: Data($0.utf8)) }
+        canary = try row.optionalJSON("canary")
         createdAt = try row.date("created_at")
         updatedAt = try row.date("updated_at")
     }
 }
 
 extension Minion {
+    /// What stands in for a column that cannot be read, until its user writes the minion anew.
+    static var standIns: [String: SQLValue] {
+        [
+            "sampling": "{}", "fallbacks": "[]", "pipeline": "{}", "release_policy": #"{"margin":0,"mode":"always"}"#, "canary": nil,
+            "created_at": SQLValue(Date()), "updated_at": SQLValue(Date()),
+        ]
+    }
+
     /// The most characters of each text, whichever way it comes in.
     public enum Bounds {
         public static let provider = 60

@@ -33,6 +33,14 @@ public struct ProviderKey: Sendable, Encodable, Identifiable, Equatable {
             label: label, baseURL: baseURL, isActive: isActive, weight: weight, maxConcurrent: maxConcurrent, prices: prices)
     }
 
+    /// What stands in for a column that cannot be read, until its user writes the key anew.
+    static var standIns: [String: SQLValue] {
+        [
+            "is_active": 0, "weight": 1, "max_concurrent": nil, "prices": "[]", "tested_at": nil, "created_at": SQLValue(Date()),
+            "updated_at": SQLValue(Date()),
+        ]
+    }
+
     init(row: Row) throws {
         id = try row.text("id")
         provider = try row.text("provider")

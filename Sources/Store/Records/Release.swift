@@ -123,6 +123,14 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
     }
 }
 
+extension Release {
+    /// - Throws: ``UnreadableRow``.
+    func readContent() throws -> ReleaseContent? {
+        guard let content else { return nil }
+        return try Row(["id": .text(id), "content": .text(content)]).json("content")
+    }
+}
+
 /// A release about to be made, with the rows it brings.
 public struct ReleaseDraft: Sendable {
     public struct NewAdapter: Sendable {

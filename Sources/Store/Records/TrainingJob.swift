@@ -74,14 +74,14 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         config = try row.json("config")
         self.datasetIDs = datasetIDs
         errorMessage = try row.optionalText("error_message")
-        error = try row.optionalText("error").map { try JSONDecoder().decode(JobFailure.self, from: Data($0.utf8)) }
+        error = try row.optionalJSON("error")
         attempt = try row.int("attempt")
         stage = try row.optionalText("stage")
         self.stages = stages
         retries = try row.int("retries")
         priority = try row.int("priority")
-        retry = try row.optionalText("retry").map { try JSONDecoder().decode(RetryPolicy.self, from: Data($0.utf8)) } ?? RetryPolicy()
-        schedule = try row.optionalText("schedule").map { try JSONDecoder().decode(JobSchedule.self, from: Data($0.utf8)) }
+        retry = try row.optionalJSON("retry") ?? RetryPolicy()
+        schedule = try row.optionalJSON("schedule")
         nextRunAt = try row.optionalDate("schedule_at")
         retrainOnChange = try row.bool("retrain_on_change")
         runAt = try row.optionalDate("run_at")
@@ -96,13 +96,22 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         completedAt = try row.optionalDate("completed_at")
     }
 
+    /// What stands in for a column that cannot be read, until its user writes the job anew.
+    static var standIns: [String: SQLValue] {
+        [
+            "config": "{}", "retry": nil, "schedule": nil, "schedule_at": nil, "error": nil, "progress": 0, "attempt": 0, "retries": 0, "priority": 0,
+            "retrain_on_change": 0, "run_at": nil, "started_at": nil, "completed_at": nil, "created_at": SQLValue(Date()),
+            "updated_at": SQLValue(Date()),
+        ]
+    }
+
     static func load(_ rows: [Row], _ connection: any Connection) throws -> [TrainingJob] {
         try rows.map { row in
             let datasets = try connection.query(
                 "SELECT dataset_id FROM training_job_datasets WHERE job_id = $1 ORDER BY dataset_id", .text(row.text("id")))
             let stages = try connection.query(
                 "SELECT * FROM job_stages WHERE job_id = $1 ORDER BY attempt, started_at, stage", .text(row.text("id")))
-            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") }, stages: stages.map(JobStage.init))
+            return try TrainingJob(row: row, datasetIDs: datasets.map { try $0.text("dataset_id") }, stages: stages.readable(JobStage.init))
         }
     }
 }

@@ -28,6 +28,11 @@ public struct Webhook: Sendable, Encodable, Identifiable, Equatable {
         updatedAt = try row.date("updated_at")
     }
 
+    /// What stands in for a column that cannot be read, until its user writes the webhook anew.
+    static var standIns: [String: SQLValue] {
+        ["events": "[]", "is_active": 0, "created_at": SQLValue(Date()), "updated_at": SQLValue(Date())]
+    }
+
     func wants(_ type: String) -> Bool { events.isEmpty || events.contains(type) }
 }
 

@@ -2,7 +2,12 @@ import Foundation
 
 extension UsageRecord {
     /// A column of tokens as a sum may take it: null where its count is out of bounds, be it that another program wrote the row.
-    static func tokensSQL(_ column: String) -> String { "CASE WHEN \(column) BETWEEN 0 AND \(maxTokens) THEN \(column) END" }
+    static func tokensSQL(_ column: String) -> String {
+        "CASE WHEN \(column) BETWEEN 0 AND \(maxTokens) AND \(column) = CAST(\(column) AS BIGINT) THEN \(column) END"
+    }
+
+    /// Whether a record has a time: what has none is of no day and no month, and no sum has it.
+    static let hasTimeSQL = "at BETWEEN 0 AND 253402300799999 AND at = CAST(at AS BIGINT)"
 
     /// The same of the cost.
     static let costSQL = "CASE WHEN cost BETWEEN 0 AND \(Int(maxCost)) THEN cost END"
@@ -19,7 +24,7 @@ extension UsageReport {
     static func make(_ connection: any Connection, owner: String?, _ query: UsageQuery) throws -> UsageReport {
         let (from, to) = query.bounds
         var parameters: [SQLValue] = [from, to, .integer(Int64(query.offset) * 1000)]
-        var condition = "at >= $1 AND at < $2"
+        var condition = "at >= $1 AND at < $2 AND \(UsageRecord.hasTimeSQL)"
         if let owner {
             parameters.append(.text(owner))
             condition += " AND user_id = $4"
@@ -55,7 +60,7 @@ extension UsageReport {
                 SUM(CASE WHEN outcome = 'cache_hit' THEN 1 ELSE 0 END) AS cache_hits,
                 COALESCE(SUM(input_tokens), 0) AS input_tokens, COALESCE(SUM(output_tokens), 0) AS output_tokens,
                 COALESCE(SUM(cached_tokens), 0) AS cached_tokens, COALESCE(SUM(cache_write_tokens), 0) AS cache_write_tokens,
-                COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens, SUM(is_estimate) AS estimated, COALESCE(SUM(cost), 0) AS cost,
+                COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens, SUM(CASE WHEN is_estimate = 1 THEN 1 ELSE 0 END) AS estimated, COALESCE(SUM(cost), 0) AS cost,
                 SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced,
                 \(percentiles("latency", rank: "latency_rank", count: "latency_count")),
                 \(percentiles("first_token", rank: "first_rank", count: "first_count"))

@@ -18,7 +18,7 @@ extension UserStore {
                 connection, user: userID, minion: minionID, job: nil, ReleaseDraft(adapter: new, collection: nil, evaluation: .init()), at: states.now
             )
             let current = try states.active()
-            let kept = try current?.content.map(ReleaseContent.read)
+            let kept = try current?.readContent()
             var content = ReleaseContent(settings: .init(minion))
             content.adapter = .init(sha256: new.sha256, rank: new.rank, baseModel: new.baseModel, companions: new.companions)
             content.base = base

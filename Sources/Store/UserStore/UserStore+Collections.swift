@@ -69,13 +69,13 @@ extension UserStore {
         guard let row = try connection.query("SELECT * FROM collections WHERE building_job = $1 AND user_id = $2", .text(job), user).first else {
             return nil
         }
-        let collection = try Collection(row: row)
-        guard collection.version > 0 else {
-            try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(collection.id), user)
-            return DataPaths.collection(collection.id, user: userID)
+        let (id, version) = (try row.text("id"), try row.int("version"))
+        guard version > 0 else {
+            try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
+            return DataPaths.collection(id, user: userID)
         }
-        try connection.query("UPDATE collections SET building_version = NULL, building_job = NULL WHERE id = $1", .text(collection.id))
-        return collection.buildingVersion.map { DataPaths.collection(collection.id, version: $0, user: userID) }
+        try connection.query("UPDATE collections SET building_version = NULL, building_job = NULL WHERE id = $1", .text(id))
+        return try row.optionalInt("building_version").map { DataPaths.collection(id, version: $0, user: userID) }
     }
 
     private func newest(_ connection: any Connection, _ minionID: String) throws -> Collection? {

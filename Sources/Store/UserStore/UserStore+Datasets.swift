@@ -9,6 +9,11 @@ extension UserStore {
         try await database.read { try Dataset(row: row($0, "user_training_datasets", id, what: "dataset")) }
     }
 
+    /// The same, to be written anew: a column that cannot be read has its default.
+    public func datasetToChange(_ id: String) async throws -> Dataset {
+        try await database.read { try row($0, "user_training_datasets", id, what: "dataset").mended(Dataset.standIns, Dataset.init).value }
+    }
+
     public func createDataset(_ draft: DatasetDraft) async throws -> Dataset {
         do {
             return try await database.write { connection in
@@ -36,7 +41,7 @@ extension UserStore {
     public func updateDataset(_ id: String, name: String, description: String?, isActive: Bool) async throws -> Dataset {
         do {
             return try await database.write { connection in
-                var dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+                var dataset = try mend(connection, "user_training_datasets", id, what: "dataset", Dataset.standIns, Dataset.init)
                 dataset.metadata.description = description
                 let rows = try connection.query(
                     """
@@ -88,7 +93,7 @@ extension UserStore {
             _ = try row(connection, "user_training_datasets", id, what: "dataset")
             return try connection.query(
                 "SELECT * FROM dataset_versions WHERE dataset_id = $1 AND user_id = $2 ORDER BY number DESC", .text(id), user
-            ).map(DatasetVersion.init)
+            ).readable(DatasetVersion.init)
         }
     }
 
@@ -122,11 +127,11 @@ extension UserStore {
     /// - Returns: the paths, relative to the data directory, that no other dataset of the user refers to.
     public func deleteDataset(_ id: String) async throws -> [String] {
         try await database.write { connection in
-            let dataset = try Dataset(row: row(connection, "user_training_datasets", id, what: "dataset"))
+            let paths = try filePaths(row(connection, "user_training_datasets", id, what: "dataset"))
             try refuseUsed(connection, id)
             try connection.query("DELETE FROM user_training_datasets WHERE id = $1 AND user_id = $2", .text(id), user)
             try connection.audit(.datasetDelete, target: id, of: userID)
-            return try unused(connection, [dataset.filePath, dataset.documentsPath])
+            return try unused(connection, paths)
         }
     }
 
@@ -141,10 +146,12 @@ extension UserStore {
             // The text's path begins with the file's.
             let file = path.hasSuffix(".documents") ? String(path.split(separator: ".").first ?? "") : path
             let rows = try connection.query("SELECT * FROM user_training_datasets WHERE user_id = $1 AND file_path = $2", user, .text(file))
-            return try !rows.contains { row in
-                let dataset = try Dataset(row: row)
-                return path == dataset.filePath || path == dataset.documentsPath
-            }
+            return try !rows.contains { try filePaths($0).contains(path) }
         }
+    }
+
+    /// Where a dataset's content and the text of its documents are: also of a row of which nothing else can be read.
+    private func filePaths(_ row: Row) throws -> [String] {
+        [try row.text("file_path"), DataPaths.documents(sha256: try row.text("sha256"), name: try row.text("file_name"), user: userID)]
     }
 }

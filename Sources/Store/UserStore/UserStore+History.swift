@@ -12,8 +12,8 @@ extension UserStore {
                 let earlier = try connection.query(
                     "SELECT * FROM external_training_jobs WHERE user_id = $1 AND minion_id = $2 AND id < $3 ORDER BY id DESC LIMIT 1", user,
                     .text(minionID), .text(item.id))
-                if let row = earlier.first {
-                    let previous = HistoryItem(job: try TrainingJob.load([row], connection)[0], inputs: try inputs(connection, row.text("id")))
+                if let previous = try earlier.readable({ try TrainingJob.load([$0], connection)[0] }).first {
+                    let previous = HistoryItem(job: previous, inputs: try inputs(connection, previous.id))
                     item.changes = try TrainingChanges(since: previous.id, from: previous, to: item)
                 }
                 return item
@@ -23,14 +23,14 @@ extension UserStore {
 
     private func inputs(_ connection: any Connection, _ job: String) throws -> [JobInput] {
         try connection.query("SELECT * FROM job_inputs WHERE job_id = $1 AND user_id = $2 ORDER BY dataset_name, dataset_id", .text(job), user)
-            .map(JobInput.init)
+            .readable(JobInput.init)
     }
 
     private func item(_ connection: any Connection, _ row: Row) throws -> HistoryItem {
         let job = try TrainingJob.load([row], connection)[0]
         var item = HistoryItem(job: job, inputs: try inputs(connection, job.id), curve: try curve(connection, job.id))
         if let id = job.releaseID {
-            item.release = try connection.query("SELECT * FROM releases WHERE id = $1 AND user_id = $2", .text(id), user).first.map(Release.init)
+            item.release = try connection.query("SELECT * FROM releases WHERE id = $1 AND user_id = $2", .text(id), user).readable(Release.init).first
         }
         return item
     }
@@ -50,8 +50,7 @@ extension UserStore {
         var steps: [(step: Int, loss: Double)] = []
         var validation: [TrainingCurve.Validation] = []
         for row in rows {
-            let told: Told = try row.json("payload")
-            guard let loss = told.loss else { continue }
+            guard let told: Told = try? row.json("payload"), let loss = told.loss else { continue }
             if try row.text("type") == "validation" {
                 validation.append(.init(step: told.step, loss: loss))
             } else if let step = told.step {

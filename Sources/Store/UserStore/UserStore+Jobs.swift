@@ -23,6 +23,14 @@ extension UserStore {
         try await database.read { try job($0, id) }
     }
 
+    /// The same, to be written anew: a column that cannot be read has its default.
+    public func jobToChange(_ id: String) async throws -> TrainingJob {
+        try await database.read { connection in
+            try row(connection, "external_training_jobs", id, what: "training job")
+                .mended(TrainingJob.standIns) { try TrainingJob.load([$0], connection)[0] }.value
+        }
+    }
+
     /// - Parameter allowDuplicate: whether there may be a job of the same minion, type, settings and data already.
     /// - Throws: ``DuplicateJob`` where there is one that is neither failed nor stopped.
     public func createJob(_ draft: TrainingJobDraft, allowDuplicate: Bool = true) async throws -> TrainingJob {
@@ -52,6 +60,9 @@ extension UserStore {
     public func updateJob(_ id: String, _ draft: TrainingJobDraft) async throws -> TrainingJob {
         try await database.write { connection in
             try refuseActive(connection, id, "changed")
+            _ = try mend(connection, "external_training_jobs", id, what: "training job", TrainingJob.standIns) {
+                try TrainingJob.load([$0], connection)[0]
+            }
             let minion = try Minion(row: row(connection, "external_api_models", draft.minionID, what: "minion"))
             try connection.query(
                 """
@@ -135,9 +146,10 @@ extension UserStore {
     /// Marks the job stopped; its worker sees that it lost the job, ends the work, and lets go of it.
     public func stopJob(_ id: String) async throws -> TrainingJob {
         try await database.write { connection in
-            let current = try job(connection, id)
-            guard current.status.isActive else {
-                throw StoreError.invalidState("the job is \(current.status.rawValue): only a queued or running job can be stopped")
+            let current = try row(connection, "external_training_jobs", id, what: "training job")
+            let status = try current.text("status")
+            guard TrainingJob.Status(rawValue: status)?.isActive == true else {
+                throw StoreError.invalidState("the job is \(status): only a queued or running job can be stopped")
             }
             let now = Date()
             try connection.query(
@@ -146,11 +158,12 @@ extension UserStore {
                 WHERE id = $1 AND user_id = $2
                 """, .text(id), user, SQLValue(now))
             try JobQueue.interruptStages(connection, id, now)
-            try JobQueue.append(connection, job: id, type: "stopped", payload: ["stage": current.stage ?? "queue"], at: now)
+            try JobQueue.append(connection, job: id, type: "stopped", payload: ["stage": current.optionalText("stage") ?? "queue"], at: now)
             try connection.notify(JobQueue.topic, "stopped:\(id)")
             try connection.audit(.jobStop, target: id, of: userID)
-            return try job(connection, id)
         }
+        // Apart: one that cannot be read is stopped all the same.
+        return try await job(id)
     }
 
     /// Events after `seq`, oldest first.
@@ -159,7 +172,7 @@ extension UserStore {
             _ = try row(connection, "external_training_jobs", id, what: "training job")
             return try connection.query(
                 "SELECT * FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3", .text(id), SQLValue(seq), SQLValue(limit)
-            ).map(JobEvent.init)
+            ).readable(JobEvent.init)
         }
     }
 
@@ -168,8 +181,10 @@ extension UserStore {
     }
 
     private func refuseActive(_ connection: any Connection, _ id: String, _ verb: String) throws {
-        let status = try job(connection, id).status
-        if status.isActive { throw StoreError.invalidState("the job is \(status.rawValue) and cannot be \(verb): stop it first") }
+        let status = try row(connection, "external_training_jobs", id, what: "training job").text("status")
+        if TrainingJob.Status(rawValue: status)?.isActive == true {
+            throw StoreError.invalidState("the job is \(status) and cannot be \(verb): stop it first")
+        }
     }
 
     private func setPlan(_ connection: any Connection, _ plan: JobPlan, of id: String) throws {

@@ -9,6 +9,11 @@ extension UserStore {
         try await database.read { try Minion(row: row($0, "external_api_models", id, what: "minion")) }
     }
 
+    /// The same, to be written anew: a column that cannot be read has its default.
+    public func minionToChange(_ id: String) async throws -> Minion {
+        try await database.read { try row($0, "external_api_models", id, what: "minion").mended(Minion.standIns, Minion.init).value }
+    }
+
     public func createMinion(_ draft: MinionDraft) async throws -> Minion {
         try await uniqueName(draft.displayName) {
             try await database.write { connection in
@@ -32,7 +37,7 @@ extension UserStore {
     public func updateMinion(_ id: String, _ draft: MinionDraft) async throws -> Minion {
         try await uniqueName(draft.displayName) {
             try await database.write { connection in
-                let before = try Minion(row: row(connection, "external_api_models", id, what: "minion"))
+                let before = try mend(connection, "external_api_models", id, what: "minion", Minion.standIns, Minion.init)
                 let rows = try connection.query(
                     """
                     UPDATE external_api_models SET name = $3, display_name = $4, provider = $5, model_id = $6, base_url = $7,

@@ -4,13 +4,18 @@ extension UserStore {
     /// All keys, by provider, the oldest of a provider first.
     /// - Parameter provider: only the keys for this provider.
     public func providerKeys(_ provider: String? = nil) async throws -> [ProviderKey] {
-        try await database.read { try keyRows($0, provider: provider).map(ProviderKey.init) }
+        try await database.read { try keyRows($0, provider: provider).readable(ProviderKey.init) }
     }
 
     /// - Parameter reference: a key's id, or a provider's where exactly one key is stored for it.
     /// - Throws: ``StoreError/conflict(field:message:)`` naming the ids where there are several.
     public func providerKey(_ reference: String) async throws -> ProviderKey {
         try await database.read { try ProviderKey(row: keyRow($0, reference)) }
+    }
+
+    /// The same, to be written anew: a column that cannot be read has its default.
+    public func providerKeyToChange(_ reference: String) async throws -> ProviderKey {
+        try await database.read { try keyRow($0, reference).mended(ProviderKey.standIns, ProviderKey.init).value }
     }
 
     /// Stores a key.
@@ -47,7 +52,9 @@ extension UserStore {
     {
         try await uniqueLabel(settings.label, nil) {
             try await database.write { connection in
-                let current = try ProviderKey(row: keyRow(connection, reference))
+                let current = try mend(
+                    connection, "user_api_keys", keyRow(connection, reference).text("id"), what: "provider key", ProviderKey.standIns,
+                    ProviderKey.init)
                 let sealed = try key.map { try vault.seal($0, user: userID, provider: current.provider) }
                 var known = test
                 if test == nil, key == nil, settings.baseURL == current.baseURL, let outcome = current.testOutcome, let at = current.testedAt {
@@ -83,7 +90,7 @@ extension UserStore {
     @discardableResult
     public func deleteProviderKey(_ reference: String) async throws -> ProviderKey {
         try await database.write { connection in
-            let key = try ProviderKey(row: keyRow(connection, reference))
+            let key = try keyRow(connection, reference).mended(ProviderKey.standIns, ProviderKey.init).value
             try connection.query("DELETE FROM user_api_keys WHERE user_id = $1 AND id = $2", user, .text(key.id))
             try connection.audit(.keyDelete, target: key.id, of: userID, ["provider": key.provider])
             return key
@@ -96,9 +103,11 @@ extension UserStore {
     public func openProviderKeys(_ provider: String) async throws -> [OpenedKey] {
         let rows = try await database.read { try keyRows($0, provider: provider) }
         var opened: [OpenedKey] = []
-        var failure: KeyVault.Failure?
-        for row in rows where try row.bool("is_active") {
-            do { opened.append(try open(row)) } catch let error as KeyVault.Failure { failure = failure ?? error }
+        var failure: (any Error)?
+        for row in rows {
+            do { if try row.bool("is_active") { opened.append(try open(row)) } } catch let error as KeyVault.Failure {
+                failure = failure ?? error
+            } catch let error as UnreadableRow { failure = failure ?? error }
         }
         if opened.isEmpty, let failure { throw failure }
         return opened

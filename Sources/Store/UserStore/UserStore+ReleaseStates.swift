@@ -10,7 +10,7 @@ extension UserStore {
     public func releaseEvents(_ id: String) async throws -> [ReleaseEvent] {
         try await database.read { connection in
             try connection.query("SELECT * FROM release_events WHERE release_id = $1 AND user_id = $2 ORDER BY ordinal", .text(id), user)
-                .map(ReleaseEvent.init)
+                .readable(ReleaseEvent.init)
         }
     }
 
@@ -39,9 +39,9 @@ extension UserStore {
             let rows = try connection.query(
                 """
                 SELECT * FROM releases WHERE minion_id = $1 AND user_id = $2 AND state = 'retired' AND promoted_at IS NOT NULL
-                ORDER BY promoted_at DESC, number DESC LIMIT 1
+                ORDER BY promoted_at DESC, number DESC
                 """, .text(minionID), user)
-            guard let previous = try rows.first.map(Release.init) else {
+            guard let previous = try rows.readable(Release.init).first else {
                 throw StoreError.invalidState("there is no earlier release to go back to")
             }
             try requireWhole(previous)
@@ -115,9 +115,12 @@ extension UserStore {
         var figures: [CanaryArm: CanaryFigures] = [:]
         for row in try connection.query("SELECT * FROM canary_arms WHERE canary_id = $1", .text(canary.id)) {
             guard let arm = CanaryArm(rawValue: try row.text("arm")) else { continue }
-            figures[arm] = CanaryFigures(
-                requests: try row.int("requests"), failures: try row.int("failures"), logSum: try row.double("log_sum"),
-                logSquareSum: try row.double("log_square_sum"))
+            let read = try [row].readable {
+                CanaryFigures(
+                    requests: try $0.int("requests"), failures: try $0.int("failures"), logSum: try $0.double("log_sum"),
+                    logSquareSum: try $0.double("log_square_sum"))
+            }
+            figures[arm] = read.first
         }
         return (figures[.active] ?? .init(), figures[.canary] ?? .init())
     }
@@ -134,7 +137,7 @@ extension UserStore {
 
     /// A release that lost its adapter or its collection would answer, but not as itself.
     func requireWhole(_ release: Release) throws {
-        guard let content = try release.content.map(ReleaseContent.read) else { return }
+        guard let content = try release.readContent() else { return }
         for (part, isThere, name) in [
             (content.adapter != nil, release.adapterID != nil, "adapter"), (content.collection != nil, release.collectionID != nil, "collection"),
         ] where part && !isThere {
@@ -143,7 +146,7 @@ extension UserStore {
     }
 
     func apply(_ connection: any Connection, _ release: Release, _ minionID: String) throws {
-        guard let settings = try release.content.map(ReleaseContent.read)?.settings else {
+        guard let settings = try release.readContent()?.settings else {
             throw StoreError.invalidState("release \(release.number) was made before settings were kept with releases")
         }
         try connection.query(

@@ -60,7 +60,7 @@ extension UserStore {
                     COALESCE(SUM(\(UsageRecord.tokensSQL("input_tokens"))), 0) AS input_tokens,
                     COALESCE(SUM(\(UsageRecord.tokensSQL("output_tokens"))), 0) AS output_tokens,
                     COALESCE(SUM(\(UsageRecord.costSQL)), 0) AS cost, SUM(CASE WHEN cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END) AS unpriced
-                FROM usage_records WHERE user_id = $1 AND at >= $2 AND at < $3 GROUP BY provider, model ORDER BY provider, model
+                FROM usage_records WHERE user_id = $1 AND at >= $2 AND at < $3 AND \(UsageRecord.hasTimeSQL) GROUP BY provider, model ORDER BY provider, model
                 """, user, query.bounds.from, query.bounds.to
             ).map { row in
                 UsageSummary(

@@ -65,7 +65,7 @@ extension UserStore {
                         COALESCE(SUM(CASE WHEN at >= $2 THEN \(UsageRecord.countedCostSQL) END), 0) AS counted,
                         COALESCE(SUM(\(UsageRecord.countedCostSQL)), 0) AS month_counted,
                         COALESCE(SUM(CASE WHEN at >= $2 AND cost IS NULL AND input_tokens IS NOT NULL THEN 1 ELSE 0 END), 0) AS unpriced
-                    FROM usage_records WHERE user_id = $1 AND at >= $3 GROUP BY \(column)
+                    FROM usage_records WHERE user_id = $1 AND at >= $3 AND \(UsageRecord.hasTimeSQL) GROUP BY \(column)
                     """, user, SQLValue(day), SQLValue(month))
                 {
                     var sums = Spending()
@@ -148,6 +148,6 @@ extension UserStore {
 
     private func starts(_ connection: any Connection, day: Int) throws -> [String: Int] {
         let rows = try connection.query("SELECT minion_id, starts FROM job_starts WHERE user_id = $1 AND day = $2", user, SQLValue(day))
-        return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text("minion_id"), try $0.int("starts")) })
+        return Dictionary(uniqueKeysWithValues: try rows.readable { (try $0.text("minion_id"), try $0.int("starts")) })
     }
 }

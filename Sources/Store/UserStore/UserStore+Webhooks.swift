@@ -10,6 +10,11 @@ extension UserStore {
         try await database.read { try Webhook(row: row($0, "webhooks", id, what: "webhook")) }
     }
 
+    /// The same, to be written anew: a column that cannot be read has its default.
+    public func webhookToChange(_ id: String) async throws -> Webhook {
+        try await database.read { try row($0, "webhooks", id, what: "webhook").mended(Webhook.standIns, Webhook.init).value }
+    }
+
     /// - Returns: the webhook and its secret, `whsec_` and 32 random bytes in base64, which is not told again.
     public func createWebhook(url: String, events: [String]) async throws -> (webhook: Webhook, secret: String) {
         let id = RowID.make("whk")
@@ -28,6 +33,7 @@ extension UserStore {
 
     public func updateWebhook(_ id: String, url: String, events: [String], isActive: Bool) async throws -> Webhook {
         try await database.write { connection in
+            _ = try mend(connection, "webhooks", id, what: "webhook", Webhook.standIns, Webhook.init)
             let rows = try connection.query(
                 """
                 UPDATE webhooks SET url = $3, events = $4, is_active = $5, updated_at = $6, disabled_reason = CASE WHEN $5 = 1 THEN NULL ELSE disabled_reason END

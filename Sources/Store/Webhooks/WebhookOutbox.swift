@@ -17,7 +17,8 @@ enum WebhookOutbox {
     static func note(_ connection: any Connection, job: String, type: String, payload: SQLValue, at: Date) throws {
         guard history.contains(type), case .text(let detail) = payload else { return }
         let rows = try connection.query("SELECT * FROM external_training_jobs WHERE id = $1", .text(job))
-        guard let job = try TrainingJob.load(rows, connection).first else { return }
+        // Of one that cannot be read there is nothing to tell.
+        guard let job = try rows.readable({ try TrainingJob.load([$0], connection)[0] }).first else { return }
         try enqueue(connection, user: job.userID, type: "job.\(type)", data: "{\"detail\":\(detail),\"job\":\(text(job))}", at: at)
     }
 
@@ -38,7 +39,7 @@ enum WebhookOutbox {
         -> [String]
     {
         let webhooks = try connection.query("SELECT * FROM webhooks WHERE user_id = $1 AND is_active = 1 ORDER BY id", .text(user))
-            .map(Webhook.init).filter { only == nil ? $0.wants(type) : $0.id == only }
+            .readable(Webhook.init).filter { only == nil ? $0.wants(type) : $0.id == only }
         guard !webhooks.isEmpty else { return [] }
         let body = "{\"data\":\(data),\"timestamp\":\(try text(at)),\"type\":\(try text(type))}"
         return try webhooks.map { try insert(connection, user: user, $0.id, type, body, at) }

@@ -26,8 +26,8 @@ public struct WebhookQueue: Sendable {
         @Sendable func places(_ count: Int, after start: Int) -> String {
             count == 0 ? "''" : (1...count).map { "$\(start + $0)" }.joined(separator: ", ")
         }
-        let due = try await database.read { [vault] connection in
-            try connection.query(
+        let (due, bad) = try await database.read { [vault] connection in
+            let rows = try connection.query(
                 """
                 SELECT * FROM (
                     SELECT d.*, w.url, w.encrypted_secret, ROW_NUMBER() OVER (PARTITION BY d.user_id ORDER BY d.ordinal) AS place
@@ -37,11 +37,27 @@ public struct WebhookQueue: Sendable {
                         AND d.webhook_id NOT IN (\(places(webhooks.count, after: 3))) AND d.user_id NOT IN (\(places(full.count, after: 3 + webhooks.count)))
                 ) AS due WHERE place <= $3 ORDER BY place, ordinal LIMIT $2
                 """, [SQLValue(now), SQLValue(limit), SQLValue(share)] + (webhooks + full).map { .text($0) }
-            ).map { row in
-                let delivery = try WebhookDelivery(row: row)
-                return Due(
-                    delivery: delivery, userID: try row.text("user_id"), url: try row.text("url"),
-                    secret: try? vault.open(row.text("encrypted_secret"), user: row.text("user_id"), provider: Webhook.seal(delivery.webhookID)))
+            )
+            var bad: [UnreadableRow] = []
+            let due: [Due] = try rows.compactMap { row in
+                do {
+                    let delivery = try WebhookDelivery(row: row)
+                    return Due(
+                        delivery: delivery, userID: try row.text("user_id"), url: try row.text("url"),
+                        secret: try? vault.open(row.text("encrypted_secret"), user: row.text("user_id"), provider: Webhook.seal(delivery.webhookID)))
+                } catch let row as UnreadableRow {
+                    bad.append(row)
+                    return nil
+                }
+            }
+            return (due, bad)
+        }
+        // Those behind one that cannot be read would wait for it for ever.
+        for row in bad {
+            try await database.write { connection in
+                try connection.query(
+                    "UPDATE webhook_deliveries SET state = 'failed', error = $2, finished_at = $3 WHERE id = $1", .text(row.id),
+                    .text("the delivery's row cannot be read: \(row)"), SQLValue(now))
             }
         }
         var taken = busy
