@@ -196,7 +196,7 @@ def test_a_row_that_cannot_be_read_spoils_no_list(tmp_path, database, request):
         spoilt.append(("user_training_datasets", dataset, "training-datasets", "metadata", "[]", "metadata"))
         job = account.post("external-training/jobs", {"minion_id": good["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]]})
         spoilt.append(("external_training_jobs", job, "external-training/jobs", "config", '{"rank":"high"}', "config.rank"))
-        hook = account.post("webhooks", {"url": "https://example.org/hook"})
+        hook = account.post("webhooks", {"url": f"{vendor.url}/hook"})
         spoilt.append(("webhooks", hook, "webhooks", "events", "7", "events"))
         server.end(signal.SIGTERM, within=30)
         for table, row, _, column, value, _ in spoilt:
