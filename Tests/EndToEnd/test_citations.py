@@ -71,7 +71,7 @@ def test_a_shared_number_is_no_source(reader):
 
 
 def test_a_model_that_cites_is_left_to_it(reader):
-    answer = reader.ask(f"{SOUP} [1] Peanuts are not allowed in the building.")
+    answer = reader.ask(f"{SOUP} [1] Peanuts are not allowed in the building.", question="What does soup cost, and what may I bring?")
     citation, = answer["citations"]
     assert (citation["by"], citation["number"]) == ("model", 1) and answer["answer"].count("[") == 1
 
@@ -108,7 +108,7 @@ def test_openai_clients_get_the_same(reader):
     token = reader.account.token_of(reader.minion)
     reader.pieces = list(f"{SOUP} It is hot [99].")
     http = reader.account.server.http
-    body = {"model": "minion", "messages": [{"role": "user", "content": "What does the soup cost today?"}]}
+    body = {"model": "Reader", "messages": [{"role": "user", "content": "What does the soup cost today?"}]}
     headers = {"Authorization": f"Bearer {token}"}
     reply = http.post("/v1/chat/completions", json=body, headers=headers).json()
     citation, = reply["atelier"]["citations"]
@@ -128,6 +128,6 @@ def test_json_and_offered_tools_get_no_mark(reader):
     tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
     for text, extra in ((json.dumps({"rows": [[99]], "text": SOUP}), {"response_format": {"type": "json_object"}}), (SOUP, {"tools": [tool]})):
         reader.pieces = [text]
-        body = {"model": "minion", "messages": [{"role": "user", "content": QUESTION}]} | extra
+        body = {"model": "Reader", "messages": [{"role": "user", "content": "What does soup cost, in short?"}]} | extra
         reply = http.post("/v1/chat/completions", json=body, headers=headers).json()
         assert reply["choices"][0]["message"]["content"] == text and reply["atelier"]["citations"] == []

@@ -63,7 +63,7 @@ struct PassageSupport: Sendable {
             for window in windows { for key in window.keys { frequency[key, default: 0] += 1 } }
             count += windows.count
             for (first, second) in zip(terms, terms.dropFirst()) { windows.append(Window(first.joined(with: second), parts: [first, second])) }
-            let heading = ClaimTerms(([passage.title] + passage.headings).joined(separator: " . "))
+            let heading = ClaimTerms(String(([passage.title] + passage.headings).joined(separator: " . ").prefix(Self.longest)))
             return Source(
                 heading: heading, headingKeys: heading.keys, windows: windows,
                 keys: windows.reduce(into: heading.keys) { $0.formUnion($1.keys) })
