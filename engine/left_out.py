@@ -48,7 +48,7 @@ def nothing_left(dataset: Dataset, max_tokens: int) -> dict[str, str]:
     most = reasons[0][0]
     hint = said(dataset, most, max_tokens)[1] if most != "no_reply" else \
         'Each example needs a message with "role":"assistant" and some content, after a user\'s.'
-    return {"code": "no_reply_fits" if most == "reply_too_long" else "no_reply_tokens", "hint": hint,
+    return {"code": "no_reply_tokens", "hint": hint,
             "message": ("the one training example cannot" if dataset.read == 1 else f"none of the {dataset.read} training examples can")
             + f" be learned from: {', '.join(texts)}"}
 

@@ -175,13 +175,13 @@ def test_upload_preview_estimate_and_job_leave_out_the_same_examples_and_say_so(
     estimate = somebody.post("external-training/jobs/estimate", draft)
     told = {warning["code"]: warning["message"] for warning in estimate["warnings"]}
     assert told["examples_left_out"] == "21 of 23 chat examples are left out: 20 with tool calls, 1 that repeat an earlier one"
-    assert "the one training example cannot be learned from" in told["no_reply_fits"] and "max_tokens = 64" in told["no_reply_fits"] and estimate["examples"] == 0
+    assert "the one training example cannot be learned from" in told["no_reply_tokens"] and "max_tokens = 64" in told["no_reply_tokens"] and estimate["examples"] == 0
     job = somebody.post("external-training/jobs", draft | {"start": True})
     history = list(somebody.follow(job))
     log = next(event.data for event in history if event.name == "log" and "left_out" in event.data)
     assert log["message"] == told["examples_left_out"] and log["left_out"] == left_out and log["hint"]
     error = somebody.show_job(job)["error"]
-    assert error["code"] == "no_reply_fits" and error["message"] == told["no_reply_fits"] and "Set max_tokens to" in error["hint"]
+    assert error["code"] == "no_reply_tokens" and error["message"] == told["no_reply_tokens"] and "Set max_tokens to" in error["hint"]
 
 
 def test_a_set_with_nothing_to_train_from_says_why(somebody):

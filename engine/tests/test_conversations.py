@@ -125,7 +125,7 @@ def test_why_nothing_is_left_is_told_with_the_number_that_would_do(tokenizer, tm
     dataset = load(tokenizer, path, 64)
     failure = nothing_left(dataset, 64)
     least, most = dataset.needed
-    assert failure["code"] == "no_reply_fits" and 100 < least < most
+    assert failure["code"] == "no_reply_tokens" and 100 < least < most
     assert f"none of the 3 training examples can be learned from: 2 with a last reply that does not fit into max_tokens = 64 (it needs {least} to {most}), 1 without a reply" in failure["message"]
     assert str(most) in failure["hint"] and str(least) in failure["hint"]
     assert len(load(tokenizer, path, most).examples) == 2

@@ -76,7 +76,7 @@ def test_what_would_go_wrong_is_told(job, tmp_path):
     mixed = write_jsonl(tmp_path / "mixed.jsonl", [tools, conversation("a", "b")])
     assert codes(train=str(mixed)) == {"tool_calls"}
     too_long = write_jsonl(tmp_path / "too_long.jsonl", [conversation("a", "word " * 200)])
-    assert codes(train=str(too_long), max_tokens=64) == {"reply_too_long", "no_reply_fits"}
+    assert codes(train=str(too_long), max_tokens=64) == {"reply_too_long", "no_reply_tokens"}
     assert codes(validation=str(too_long), max_tokens=64) == {"reply_too_long", "nothing_held_out"}
     assert codes(max_steps=2) == {"not_reached"} and codes(max_steps=4) == set()
     assert codes(load_in_4bit=True, device="cpu") == {"four_bit_unavailable"}

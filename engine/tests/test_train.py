@@ -156,7 +156,7 @@ def test_nothing_to_learn(base, tmp_path, rows):
 
 def test_replies_that_do_not_fit_are_told_as_that(small, tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100)])
-    error = failed(train(tmp_path, base_model=str(small / "hf"), train=str(path), max_tokens=64), "no_reply_fits")
+    error = failed(train(tmp_path, base_model=str(small / "hf"), train=str(path), max_tokens=64), "no_reply_tokens")
     assert "the one training example cannot be learned from: 1 with a last reply that does not fit into max_tokens = 64" in error["message"] and "Set max_tokens to" in error["hint"]
 
 
