@@ -240,7 +240,9 @@ import Testing
             }
             let third = try #require(try await queue.claim(worker: "w", lease: .seconds(60), now: now))
             #expect(third.retries == 2 && third.error == nil)
-            #expect(try await queue.fail(id, worker: "w", JobFailure(step: "adapter", code: "trainer_died", isTransient: true, message: "killed"), now: now) == nil)
+            #expect(
+                try await queue.fail(
+                    id, worker: "w", JobFailure(step: "adapter", code: "trainer_died", isTransient: true, message: "killed"), now: now) == nil)
             #expect(try await fixture.rows.job(id).status == .failed)
             let events = try await fixture.rows.jobEvents(id, after: 0)
             #expect(events.map(\.type) == ["queued", "retrying", "resumed", "retrying", "resumed", "failed"])

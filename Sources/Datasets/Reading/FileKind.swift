@@ -10,7 +10,8 @@ enum FileKind {
     private static let binary: [(name: String, magic: [UInt8], hint: String)] = [
         ("a Parquet file", Array("PAR1".utf8), "convert it to JSONL first, or upload it: a server reads it"),
         ("an Arrow file", Array("ARROW1".utf8), "write it as JSONL"), ("a PDF", Array("%PDF".utf8), "a PDF is a document: upload it as rag"),
-        ("a document of old Office programs", [0xD0, 0xCF, 0x11, 0xE0], "save a spreadsheet as CSV"), ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
+        ("a document of old Office programs", [0xD0, 0xCF, 0x11, 0xE0], "save a spreadsheet as CSV"),
+        ("an SQLite database", Array("SQLite format 3".utf8), "export the table as CSV or JSONL"),
     ]
 
     /// - Parameters:

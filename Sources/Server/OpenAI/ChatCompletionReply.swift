@@ -152,7 +152,8 @@ struct ChatCompletionReply: Sendable {
     private static func origin(_ answer: Answer) -> JSONValue {
         [
             "answer_id": .string(answer.id),
-            "citations": .array(answer.citations.map { ["number": .int($0.number), "document": .string($0.document), "by": .string($0.by.rawValue)] }),
+            "citations": .array(
+                answer.citations.map { ["number": .int($0.number), "document": .string($0.document), "by": .string($0.by.rawValue)] }),
             "degraded": .array(answer.degraded.map { ["stage": .string($0.stage), "reason": .string($0.reason), "effect": .string($0.effect)] }),
         ]
     }
