@@ -15,6 +15,10 @@ func leaf(
         swiftSettings: swiftSettings)
 }
 
+func layer(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    leaf(name, dependencies, resources: resources, swiftSettings: inspected)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
 }
@@ -64,15 +68,19 @@ let package = Package(
         leaf("LocalModels", [subprocess, httpClient] + nio),
         leaf("Datasets", [crypto]),
 
-        .target(
-            name: "Pipeline",
-            dependencies: ["Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto, .product(name: "Logging", package: "swift-log")],
-            resources: [.embedInCode("Resources/other-voices.jsonl")],
-            swiftSettings: inspected),
+        // Each uses those above it, never one below.
+        layer("Files", ["Store", "Knowledge", "LocalModels"]),
+        layer("Calls", ["Files", "Store", "Knowledge", "Providers", "LocalModels", crypto]),
+        layer("Answers", ["Calls", "Files", "Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto]),
+        layer("Releases", ["Answers", "Calls", "Files", "Store", "Knowledge", "LocalModels", crypto]),
+        layer(
+            "Training", ["Releases", "Answers", "Calls", "Files", "Store", "Knowledge", "Providers", "LocalModels", "Datasets", crypto],
+            resources: [.embedInCode("Resources/other-voices.jsonl")]),
         .target(
             name: "Server",
             dependencies: [
-                "Pipeline", "Store", "Knowledge", "Datasets", "Providers", "LocalModels", hummingbird, crypto, lifecycle,
+                "Training", "Releases", "Answers", "Calls", "Files", "Store", "Knowledge", "Datasets", "Providers", "LocalModels", hummingbird,
+                crypto, lifecycle,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"), httpClient,
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -85,12 +93,16 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "TestDatabases", dependencies: ["Store"], path: "Tests/TestDatabases", swiftSettings: strict),
+        .target(name: "TestMeters", dependencies: ["TestDatabases", "Calls", "Store"], path: "Tests/TestMeters", swiftSettings: strict),
         tests("Store", ["TestDatabases"]),
         tests("Knowledge", ["CVectorScan", grdb]),
         tests("Providers", []),
         tests("LocalModels", [httpClient]),
         tests("Datasets", []),
-        tests("Pipeline", ["TestDatabases"]),
+        tests("Files", ["TestDatabases"]),
+        tests("Calls", ["TestMeters", "TestDatabases"]),
+        tests("Answers", ["TestMeters"]),
+        tests("Training", ["TestMeters"]),
         tests(
             "Server",
             [

@@ -73,7 +73,7 @@ def print_measured(text: str) -> None:
     section = False
     for line in text.splitlines():
         if re.match(r"=+ ", line):
-            section = " measured " in line
+            section = " measured " in line or " slowest " in line
         elif re.match(r"(Cranfield|Handbook|Scan): ", line) or (section and line.strip()):
             print("  " + line.strip()[:200])
 
@@ -131,7 +131,7 @@ def swift() -> Result:
             # Whatever keeps rows, once more, with its rows there.
             print("Swift: test on PostgreSQL", flush=True)
             environment["ATELIER_TEST_DATABASE"] = "postgres"
-            again = tested("swift-postgres", *run("swift-postgres", [*command, "--filter", "^(Store|Pipeline|Server)Tests"], environment))
+            again = tested("swift-postgres", *run("swift-postgres", [*command, "--filter", "^(Store|Files|Calls|Answers|Training|Server)Tests"], environment))
             result = Result(result.passed + again.passed, result.failed + again.failed, result.skipped + again.skipped)
     server.stdin.close()
     server.wait()
@@ -167,7 +167,7 @@ def tested(name: str, status: int, text: str) -> Result:
 
 
 def pytest(name: str, arguments: list[str]) -> Result:
-    status, text = run(name, [PYTHON, "-m", "pytest", "-q", "-ra", *arguments], {"ATELIER_DATA_DIR": str(DATA)})
+    status, text = run(name, [PYTHON, "-m", "pytest", "-q", "-ra", "--durations=15", "--durations-min=5", *arguments], {"ATELIER_DATA_DIR": str(DATA)})
     summary = text.strip().splitlines()[-1] if text.strip() else ""
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", summary)}
     result = Result(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0), counts.get("skipped", 0))

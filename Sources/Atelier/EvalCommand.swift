@@ -1,9 +1,9 @@
 import ArgumentParser
 import Foundation
 import Knowledge
-import Pipeline
 import Server
 import Store
+import Training
 
 struct EvalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,7 @@
+import Answers
 import AsyncHTTPClient
+import Calls
+import Files
 import Foundation
 import Hummingbird
 import HummingbirdCore
@@ -6,10 +9,11 @@ import Knowledge
 import LocalModels
 import Logging
 import NIOCore
-import Pipeline
 import Providers
+import Releases
 import ServiceLifecycle
 import Store
+import Training
 
 /// The server: all wiring and the route table. The only file that sees every part.
 public struct App: Sendable {

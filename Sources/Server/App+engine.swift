@@ -1,8 +1,10 @@
+import Answers
+import Calls
+import Files
 import Foundation
 import Knowledge
 import LocalModels
 import Logging
-import Pipeline
 import Providers
 import Store
 

@@ -1,8 +1,9 @@
+import Files
 import Foundation
 import Logging
-import Pipeline
 import ServiceLifecycle
 import Store
+import Training
 
 extension App {
     /// What the process is for.

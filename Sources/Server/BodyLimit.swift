@@ -1,9 +1,9 @@
+import Calls
 import Crypto
 import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Pipeline
 import Synchronization
 
 /// The largest body that a route takes. `openapi.yaml` names it for each route as `x-body-limit`; a test holds the two together.

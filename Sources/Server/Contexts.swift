@@ -1,7 +1,7 @@
+import Calls
 import Foundation
 import Hummingbird
 import NIOCore
-import Pipeline
 import Store
 
 /// Who is asking.

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Pipeline
 
 /// One server a data directory: two would drain one usage journal and sweep each other's uploads. Workers may be any
 /// number. The lock ends with the process, however that ends.

@@ -1,11 +1,14 @@
+import Calls
+import Files
 import Foundation
 import HTTPTypes
 import Hummingbird
 import Knowledge
 import LocalModels
-import Pipeline
 import Providers
+import Releases
 import Store
+import Training
 
 /// What the API says of a failure. Every domain error is translated here and nowhere else.
 struct APIError: Error {

@@ -1,9 +1,10 @@
+import Calls
 import Crypto
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Pipeline
 import Store
+import Training
 
 extension HTTPField.Name {
     static var idempotencyKey: Self { .init("Idempotency-Key")! }

@@ -1,5 +1,6 @@
+import Calls
+import Files
 import Logging
-import Pipeline
 import ServiceLifecycle
 import Store
 

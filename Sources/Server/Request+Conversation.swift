@@ -1,6 +1,6 @@
+import Answers
 import HTTPTypes
 import Hummingbird
-import Pipeline
 
 extension HTTPField.Name {
     static var conversationID: Self { .init("X-Conversation-Id")! }

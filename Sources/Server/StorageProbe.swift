@@ -1,5 +1,6 @@
+import Calls
+import Files
 import Foundation
-import Pipeline
 import Store
 import Synchronization
 

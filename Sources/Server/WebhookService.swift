@@ -1,5 +1,5 @@
-import Pipeline
 import ServiceLifecycle
+import Training
 
 /// Sends webhooks while the server runs; what waits then is sent by the next one.
 struct WebhookService: Service, CustomStringConvertible {

@@ -1,6 +1,7 @@
+import Calls
+import Files
 import Foundation
 import Logging
-import Pipeline
 import Store
 
 /// The usage journals of the processes on a data directory: the server's in `usage/`, and a folder in `usage-workers/` for

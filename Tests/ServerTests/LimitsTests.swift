@@ -1,6 +1,6 @@
+import Calls
 import Foundation
 import HTTPTypes
-import Pipeline
 import Server
 import Store
 import Testing

@@ -1,9 +1,9 @@
 import Foundation
 import HTTPTypes
-import Pipeline
 import Server
 import Store
 import Testing
+import Training
 
 @Suite struct RecoveryTests {
     private static let key = HTTPField.Name("Idempotency-Key")!

@@ -1,5 +1,5 @@
+import Answers
 import Hummingbird
-import Pipeline
 import Providers
 import Store
 import Synchronization

@@ -1,5 +1,5 @@
+import Answers
 import NIOCore
-import Pipeline
 import Providers
 
 /// Writes a whole message in Anthropic's form.

@@ -1,5 +1,5 @@
+import Answers
 import NIOCore
-import Pipeline
 import Providers
 
 /// From the reply's events to Anthropic's stream

@@ -1,7 +1,8 @@
+import Calls
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Pipeline
+import Releases
 import Store
 
 /// `/api/users/{user_id}/adapters`. Files are bodies; what they are stands in the query.

@@ -1,5 +1,5 @@
 import Hummingbird
-import Pipeline
+import Training
 
 /// `/api/models`: what adapters can be trained for.
 struct BaseModelsController: Sendable {

@@ -1,7 +1,9 @@
+import Answers
+import Calls
+import Files
 import Foundation
 import Hummingbird
 import Knowledge
-import Pipeline
 import Store
 
 /// `/api/users/{user_id}/collections`

@@ -2,8 +2,8 @@ import Datasets
 import Foundation
 import Hummingbird
 import Knowledge
-import Pipeline
 import Store
+import Training
 
 /// What the query of an upload says of the file, which is the request's body.
 struct DatasetQuery {

@@ -1,10 +1,11 @@
+import Calls
 import Datasets
 import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Pipeline
 import Store
+import Training
 
 /// `/api/users/{user_id}/training-datasets`. The file is the request's body; what it is stands in the query.
 struct DatasetsController: Sendable {
@@ -137,7 +138,7 @@ extension DatasetEncoding {
 
 extension ResponseBody {
     /// A file that is read while it is sent; closed, and with that gone, when it is.
-    init(file: DatasetContents.Export, bytes: Int) {
+    init(file: HeldFile, bytes: Int) {
         self.init(contentLength: bytes) { writer in
             while let block = try file.next() { try await writer.write(ByteBuffer(bytes: block)) }
             try await writer.finish(nil)

@@ -1,6 +1,6 @@
+import Calls
 import Foundation
 import Hummingbird
-import Pipeline
 import Providers
 import Store
 

@@ -1,6 +1,6 @@
 import LocalModels
-import Pipeline
 import Store
+import Training
 
 /// `config.evaluation` of a job.
 enum EvaluationFields {

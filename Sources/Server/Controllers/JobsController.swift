@@ -1,10 +1,13 @@
+import Answers
+import Calls
+import Files
 import Foundation
 import Hummingbird
 import Knowledge
-import Pipeline
 import Providers
 import ServiceLifecycle
 import Store
+import Training
 
 /// `/api/users/{user_id}/external-training/jobs`
 struct JobsController: Sendable {

@@ -1,4 +1,4 @@
-import Pipeline
+import Calls
 import Store
 
 /// Limits as a request's fields. A field that is left out sets no limit.

@@ -1,6 +1,6 @@
+import Calls
 import Foundation
 import Hummingbird
-import Pipeline
 import Store
 
 /// `/api/users/{user_id}/limits`: what limits the user, and the limits users set for themselves, their

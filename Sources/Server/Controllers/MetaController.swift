@@ -1,8 +1,8 @@
+import Calls
 import Crypto
 import Foundation
 import Hummingbird
 import LocalModels
-import Pipeline
 import Store
 
 import struct Providers.Secret

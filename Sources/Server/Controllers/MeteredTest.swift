@@ -1,5 +1,5 @@
+import Calls
 import Foundation
-import Pipeline
 import Providers
 import Store
 

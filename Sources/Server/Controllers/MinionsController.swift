@@ -1,7 +1,9 @@
+import Answers
+import Calls
+import Files
 import Foundation
 import Hummingbird
 import LocalModels
-import Pipeline
 import Providers
 import Store
 

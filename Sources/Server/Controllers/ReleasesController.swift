@@ -1,11 +1,13 @@
+import Calls
+import Files
 import Foundation
 import HTTPTypes
 import Hummingbird
 import LocalModels
 import Logging
 import NIOCore
-import Pipeline
 import Providers
+import Releases
 import Store
 
 /// `/api/users/{user_id}/minions/{minion_id}/releases` and what moves them: promotion, trial, rollback, archives.

@@ -1,5 +1,5 @@
+import Calls
 import Hummingbird
-import Pipeline
 import Store
 
 /// `GET /api/users/{user_id}/usage`, and `GET /api/admin/usage` over everybody.

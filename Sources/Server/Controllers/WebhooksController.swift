@@ -1,8 +1,9 @@
+import Calls
 import Foundation
 import Hummingbird
-import Pipeline
 import Providers
 import Store
+import Training
 
 /// `/api/users/{user_id}/webhooks`
 struct WebhooksController: Sendable {

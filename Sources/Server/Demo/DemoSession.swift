@@ -1,7 +1,8 @@
+import Answers
 import Foundation
-import Pipeline
 import Providers
 import Store
+import Training
 
 /// The demo's steps for one signed-in user.
 struct DemoSession: Sendable {

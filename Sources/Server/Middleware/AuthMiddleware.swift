@@ -1,6 +1,6 @@
+import Calls
 import HTTPTypes
 import Hummingbird
-import Pipeline
 import Providers
 import Store
 

@@ -1,6 +1,6 @@
+import Calls
 import HTTPTypes
 import Hummingbird
-import Pipeline
 
 /// Counts every request and how long it takes. The outermost middleware: it sees what the client gets.
 struct TelemetryMiddleware: RouterMiddleware {

@@ -1,6 +1,6 @@
+import Answers
 import Foundation
 import NIOCore
-import Pipeline
 import Providers
 
 /// Writes OpenAI's reply objects: one `id` and `created` throughout a reply.

@@ -1,4 +1,4 @@
-import Pipeline
+import Answers
 import Providers
 import Store
 

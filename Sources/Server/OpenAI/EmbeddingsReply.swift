@@ -1,6 +1,6 @@
+import Calls
 import Foundation
 import NIOCore
-import Pipeline
 
 /// Writes OpenAI's list of embeddings.
 enum EmbeddingsReply {

@@ -1,6 +1,7 @@
+import Answers
+import Calls
 import Foundation
 import Hummingbird
-import Pipeline
 import Providers
 import Store
 

@@ -1,10 +1,10 @@
 import Configuration
 import Foundation
 import LocalModels
-import Pipeline
 import Providers
 import Store
 import SystemPackage
+import Training
 
 /// Everything that can be set, from flags, the environment, or a `.env` file, in that order.
 /// `docs/operations.md` lists the keys; a test holds that list against this file.

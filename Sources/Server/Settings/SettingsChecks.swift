@@ -1,6 +1,5 @@
 import Foundation
 import NIOCore
-import Pipeline
 import Providers
 
 /// Names in the environment and in `.env` that look like settings and are none.

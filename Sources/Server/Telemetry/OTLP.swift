@@ -1,4 +1,4 @@
-import Pipeline
+import Calls
 import Providers
 
 /// Spans as `ExportTraceServiceRequest` in JSON

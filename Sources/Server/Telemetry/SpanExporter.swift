@@ -1,9 +1,9 @@
 import AsyncHTTPClient
+import Calls
 import Foundation
 import Logging
 import NIOCore
 import NIOHTTP1
-import Pipeline
 import Providers
 import ServiceLifecycle
 import Synchronization

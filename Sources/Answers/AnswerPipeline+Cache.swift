@@ -1,0 +1,56 @@
+import Calls
+import Foundation
+import Providers
+import Store
+
+extension Answer {
+    /// Whether a later question may get this answer: it is whole, and nothing that may pass by itself made it worse.
+    var mayBeKept: Bool {
+        degraded.allSatisfy { $0.stage == CiteStage.name } && [.stop, .length, .toolCalls].contains(finishReason)
+    }
+
+    /// The same answer given again: nobody was called for it.
+    func fromCache(_ timing: StageTiming) -> Answer {
+        var answer = self
+        answer.cached = true
+        answer.trace.cached = true
+        answer.trace.attempts = []
+        answer.trace.stages = [timing]
+        answer.trace.tokens = .none
+        return answer
+    }
+}
+
+extension ChatReply {
+    /// As for an answer: what a fallback said while the first model was down must not stay.
+    var mayBeKept: Bool { attempts.allSatisfy { $0.outcome == Attempt.ok } && [.stop, .length, .toolCalls].contains(finish) }
+}
+
+extension TokenTotals {
+    /// Nothing used, nothing to pay.
+    static var none: TokenTotals {
+        var totals = TokenTotals()
+        totals.cost = 0
+        return totals
+    }
+}
+
+extension Question {
+    /// As part of a cache key: how the reply travels makes no other reply.
+    var asCacheKey: Question {
+        var question = self
+        question.stream = false
+        question.conversationID = nil
+        return question
+    }
+}
+
+extension UsageRecord {
+    /// An answer that cost nothing. It has no tokens: none were bought.
+    static func cacheHit(_ minion: Minion, answerID: String?, provider: String, model: String, at: Date, milliseconds: Double) -> UsageRecord {
+        UsageRecord(
+            minionID: minion.id, answerID: answerID, purpose: "answer", provider: provider, model: model, at: at, inputTokens: nil,
+            outputTokens: nil, cachedTokens: nil, isEstimate: false, cost: 0, latencyMilliseconds: milliseconds, firstTokenMilliseconds: nil,
+            outcome: "cache_hit")
+    }
+}

@@ -1,0 +1,51 @@
+import Providers
+import Store
+
+/// What an answer may come to, before anything of it is made: what is reserved for it.
+package struct SpendingEstimate: Sendable {
+    var tokens: Int
+    /// Of the external model alone.
+    package var usage: TokenUsage
+
+    /// A passage in the prompt, at the size chunks have.
+    package static let passage = 300
+    /// What vendors put around a request, and around each of its messages, in tokens.
+    private static let frame = (request: 8, message: 4)
+    /// A message and its reply, cut as ``VoiceExamples`` cuts them.
+    private static let example = 2 * VoiceExamples.longest / 4
+
+    /// - Parameter isManaged: whether a provider is run by this server.
+    package init(_ question: Question, minion: Minion, isManaged: (String) -> Bool) {
+        let bytes = question.messages.reduce(minion.systemPrompt.utf8.count) { sum, message in
+            sum + message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.name.utf8.count + $1.arguments.utf8.count }
+        }
+        // In bytes, so that a script with few characters a word is not taken for cheap.
+        let told = UsageEstimate.tokens(bytes: bytes)
+        var input = told + Self.frame.request + question.messages.count * Self.frame.message
+        var drafted = 0
+        let output = question.maxTokens(of: minion)
+        let (settings, order) = (minion.pipeline, question.order ?? minion.pipeline.order)
+        if minion.releaseID != nil, !question.isDirect(minion) {
+            if order.hasPassages, question.usePassages ?? (settings.usePassages || order == .knowledgeOnly) {
+                input += (question.topK ?? settings.topK) * Self.passage
+            }
+            if order.hasDraft, question.useDraft ?? (settings.useDraft && order == .draftFirst && !isManaged(minion.provider)) {
+                let voice = question.voicePrompt ?? settings.voicePrompt
+                if voice.hasDraft {
+                    input += settings.draftMaxTokens
+                    drafted = told + settings.draftMaxTokens
+                }
+                if voice.hasExamples { input += settings.voiceExamples * Self.example }
+            }
+            // Said again, at most twice as long.
+            if order == .restyleLast { drafted += 3 * output }
+        }
+        tokens = input + output + drafted
+        usage = TokenUsage(input: input, output: output)
+    }
+}
+
+extension Question {
+    /// The most tokens an answer may have.
+    func maxTokens(of minion: Minion) -> Int { sampling.maxTokens ?? minion.sampling.maxTokens ?? 512 }
+}
