@@ -7,6 +7,7 @@ import Testing
 
 @testable import Answers
 @testable import Calls
+@testable import Training
 
 /// What is decided by a failure is decided by its type, never by its words.
 @Suite struct FailureTests {
