@@ -21,6 +21,11 @@ enum ClaimLanguage {
     static let links = list("of per a an de du des d von der pro por par")
     static let pronouns = list("it they them he she him this these there er sie es ihn dies dort él ella ellos ellas allí ahí il elle ils elles là")
     static let possessives = list("its his her their sein seine ihr ihre su sus son sa ses")
+    static let verbs = list(
+        """
+        is are was were has have had can may must will do does did ist sind war waren hat haben hatte kann können muss müssen wird werden darf
+        es son era fue hay está están puede deben est sont était ont peut doit
+        """)
     /// Before who does it, in the passive.
     static let agents = list("by von vom durch por par")
     static let german = list("der die das den dem des und ist sind im am zum zur ein eine einen einer nicht wird werden für auf mit von")

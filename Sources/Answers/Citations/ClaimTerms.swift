@@ -54,6 +54,8 @@ struct ClaimTerms: Sendable {
     var hasPronoun = false
     /// Whether it may be in the passive, which turns subject and object round.
     var isPassive = false
+    /// "is", "can": it says something by itself, however short.
+    var hasVerb = false
     var denies = false
     /// "before", "at least" and the like, each as one side of a pair of opposites.
     var directions: Set<Int> = []
@@ -81,6 +83,7 @@ struct ClaimTerms: Sendable {
             case .pause: continue
             }
             hasBegun = true
+            if ClaimLanguage.verbs.contains(token.raw) { hasVerb = true }
             if ClaimLanguage.agents.contains(token.raw) { isPassive = true }
             if ClaimLanguage.denials.contains(token.raw) || token.raw.hasPrefix("kein") || token.raw.hasSuffix("n't") { denies = true }
             if token.isPair, token.key.unicodeScalars.contains(where: ClaimLanguage.pairDenials.contains) { denies = true }

@@ -18,7 +18,7 @@ struct PassageSupport: Sendable {
     /// Words and numbers that must be found; fewer are shared by chance. Two are enough where a number or a year is
     /// the same and nothing is missing.
     static let termsAtLeast = 3
-    /// A shorter sentence is read together with the question it answers.
+    /// A shorter sentence is read together with the question it answers, unless it has a verb and as many words as must be found.
     static let wordsAlone = 4
     /// Bytes of a sentence that are looked at: longer ones are none.
     static let longest = 1200
@@ -87,7 +87,7 @@ struct PassageSupport: Sendable {
         var keys = claim.keys
         guard !keys.isEmpty else { return nil }
         // "At six." says what the question asks.
-        if claim.length < Self.wordsAlone { keys.formUnion(question) }
+        if claim.length < (claim.hasVerb ? Self.termsAtLeast : Self.wordsAlone) { keys.formUnion(question) }
         let known = keys.filter { frequency[$0] != nil }
         var best: (passage: Int, share: Double)?
         for (index, source) in sources.enumerated() {

@@ -95,6 +95,17 @@ import Testing
         #expect(support.passage(for: "There is a swimming pool.") == nil)
     }
 
+    @Test func aShortAnswerIsReadWithItsQuestionUnlessItSaysSomethingByItself() {
+        let passages = [
+            Self.passage("The bar closes at 23:30 on Fridays."), Self.passage("Peanuts are not allowed in the building, because of allergies."),
+        ]
+        let support = PassageSupport(passages, question: "When does the bar close on Fridays?")
+        #expect(support.passage(for: "At 23:30.") == 1)
+        #expect(support.passage(for: "At 23:45.") == nil)
+        #expect(support.passage(for: "Peanuts are not allowed in the building.") == 2)
+        #expect(PassageSupport(passages, question: "When does the shop open?").passage(for: "At 23:30.") == nil)
+    }
+
     // MARK: Real paragraphs
 
     private static let xquad = root.deletingLastPathComponent().appending(path: "shared/data/xquad")
