@@ -363,6 +363,25 @@ def test_on_a_full_disk_room_can_be_made(small_disk):
         assert eventually(lambda: (server.data / "reserve").stat().st_size == 4 << 20, 30, "the reserve is made again")
 
 
+def test_on_a_full_disk_a_minion_goes_whose_answers_are_more_than_the_reserve(small_disk):
+    with running(small_disk) as server:
+        account = server.account("writing")
+        minion = account.minion("Wick")
+        server.sql("""
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+            INSERT INTO answers (id, user_id, minion_id, question, answer, trace, created_at)
+            SELECT 'ans_' || i, ?, ?, 'q', 'a', hex(randomblob(20000)), 0 FROM n""", account.id, minion["id"])
+        with closing(sqlite3.connect(server.data / "atelier.sqlite", timeout=10)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert (server.data / "atelier.sqlite").stat().st_size > 10 << 20
+        fill(small_disk)
+        account.delete(f"minions/{minion['id']}")
+        assert server.sql("SELECT id FROM answers") == [] and account.get("minions")["items"] == []
+        assert (server.data / "reserve").stat().st_size == 4 << 20, "the reserve is whole again"
+        # What is deleted is overwritten, and the database has room in itself.
+        account.minion("Next")
+
+
 # --- what does not belong together --------------------------------------------------
 
 

@@ -43,6 +43,13 @@ extension UserStore {
     /// Deletes the row and the kept and cached answers that quote its passages; releases that used it answer
     /// without passages from now on.
     public func deleteCollection(_ id: String) async throws {
+        try await deleting(id, answers: Self.quoting) { try await deleteCollectionRows(id) }
+    }
+
+    /// Which answers quote a collection.
+    private static let quoting = "release_id IN (SELECT id FROM releases WHERE collection_id = $2)"
+
+    private func deleteCollectionRows(_ id: String) async throws {
         try await database.write { connection in
             _ = try row(connection, "collections", id, what: "collection")
             let active = try connection.query(
@@ -53,10 +60,9 @@ extension UserStore {
             if let job = active.first {
                 throw StoreError.invalidState("training job \"\(try job.text("job_name"))\" may be building on this collection: stop it first")
             }
-            try connection.query(
-                "DELETE FROM answers WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
-            try connection.query(
-                "DELETE FROM response_cache WHERE user_id = $1 AND release_id IN (SELECT id FROM releases WHERE collection_id = $2)", user, .text(id))
+            for table in ["answers", "response_cache"] {
+                try connection.query("DELETE FROM \(table) WHERE user_id = $1 AND \(Self.quoting)", user, .text(id))
+            }
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
             try connection.audit(.collectionDelete, target: id, of: userID)
         }

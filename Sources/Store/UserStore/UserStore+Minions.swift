@@ -50,6 +50,10 @@ extension UserStore {
     /// no other release uses.
     /// - Returns: folders, relative to the data directory, that nothing refers to any more.
     public func deleteMinion(_ id: String) async throws -> [String] {
+        try await deleting(id, answers: "minion_id = $2") { try await deleteMinionRows(id) }
+    }
+
+    private func deleteMinionRows(_ id: String) async throws -> [String] {
         try await database.write { connection in
             _ = try row(connection, "external_api_models", id, what: "minion")
             let active = try connection.query(
