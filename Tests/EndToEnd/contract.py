@@ -292,8 +292,11 @@ class World:
             return self.token
         return (self.root if path.startswith("/api/admin") else self.owner).token
 
-    def prepare(self, case) -> None:
-        """Before a call: real ids in the path, and a file as the body of an upload."""
+    def prepare(self, case, options: dict) -> None:
+        """Before a call: real ids in the path, and a file as the body of an upload.
+
+        `options` are those of the HTTP client.
+        """
         operation = case.operation.definition.raw["operationId"]
         request = self.requests.get(operation, Request())
         is_meant = case.method == case.operation.method.upper() and case.meta.generation.mode.is_positive
@@ -308,7 +311,8 @@ class World:
             for name in case.path_parameters or {}:
                 case.path_parameters[name] = found.get(name) or self.ids[name] if is_real else "nothing"
         if request.upload is not None and is_meant and number % 2:
-            case.body = request.upload
+            # Not into the case, where it would be held against the description of texts.
+            options["data"] = request.upload
         if request.caller:
             case.headers["Authorization"] = f"Bearer {request.caller().token}"
 

@@ -89,11 +89,36 @@ def with_examples(document: dict, world: World) -> dict:
     return document
 
 
+def undescribed(value, schemas: list[dict], document: dict, path: str = ""):
+    """Fields of a reply that none of its schemas names."""
+    names, items, is_open = defaultdict(list), [], False
+    waiting = list(schemas)
+    while waiting:
+        schema = waiting.pop()
+        if "$ref" in schema:
+            waiting.append(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+        waiting += [part for key in ("allOf", "oneOf", "anyOf") for part in schema.get(key, [])]
+        for name, part in schema.get("properties", {}).items():
+            names[name].append(part)
+        items += [schema["items"]] if "items" in schema else []
+        # An object without any is somebody else's: a tool's arguments, a configuration's values.
+        is_open |= bool(schema.get("additionalProperties")) or not schema.keys() & {"$ref", "properties", "allOf", "oneOf", "anyOf", "items"}
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name in names:
+                yield from undescribed(part, names[name], document, f"{path}.{name}")
+            elif not is_open:
+                yield f"{path}.{name}"
+    elif isinstance(value, list) and items:
+        for part in value:
+            yield from undescribed(part, items, document, f"{path}[]")
+
+
 @pytest.fixture
 def hooked(world):
     """Schemathesis' hooks, which are global."""
     def before_call(context, case, kwargs):
-        world.prepare(case)
+        world.prepare(case, kwargs)
 
     def after_call(context, case, response):
         world.settle(case, response)
@@ -133,6 +158,13 @@ def test_every_operation_does_what_is_described_and_nothing_else(document, world
                 failures[name, "no reply"] = interaction.request.uri
             elif case.method == case.operation.method.upper():
                 statuses[name][response.status_code] += 1
+                described = case.operation.definition.raw["responses"].get(str(response.status_code), {})
+                if "$ref" in described:
+                    described = document["components"]["responses"][described["$ref"].rsplit("/", 1)[1]]
+                media = described.get("content", {}).get("application/json", {})
+                if "schema" in media and response.headers["content-type"][0].startswith("application/json"):
+                    for place in undescribed(response.json(), [media["schema"]], document):
+                        failures[name, "undescribed", response.status_code, place] = response.text[:300]
             elif response.status_code != 405 or not response.headers.get("allow"):
                 failures[name, "undeclared method", case.method] = f"{response.status_code} {response.headers} {response.text[:300]}"
             for check in event.recorder.checks.get(id_, []):
