@@ -26,6 +26,15 @@ import Testing
             let asked = try await server.send(.post, "\(ann.base)/minions/\(minion)/ask", #"{"question":"q"}"#, token: ann.token)
             #expect(asked.status == 409 && asked.code == "provider_invalid_request", "\(asked.text)")
             #expect((asked.json["error"] as? [String: Any])?["message"] as? String != nil && asked.text.contains("base_url"))
+            // The gateway says so in the vendors' words, and that it is the caller's to mend.
+            let keyless = try await server.send(.post, "\(ann.base)/minions", #"{"name":"k","provider":"openai","model_id":"m"}"#, token: ann.token)
+            let id = try #require(keyless.json["id"] as? String)
+            let token = try #require(try await server.send(.post, "\(ann.base)/minions/\(id)/token", token: ann.token).json["token"] as? String)
+            for path in ["chat/completions", "messages"] {
+                let reply = try await server.send(
+                    .post, "/v1/\(path)", #"{"model":"k","max_tokens":5,"messages":[{"role":"user","content":"q"}]}"#, token: token)
+                #expect(reply.status == 409 && reply.text.contains(#""type":"invalid_request_error""#), "\(reply.text)")
+            }
             let local = try await server.send(.post, "\(ann.base)/providers/local/test", token: ann.token)
             #expect(local.status == 400 && local.text.contains("GET /ready"))
         }
