@@ -318,8 +318,11 @@ def main() -> None:
             "merge": lambda: merge(arguments.peft, arguments.base, arguments.out),
             "merge-gguf": lambda: merge_gguf(arguments.adapter, arguments.base, arguments.out)}[arguments.command]()
     except MemoryError:
-        child.fail("too_much_memory", f"the {arguments.command} of the adapter takes more than {confine.memory_words()}",
-                   "Send an adapter of a lower rank, or ask the operator for a higher limit (ATELIER_WORKER_MEMORY_MB).")
+        words = f"the {arguments.command} of the adapter takes more than {confine.memory_words()}"
+        hint = "Send an adapter of a lower rank, or ask the operator for a higher limit (ATELIER_WORKER_MEMORY_MB)."
+        if arguments.command == "import":  # Somebody's file; what is given out was taken before.
+            child.fail("adapter_invalid", words, hint)
+        child.fail("too_much_memory", words, hint)
     except Exception as error:
         import traceback
 

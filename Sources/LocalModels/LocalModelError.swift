@@ -144,7 +144,9 @@ extension LocalModelError {
         /// Whether another request would fare better, rather than another machine.
         public var isTheRequests: Bool {
             switch self {
-            case .adapterInvalid, .baseModelUnservable, .targetModulesUnknown, .configInvalid, .datasetInvalid: true
+            case .adapterInvalid, .baseModelUnservable, .baseModelUnsupported, .targetModulesUnknown, .configInvalid, .datasetInvalid,
+                .invalidExample:
+                true
             default: false
             }
         }

@@ -25,7 +25,7 @@ struct GatewayFields {
 
     mutating func text(_ field: String, _ value: JSONValue, _ length: ClosedRange<Int> = 0...200) -> String? {
         guard let text = value.stringValue, length.contains(text.unicodeScalars.count) else {
-            invalid(field, "must be text of \(length.lowerBound) to \(length.upperBound) characters")
+            invalid(field, length.upperBound == .max ? "must be text" : "must be text of \(length.lowerBound) to \(length.upperBound) characters")
             return nil
         }
         return text
@@ -50,6 +50,12 @@ struct GatewayFields {
     mutating func bool(_ field: String, _ value: JSONValue) -> Bool? {
         if value.boolValue == nil { invalid(field, "must be true or false") }
         return value.boolValue
+    }
+
+    /// A field of an object that may be absent or null.
+    mutating func flag(_ field: String, in object: [String: JSONValue], prefix: String) -> Bool? {
+        guard let value = object[field], !value.isNull else { return nil }
+        return bool(prefix + field, value)
     }
 
     mutating func object(_ field: String, _ value: JSONValue) -> [String: JSONValue]? {

@@ -163,6 +163,9 @@ struct APIError: Error {
         let status: HTTPResponse.Status
         let hint: String?
         switch error.kind {
+        // Refused here, before anybody was asked: what the user has stored cannot be used.
+        case .invalidRequest where error.status == nil, .unsupported where error.status == nil, .permission where error.status == nil:
+            (status, hint) = (.conflict, "correct the provider or the base_url, on the minion or on the provider's key")
         case .noKey: (status, hint) = (.conflict, "store a key for \(error.provider), or choose another provider for the minion")
         case .authentication:
             (status, hint) = (

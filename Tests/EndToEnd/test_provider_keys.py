@@ -259,7 +259,7 @@ def test_a_definition_is_changed_but_not_renamed_and_goes_only_without_keys(some
     somebody.delete("providers/acme")
     minion = somebody.minion("Left", provider="acme", model_id="m")
     somebody.delete(path)
-    error = refused(somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?"}), 502, "provider_unsupported")
+    error = refused(somebody.request("POST", f"minions/{minion['id']}/ask", json={"question": "Hello?"}), 409, "provider_unsupported")
     assert "acme" in error["message"]
 
 

@@ -36,6 +36,14 @@ public struct AdapterLibrary: Sendable {
         self.maxBytes = maxBytes
     }
 
+    /// Why no adapter of this base model can be taken; nil where one can.
+    public func refusal(of base: String) -> LocalModelError? {
+        do {
+            _ = try BaseModels(paths: engine).find(base)
+            return nil
+        } catch { return error as? LocalModelError }
+    }
+
     /// Checks an adapter against its base and makes it a release of the minion; the collection of the release before stays.
     /// - Throws: `LocalModelError`, ``UploadTooLarge``, ``LimitExceeded``; nothing is left behind then.
     public func take<Bytes: AsyncSequence>(

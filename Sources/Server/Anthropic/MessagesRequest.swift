@@ -51,7 +51,7 @@ struct MessagesRequest {
         guard let object = fields.object("tool_choice", value) else { return }
         fields.only(["type", "name", "disable_parallel_tool_use"], in: object, prefix: "tool_choice.")
         question.toolChoice = AnthropicTools.choice(object, &fields)
-        if object["disable_parallel_tool_use"] == true { question.extra["parallel_tool_calls"] = false }
+        if fields.flag("disable_parallel_tool_use", in: object, prefix: "tool_choice.") == true { question.extra["parallel_tool_calls"] = false }
     }
 
     private mutating func configure(_ value: JSONValue, _ fields: inout GatewayFields) {

@@ -46,9 +46,12 @@ struct AdaptersController: Sendable {
             }
             return flag
         }
+        let base = query["base_model"].map(String.init)
+        if let base, let refused = library.refusal(of: base) {
+            throw APIError.invalid([.init(field: "base_model", code: "invalid", message: refused.message, hint: refused.hint)])
+        }
         let bytes = try request.upload(upTo: library.maxBytes)
         let room = try await meter.storage(user: context.owner)
-        let base = query["base_model"].map(String.init)
         let (adapter, release) = try await clients.whileConnected(context.channel) {
             try await library.take(
                 bytes, base: base, minionID: minion, promotes: promotes ?? true, user: context.owner, room: room)

@@ -82,7 +82,8 @@ struct JobsController: Sendable {
         let rows = store.user(context.owner)
         var fields = try await RequestFields(request, context: context)
         let draft = Self.read(&fields, current: nil)
-        fields.ignore(["start", "run_at", "allow_duplicate"])
+        // Read as a create would, so that a body that is good here is good there.
+        _ = (fields.bool("start"), fields.time("run_at"), fields.bool("allow_duplicate"))
         try await check(draft, rows, &fields)
         try fields.finish()
         do {
@@ -169,8 +170,13 @@ struct JobsController: Sendable {
     @Sendable func events(_ request: Request, context: OwnerContext) async throws -> Response {
         let rows = store.user(context.owner)
         let job = try await rows.job(context.parameters.require("job_id"))
-        let from = request.headers[.init("Last-Event-ID")!] ?? request.uri.queryParameters["after"].map(String.init) ?? "0"
-        guard let after = Int(from), after >= 0 else { throw APIError.badRequest("Last-Event-ID must be a number this stream has sent") }
+        func number(_ name: String, _ text: String?) throws -> Int? {
+            guard let text else { return nil }
+            guard let number = Int(text), number >= 0 else { throw APIError.badRequest("\(name) must be a number this stream has sent") }
+            return number
+        }
+        let query = try number("after", request.uri.queryParameters["after"].map(String.init))
+        let after = try number("Last-Event-ID", request.headers[.init("Last-Event-ID")!]) ?? query ?? 0
         let open = try await meter.eventStream(user: context.owner)
         return ServerSentEvents.response(session: context.token, of: context.caller.id, accounts) { send in
             defer { withExtendedLifetime(open) {} }

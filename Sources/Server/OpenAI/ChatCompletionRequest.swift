@@ -18,8 +18,8 @@ struct ChatCompletionRequest {
         // A client that fills in every field it knows means nothing by a null.
         for (field, value) in object where !value.isNull { read(field, value, &fields) }
         if let newer = object["max_completion_tokens"], !newer.isNull { question.sampling.maxTokens = newer.intValue }
-        if model.isEmpty, object["model"] == nil { fields.missing("model") }
-        if object["messages"] == nil { fields.missing("messages") }
+        if object["model"]?.isNull ?? true { fields.missing("model") }
+        if object["messages"]?.isNull ?? true { fields.missing("messages") }
         if question.tools.isEmpty, question.toolChoice != nil, question.toolChoice != "none" {
             fields.invalid("tool_choice", "is only allowed with tools")
         }
@@ -37,7 +37,7 @@ struct ChatCompletionRequest {
         case "stream_options":
             guard let options = fields.object(field, value) else { return }
             fields.only(["include_usage", "include_obfuscation"], in: options, prefix: "stream_options.")
-            includeUsage = options["include_usage"]?.boolValue ?? false
+            includeUsage = fields.flag("include_usage", in: options, prefix: "stream_options.") ?? false
         case "temperature": question.sampling.temperature = fields.number(field, value, SamplingSettings.Bounds.temperature)
         case "top_p": question.sampling.topP = fields.number(field, value, SamplingSettings.Bounds.topP)
         case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, SamplingSettings.Bounds.maxTokens)

@@ -26,8 +26,7 @@ struct EmbeddingsRequest {
             default: fields.unsupported(field)
             }
         }
-        if object["model"] == nil { fields.missing("model") }
-        if object["input"] == nil { fields.missing("input") }
+        for field in ["model", "input"] where object[field]?.isNull ?? true { fields.missing(field) }
         try fields.finish()
     }
 

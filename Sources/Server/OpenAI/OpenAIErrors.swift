@@ -15,7 +15,7 @@ enum OpenAIErrors {
         let type: String =
             switch error.status.code {
             case 401: "invalid_request_error"
-            case 400, 404, 405, 413, 415, 417, 421, 422: "invalid_request_error"
+            case 400, 404, 405, 409, 413, 415, 417, 421, 422: "invalid_request_error"
             case 429: error.limit?.isQuota == true ? "insufficient_quota" : "rate_limit_error"
             default: "api_error"
             }
