@@ -88,8 +88,8 @@ def estimate(job: Job, calibration_file: Path | None) -> dict[str, Any]:
     validation = conversations.load(tokenizer, Path(job.validation), job.max_tokens) if job.validation else conversations.Dataset()
     for name, dataset in (("training", training), ("held-out", validation)):
         warnings += left_out.notes(dataset, name, job.max_tokens)
-    if validation.read and not validation.examples:
-        warnings.append(left_out.NOTHING_HELD_OUT)
+    if missing := left_out.nothing_held_out(validation):
+        warnings.append(missing)
     if not training.reply_tokens:
         warnings.append(left_out.nothing_left(training, job.max_tokens))
 

@@ -14,6 +14,11 @@ REASONS = {
 }
 
 
+def note(code: str, message: str, hint: str, count: int) -> dict[str, Any]:
+    """A remark beside a result; no failure."""
+    return {"code": code, "count": count, "message": message, "hint": hint}
+
+
 def said(dataset: Dataset, reason: str, max_tokens: int) -> tuple[str, str]:
     if reason != "reply_too_long":
         text, hint = REASONS[reason]
@@ -30,11 +35,11 @@ def notes(dataset: Dataset, name: str, max_tokens: int) -> list[dict[str, Any]]:
     found = []
     for reason, count in dataset.dropped.items():
         text, hint = said(dataset, reason, max_tokens)
-        found.append({"code": reason, "count": count, "message": f"{count} of {dataset.read} {name} example(s) left out: {text}", "hint": hint})
+        found.append(note(reason, f"{count} of {dataset.read} {name} example(s) left out: {text}", hint, count))
     if dataset.cut:
         lost = f", and {dataset.lost} earlier replies lose their beginning with it and are not learned" if dataset.lost else ""
-        found.append({"code": "prompt_cut", "count": dataset.cut, "hint": "Raise max_tokens, or split long conversations.",
-                      "message": f"{dataset.cut} of {dataset.read} {name} example(s) are cut from the left to {max_tokens} tokens{lost}"})
+        found.append(note("prompt_cut", f"{dataset.cut} of {dataset.read} {name} example(s) are cut from the left to {max_tokens} tokens{lost}",
+                          "Raise max_tokens, or split long conversations.", dataset.cut))
     return found
 
 
@@ -56,9 +61,11 @@ def nothing_left(dataset: Dataset, max_tokens: int) -> dict[str, str]:
 def not_reached(examples: int, steps: list) -> dict[str, Any] | None:
     """Examples that a run bounded by max_steps never comes to."""
     left = examples - len({index for step in steps for index in step.examples})
-    return {"code": "not_reached", "count": left, "message": f"{left} of {examples} training example(s) are never trained on: max_steps ends the run before",
-            "hint": "Raise max_steps, or give epochs instead."} if steps and left else None
+    return note("not_reached", f"{left} of {examples} training example(s) are never trained on: max_steps ends the run before",
+                "Raise max_steps, or give epochs instead.", left) if steps and left else None
 
 
-NOTHING_HELD_OUT = {"code": "nothing_held_out", "message": "no held-out example is left, so no loss is measured and the last weights are kept",
-                    "hint": "Raise max_tokens, or add examples."}
+def nothing_held_out(validation: Dataset) -> dict[str, Any] | None:
+    """Held-out examples of which none is left."""
+    return note("nothing_held_out", "no held-out example is left, so no loss is measured and the last weights are kept",
+                "Raise max_tokens, or add examples.", validation.read) if validation.read and not validation.examples else None

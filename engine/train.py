@@ -67,8 +67,8 @@ def load_datasets(job: Job, tokenizer):
     training, validation = loaded
     if not training.reply_tokens:
         raise TrainError(**left_out.nothing_left(training, job.max_tokens))
-    if validation.read and not validation.examples:
-        child.emit({"event": "warning"} | left_out.NOTHING_HELD_OUT)
+    if missing := left_out.nothing_held_out(validation):
+        child.emit({"event": "warning"} | missing)
     return training, validation
 
 
