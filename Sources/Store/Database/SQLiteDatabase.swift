@@ -60,8 +60,11 @@ public struct SQLiteDatabase: Database {
             var value: T?
             do {
                 try await reserve.lend {
-                    if value == nil { value = try await commit(body) }
-                    // The log is what has grown: without it as much is free as before.
+                    // The log is what has grown, also by a transaction that did not fit: without it as much is free as before.
+                    do { if value == nil { value = try await commit(body) } } catch DatabaseError.diskFull(let detail) {
+                        try? await foldLog()
+                        throw DatabaseError.diskFull(detail)
+                    }
                     try await foldLog()
                 }
             } catch DatabaseError.diskFull(let detail) {
