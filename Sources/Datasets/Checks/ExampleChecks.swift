@@ -26,12 +26,13 @@ final class ExampleChecks {
     func check(_ reader: ExampleReader, changed: ChatExample? = nil) throws {
         examples += 1
         var length = 0
+        var learned = 0
         var isTold = false
         let exclusion = reader.exclusion
         for (index, turn) in reader.turns.enumerated() {
             length += constant.map { $0.perMessage + $0.tokens(of: turn.text) } ?? (estimate.perMessage + estimate.tokens(of: turn.text))
             guard turn.role == .assistant else { continue }
-            if turn.isTrained, index > 0, exclusion == nil { replies += 1 }
+            if turn.isTrained, index > 0, exclusion == nil { learned += 1 }
             if !isTold {
                 languages[LanguageGuess.guess(turn.text)] += 1
                 isTold = true
@@ -52,7 +53,11 @@ final class ExampleChecks {
                 hint: "training cuts the beginning of a long conversation and leaves out replies that do not fit: split it")
         }
         let fingerprint = changed?.fingerprint(seed: seed) ?? reader.fingerprint(seed: seed)
-        if let first = try duplicates.add(fingerprint, line: reader.line) { duplicate(reader.line, first, reader) }
+        if let first = try duplicates.add(fingerprint, line: reader.line) {
+            duplicate(reader.line, first, reader)
+        } else {
+            replies += learned
+        }
     }
 
     private func duplicate(_ line: Int, _ first: Int, _ reader: ExampleReader) {

@@ -60,6 +60,7 @@ extension ExampleReader {
         var content: Int?
         var weight: Int?
         var toolCalls: Int?
+        var functionCall: Int?
         var seen: UInt32 = 0
         var others = 0
         let end = Int(tokens[object].next)
@@ -78,6 +79,9 @@ extension ExampleReader {
                     others += 1
                 case .toolCalls:
                     toolCalls = value
+                    others += 1
+                case .functionCall:
+                    functionCall = value
                     others += 1
                 default: others += 1
                 }
@@ -103,10 +107,13 @@ extension ExampleReader {
             return
         }
         var turn = Turn(role: speaker, object: object, isPlain: others == 0)
+        // Messages as OpenAI answers them have both, and `null` in them.
+        if let calls = toolCalls, tokens[calls].kind == .null { toolCalls = functionCall ?? calls }
+        toolCalls = toolCalls ?? functionCall
         guard readContent(content, of: &turn, toolCalls: toolCalls, path: { "\(path()).\(shareGPT ? "value" : "content")" }) else { return }
         guard checkWeight(weight, path: path), checkToolCalls(toolCalls, path: path) else { return }
         if speaker == .assistant { turn.isTrained = weight.map { raw($0).equals("0") || raw($0).equals("0.0") } != true }
-        turn.callsTools = toolCalls.map(hasCalls) == true || shareGPT && name.equals("function_call")
+        turn.callsTools = toolCalls.map(hasCalls) == true || functionCall.map(hasCalls) == true || shareGPT && name.equals("function_call")
         if turn.callsTools { turn.isPlain = false }
         turns.append(turn)
     }

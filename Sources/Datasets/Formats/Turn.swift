@@ -18,7 +18,7 @@ struct Turn {
 
 /// Keys of a message that mean something here or at OpenAI.
 enum TurnKey: UInt32 {
-    case role, content, name, weight, toolCalls, other
+    case role, content, name, weight, toolCalls, functionCall, other
 
     /// `from` and `value` are ShareGPT's names; nil is a key nobody knows.
     init?(_ key: Bytes, shareGPT: Bool) {
@@ -31,7 +31,7 @@ enum TurnKey: UInt32 {
         case 4 where key.equals("name"): self = .name
         case 6 where key.equals("weight"): self = .weight
         case 10 where key.equals("tool_calls"): self = .toolCalls
-        case 13 where key.equals("function_call"): self = .toolCalls
+        case 13 where key.equals("function_call"): self = .functionCall
         case 12 where key.equals("tool_call_id"): self = .other
         case 7 where key.equals("refusal"): self = .other
         case 5 where key.equals("audio"): self = .other
