@@ -96,7 +96,6 @@ extension LocalModelError {
         case encrypted
         case tooLarge = "too_large"
         case tooManyEntries = "too_many_entries"
-        case unsafeEntry = "unsafe_entry"
         case unsafePath = "unsafe_path"
         case notEmpty = "not_empty"
         case parquetFailed = "parquet_failed"

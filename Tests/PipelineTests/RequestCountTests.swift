@@ -31,10 +31,9 @@ import Testing
     private func meters(_ metered: MeteredStore) async throws -> [Meter] {
         let folder = metered.folder.appending(path: "second")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let again = metered.meterAgain(try metered.journalAgain())
-        // What the first one has written is in the database before the second one looks.
-        _ = try await again.report(user: "usr_nobody")
+        // What the first one has written is in the database before the others look.
         try await metered.journal.flush()
+        let again = metered.meterAgain(try metered.journalAgain())
         let second = metered.meterAgain(try UsageJournal(folder: folder, usage: metered.store.usage, logger: MeteredStore.logger))
         return [metered.meter, again, second]
     }
