@@ -33,7 +33,7 @@ Loading.props = ['what']
 
 /** A resource's error, its loading, or what it holds. */
 export const Loaded = ({ of, what }, { slots }) => {
-  if (of.data) return [of.error && html`<${ErrorNote} error=${of.error} />`, slots.default()]
+  if (of.data) return [of.error && html`<${ErrorNote} error=${of.error} />`, html`<${Unreadable} rows=${of.data.unreadable ?? []} />`, slots.default()]
   if (of.error) {
     return html`<div class="stack"><${ErrorNote} error=${of.error} />
       <div><button class="button" onClick=${of.reload}><${Icon} name="retry" /> Try again</button></div></div>`
@@ -41,6 +41,11 @@ export const Loaded = ({ of, what }, { slots }) => {
   return html`<${Loading} what=${what} />`
 }
 Loaded.props = ['of', 'what']
+
+/** Entries of a list that the server cannot read: they are named, beside the others. */
+const Unreadable = ({ rows }) => rows.length > 0 && html`<${Note} kind="bad" icon="warn">Some entries cannot be shown. Save each anew or delete it, by its id over the API:
+  <ul>${rows.map((row) => html`<li key=${row.id}><code>${row.id}</code>: ${row.column} ${row.problem}</li>`)}</ul></>`
+Unreadable.props = ['rows']
 
 export const LoadMore = ({ list }) => list.hasMore && html`<div class="row" style="justify-content: center; padding: 0.5rem">
   <button class="button" disabled=${list.isAdding} onClick=${list.more}>${list.isAdding ? 'Loading …' : 'Show more'}</button></div>`
