@@ -159,14 +159,20 @@ import Testing
             minionID: nil, answerID: nil, purpose: "answer", provider: "p", model: "m", at: Date(milliseconds: 1_795_435_200_000), inputTokens: 1,
             outputTokens: 1, cachedTokens: nil, isEstimate: false, cost: 0, countedCost: 0.25, latencyMilliseconds: 1, firstTokenMilliseconds: nil,
             outcome: "ok")
+        record.requestID = "use_1"
         var line: [UInt8] = []
         UsageLine.append(record, user: "u", to: &line)
         #expect(UsageLine.read(line.dropLast())?.record == record)
+        // Of the version before requests had ids, and of the one before costs were counted apart.
         let older = line[..<(line.lastIndex(of: 9) ?? 0)]
-        record.countedCost = nil
+        record.requestID = nil
         #expect(UsageLine.read(older)?.record == record)
+        let oldest = older[..<(older.lastIndex(of: 9) ?? 0)]
+        record.countedCost = nil
+        #expect(UsageLine.read(oldest)?.record == record)
         // Of a call under way, too: it is recorded where nothing more is heard of it.
         (record.countedCost, record.isEstimate, record.latencyMilliseconds, record.outcome) = (0.25, true, 0, UsageRecord.interrupted)
+        record.requestID = "use_1"
         var begun: [UInt8] = []
         UsageLine.appendBegun(record, user: "u", to: &begun)
         if case .begun(let entry)? = UsageLine.meaning(begun.dropLast()) { #expect(entry.record == record) } else { Issue.record("not begun") }
