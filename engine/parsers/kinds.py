@@ -100,10 +100,10 @@ def not_a_file(name: str, what: str) -> ParseError:
 
 def read(source: Source, out: Output) -> Parsed:
     """Read a document of any kind."""
-    if b"%PDF-" in source.head[:1024]:
-        return named(source, out, "PDF", (".pdf",), pdf.read)
     if source.head.startswith(b"PK\x03\x04") or source.head.startswith(b"PK\x05\x06"):
         return read_container(source, out)
+    if b"%PDF-" in source.head[:1024]:  # behind the ZIP, whose first entry may be a PDF that is not compressed
+        return named(source, out, "PDF", (".pdf",), pdf.read)
     if source.head.startswith(b"\xd0\xcf\x11\xe0"):
         containers.require_xls(source)
         return named(source, out, "XLS", SUFFIXES["xls"], functools.partial(spreadsheet.read, kind="xls"))

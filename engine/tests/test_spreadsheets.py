@@ -150,6 +150,12 @@ def test_a_mere_archive_is_called_one(engine, tmp_path, name):
     assert engine.error(packed(tmp_path / "upload", "a.md", "b/META-INF/MANIFEST.MF", "b/ppt/x.xml"), name)["code"] == "archive"
 
 
+def test_an_archive_that_begins_with_a_pdf_is_one(engine, tmp_path):
+    with zipfile.ZipFile(tmp_path / "upload", "w", zipfile.ZIP_STORED) as file:
+        file.write(DOCUMENTS / "handbook.pdf", "handbook.pdf")
+    assert engine.error(tmp_path / "upload", "shelf.zip")["code"] == "archive"
+
+
 def test_an_open_document_without_its_first_entry_is_known_by_its_manifest(engine, tmp_path):
     with zipfile.ZipFile(ods(tmp_path / "whole", {"Ferries": FERRIES})) as whole, zipfile.ZipFile(tmp_path / "upload", "w") as file:
         for name in whole.namelist():
