@@ -212,6 +212,13 @@ def test_an_announced_body_over_the_limit_is_refused_before_it_comes(server, con
         assert code(connect().send(request("POST", path, token, *fields, f"Content-Length: {9 << 40}")).reply()) == (413, "upload_too_large")
 
 
+def test_a_body_in_chunks_is_refused_once_it_is_over_the_limit(server, connect):
+    account = server.account("chunker")
+    token = f"Authorization: Bearer {account.token}"
+    reply = connect().send(request("POST", f"{account.base}/minions", token, "Transfer-Encoding: chunked") + chunked(b" " * (MIB + 1))).reply()
+    assert code(reply) == (413, "body_too_large") and "1 MiB" in reply[2]["error"]["message"]
+
+
 # --- expectations --------------------------------------------------------------------
 
 
