@@ -120,6 +120,7 @@ struct EngineTests {
             try FileManager.default.createDirectory(at: folder.appending(path: path), withIntermediateDirectories: true)
         }
         try Data(script.utf8).write(to: folder.appending(path: "engine/train.py"))
+        try Data().write(to: folder.appending(path: "engine/confine.py"))
         try Data().write(to: folder.appending(path: "models/\(EnginePaths.baseModelName)/model.gguf"))
         if let earlier {
             try FileManager.default.createDirectory(at: folder.appending(path: "out"), withIntermediateDirectories: true)
