@@ -109,7 +109,10 @@ struct DocumentSourceTests {
                 try directory.write("first.txt", "First.")
                 try directory.write("inner.dat", [0x1F, 0x8B, 8])
                 try directory.write(".hidden.txt", "Not meant.")
+                try directory.write(".git/config", "Not meant.")
                 try directory.write("__MACOSX/fork.txt", "Not meant.")
+                try directory.write("b/.DS_Store", "Not meant.")
+                try directory.write("b/Thumbs.db", "Not meant.")
                 try FileManager.default.createSymbolicLink(
                     at: directory.appendingPathComponent("link.txt"), withDestinationURL: archive)
                 return [
@@ -133,10 +136,22 @@ struct DocumentSourceTests {
                 let (documents, problems) = try await read(DocumentSource(file), extractor: Fake())
                 #expect(documents.map(\.name) == ["b/second.md", "first.txt"])
                 // What is lost comes before what was guessed, and is named by its entry.
-                #expect(problems.map(\.code) == ["entry_left_out", "nested_archive", "names_guessed"])
-                #expect(problems.map(\.name) == ["locked.md", "inner.dat", name] && problems.map(\.isWarning) == [false, false, true])
+                #expect(problems.map(\.code) == ["entry_left_out", "nested_archive", "names_guessed", "hidden_left_out"])
+                #expect(problems.map(\.name) == ["locked.md", "inner.dat", name, name] && problems.map(\.isWarning) == [false, false, true, true])
+                #expect(problems.last?.message == "Hidden files and folders were not read: .git, .hidden.txt.")
                 await #expect(throws: KnowledgeError.self) { _ = try await read(DocumentSource(file), extractor: Broken()) }
             }
+        }
+    }
+
+    @Test func `of many bad files a hundred are named and the others counted`() async throws {
+        try await withTemporaryFolder { folder in
+            try folder.write("good.md", "Good.")
+            for index in 0..<130 { try folder.write("bad\(index).txt", [0, 1, 2, 0xFF]) }
+            let (documents, problems) = try await read(DocumentSource(folder))
+            #expect(documents.map(\.name) == ["good.md"])
+            #expect(problems.count == 101 && problems.last?.code == "more_problems")
+            #expect(problems.last?.message == "30 more problems are not listed.")
         }
     }
 

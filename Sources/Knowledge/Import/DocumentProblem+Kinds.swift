@@ -65,6 +65,14 @@ extension DocumentProblem {
             hint: "The rest of it was read. What is missing and matters, upload as a text of its own.", isWarning: true)
     }
 
+    static func hidden(_ name: String, _ paths: [String]) -> Self {
+        let more = paths.count > 5 ? " and \(paths.count - 5) more" : ""
+        return .init(
+            name: name, code: "hidden_left_out",
+            message: "Hidden files and folders were not read: \(paths.prefix(5).joined(separator: ", "))\(more).",
+            hint: "Rename what should be read, without the dot in front.", isWarning: true)
+    }
+
     static func nestedArchive(_ name: String) -> Self {
         .init(name: name, code: "nested_archive", message: "The file is an archive inside an archive.", hint: "Unpack it and add it by itself.")
     }

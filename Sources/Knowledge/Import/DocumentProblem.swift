@@ -6,7 +6,8 @@ public struct DocumentProblem: Sendable, Codable, Equatable {
     /// Stable name for programs: `empty_document`, `not_utf8`, `binary_file`, `unsupported_type`,
     /// `unreadable`, `document_too_large`, `archive_unsupported`, `archive_unreadable`,
     /// `nested_archive`, `invalid_json`, `missing_text`, `missing_id`, `invalid_field`, `line_too_long`,
-    /// `duplicate_document`, `duplicate_name`, `fields_left_out`, `more_problems`; and those of parser and extractor.
+    /// `duplicate_document`, `duplicate_name`, `fields_left_out`,
+    /// `hidden_left_out`, `more_problems`; and those of parser and extractor.
     public var code: String
     /// What was found and what was expected.
     public var message: String

@@ -23,14 +23,16 @@ struct DocumentReader {
         if FileTree.isDirectory(url), ParsedDocuments.isAt(url) {
             try await ParsedDocuments.read(url, limits: limits, sink)
         } else if FileTree.isDirectory(url) {
-            try await readFolder(url, insideArchive: false, sink)
+            try await readFolder(url, name: source.name, insideArchive: false, sink)
         } else {
             try await readFile(url, name: source.name, insideArchive: false, sink)
         }
     }
 
-    private func readFolder(_ folder: URL, insideArchive: Bool, _ sink: Sink) async throws {
-        for path in try FileTree.files(under: folder) {
+    private func readFolder(_ folder: URL, name: String, insideArchive: Bool, _ sink: Sink) async throws {
+        let (files, hidden) = try FileTree.list(under: folder)
+        if !hidden.isEmpty { try await sink(.problem(.hidden(name, hidden))) }
+        for path in files {
             try Task.checkCancellation()
             try await readFile(folder.appendingPathComponent(path), name: path, insideArchive: insideArchive, sink)
         }
@@ -137,6 +139,6 @@ struct DocumentReader {
             return
         }
         for note in notes { try await sink(.problem(note.problem(of: name))) }
-        try await readFolder(folder, insideArchive: true, sink)
+        try await readFolder(folder, name: name, insideArchive: true, sink)
     }
 }

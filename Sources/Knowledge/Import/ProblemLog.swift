@@ -6,7 +6,7 @@ struct ProblemLog {
     private var warnings: [DocumentProblem] = []
     private var unlisted = (problems: 0, warnings: 0)
 
-    init(limit: Int = 200) {
+    init(limit: Int = 100) {
         self.limit = limit
     }
 

@@ -227,7 +227,10 @@ public struct DatasetImporter: Sendable {
         case .rag:
             let (documents, problems) = try await readDocuments(staging, description)
             draft.sampleCount = documents
-            func lines(_ found: [DocumentProblem]) -> [String]? { found.isEmpty ? nil : found.prefix(100).map { "\($0.name): \($0.message)" } }
+            // Bounded where they are collected; the last one counts those that are not listed.
+            func lines(_ found: [DocumentProblem]) -> [String]? {
+                found.isEmpty ? nil : found.map { $0.name.isEmpty ? $0.message : "\($0.name): \($0.message)" }
+            }
             draft.metadata.problems = lines(problems.filter { !$0.isWarning })
             draft.metadata.warnings = lines(problems.filter(\.isWarning))
             draft.metadata.tags = description.tags.isEmpty ? nil : description.tags

@@ -60,8 +60,9 @@ struct CollectionStage: Sendable {
             try await copy(directory, collection, version, context)
             await progress.finish()
             await embedder.stop()
-            for problem in summary.problems.prefix(100) {
-                try await context.event("log", ["message": "\(problem.name): \(problem.message)", "hint": problem.hint])
+            for problem in summary.problems {
+                let name = problem.name.isEmpty ? "" : "\(problem.name): "
+                try await context.event("log", ["message": name + problem.message, "hint": problem.hint])
             }
             return BuiltCollection(id: collection.id, name: collection.name, version: version, summary: summary)
         } catch {
