@@ -51,7 +51,8 @@ public struct DatasetRefused: Error, Sendable {
     init(_ problems: [DocumentProblem]) {
         self.init(
             message: "no readable document in the file",
-            problems: problems.prefix(100).map { Problem(field: $0.name, code: $0.code, message: $0.message, hint: $0.hint) }, count: problems.count)
+            // Bounded where they are collected; an entry without a name counts the others.
+            problems: problems.map { Problem(field: $0.name.isEmpty ? nil : $0.name, code: $0.code, message: $0.message, hint: $0.hint) })
     }
 
     static let empty = DatasetRefused(
