@@ -70,6 +70,18 @@ struct ChunkingStrategyTests {
         #expect(rows[2].headings == ["FAQ", "Prices", "| item | price |"])
     }
 
+    @Test func `each part of a long table has its header`() async throws {
+        let table =
+            "| customer | town | sales |\n|---|---|---|\n" + (0..<60).map { "| Firm \($0) | Place\($0 % 7) | \($0 * 3).5 |" }.joined(separator: "\n")
+        let parts = try await chunks("# Sales\n\nOf last year.\n\n\(table)\n\nThat was all.", .markdown, .structural, max: 60, overlap: 8)
+        let within = parts.filter { $0.text.hasPrefix("| Firm") }
+        #expect(within.count > 3 && within.allSatisfy { $0.headings == ["Sales", "| customer | town | sales |"] })
+        #expect(parts.filter { !$0.text.hasPrefix("| Firm") }.allSatisfy { $0.headings == ["Sales"] })
+        // A short one is whole, and says its header once.
+        let short = try await chunks("# A\n\n| a | b |\n|---|---|\n| 1 | 2 |", .markdown, .structural)
+        #expect(short.map(\.headings) == [["A"]] && short[0].text.contains("| a | b |"))
+    }
+
     @Test func `code is cut between declarations, long ones at blank lines`() async throws {
         let short = (0..<6).map { "/// Says \($0).\nfunc small\($0)() {\n    print(\($0))\n\n    print(\"again\")\n}" }
         let long = "func long() {\n" + (0..<12).map { "    let a\($0) = \($0)\n    use(a\($0), twice)\n" }.joined(separator: "\n") + "}"

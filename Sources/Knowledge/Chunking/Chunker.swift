@@ -2,7 +2,8 @@
 ///
 /// Headings open sections, and no chunk spans two. Within a section paragraphs, lists, tables and code
 /// are kept whole where they fit into `maxTokens`; a longer one is cut between sentences, items, rows
-/// or lines, and only a single sentence over the limit is cut inside.
+/// or lines, and only a single sentence over the limit is cut inside. Each part of a table after the first
+/// has the table's header as its last heading.
 public struct Chunker: Sendable {
     /// Tokens kept free in the embedder's input for its own marks, which counts may leave out.
     private static let reservedTokens = 8
@@ -31,7 +32,10 @@ public struct Chunker: Sendable {
             }
         }
         let prefixes = try await counter.counts(
-            drafts.map { EmbeddingText.prefix(title: documents[$0.document].title, headings: $0.section.headings) }, special: special)
+            drafts.map {
+                EmbeddingText.prefix(
+                    title: documents[$0.document].title, headings: $0.section.headings + $0.longestHeader(over: settings.maxTokens))
+            }, special: special)
         for index in drafts.indices {
             // What the embedder cannot read would be in the index but never be found by meaning.
             let room = embedder.identity.maxTokens - max(special, Self.reservedTokens) - prefixes[index]
@@ -50,6 +54,46 @@ public struct Chunker: Sendable {
         var atoms: [SectionPacker.Atom] = []
 
         func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+        /// Longest header of a table that is repeated, in bytes: a longer one would leave no room for the rows.
+        private static let headerBytes = 600
+
+        /// Tables with rows under a header, in the order of the text.
+        private let tables: [Table]
+
+        private struct Table {
+            let bytes: Range<Int>
+            let header: Range<Int>
+        }
+
+        init(document: Int, bytes: [UInt8], section: Section) {
+            self.document = document
+            self.bytes = bytes
+            self.section = section
+            tables = section.blocks.compactMap { block in
+                guard block.kind == .table, block.atoms.count > 2, let first = block.atoms.first, let last = block.atoms.last,
+                    first.count <= Self.headerBytes
+                else { return nil }
+                return Table(bytes: first.lowerBound..<last.upperBound, header: first)
+            }
+        }
+
+        /// What parts of the section may have as a further heading: of tables with more bytes than that, which may be cut.
+        func longestHeader(over bytes: Int) -> [String] {
+            tables.filter { $0.bytes.count > bytes }.max { $0.header.count < $1.header.count }.map { [text($0.header)] } ?? []
+        }
+
+        /// The headings over the text from `start`: where that is within a table, its header too.
+        func headings(at start: Int) -> [String] {
+            // The last table that begins before; a document may have thousands.
+            var (low, high) = (0, tables.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if tables[middle].bytes.lowerBound < start { low = middle + 1 } else { high = middle }
+            }
+            guard low > 0, tables[low - 1].bytes.contains(start) else { return section.headings }
+            return section.headings + [text(tables[low - 1].header)]
+        }
 
         /// Code that does not fit into a chunk is cut at its blank lines first: what stands between two
         /// of them becomes a block of its own.
@@ -109,7 +153,7 @@ public struct Chunker: Sendable {
             let document = documents[draft.document]
             for range in SectionPacker(atoms: draft.atoms, limit: draft.limit, overlap: overlap, even: settings.strategy != .fixed).pack() {
                 let text = draft.text(range)
-                let headings = draft.section.headings
+                let headings = draft.headings(at: range.lowerBound)
                 let first = Chunk.makeID(document: document.name, headings: headings, text: text, repetition: 0)
                 let repetition = seen[draft.document][first, default: 0]
                 seen[draft.document][first] = repetition + 1
