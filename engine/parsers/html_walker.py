@@ -13,7 +13,7 @@ DROPPED = {"script", "style", "template", "noscript", "head", "svg", "canvas", "
            "map", "img", "picture", "button", "select", "textarea", "input", "datalist", "nav", "rt", "rp", "frameset",
            "-comment", "!doctype", "-doctype"}
 # What is left out of a page that says something, by its element.
-LEFT_OUT = {"script": "scripts", "template": "scripts", "noscript": "scripts", "-comment": "comments", "nav": "parts of the page's frame", "svg": "pictures",
+LEFT_OUT = {"script": "scripts", "template": "templates", "noscript": "scripts", "-comment": "comments", "nav": "parts of the page's frame", "svg": "pictures",
             "canvas": "pictures", "img": "pictures", "picture": "pictures", "map": "pictures", "iframe": "embedded pages", "object": "embedded pages",
             "embed": "embedded pages", "audio": "embedded media", "video": "embedded media", "frameset": "embedded pages",
             "button": "form fields", "select": "form fields", "textarea": "form fields", "input": "form fields", "datalist": "form fields"}
@@ -89,8 +89,12 @@ class Walker:
             what = LEFT_OUT.get(tag, "")
             if tag == "input":
                 return what if attributes.get("value") and attributes.get("type") != "hidden" else ""
-            if tag in ("script", "template", "noscript", "nav", "-comment"):
-                return what if (node.text_content if tag == "-comment" else node.text()) else ""
+            if tag == "-comment":
+                return what if (node.comment_content or "").strip() else ""
+            if tag == "template":  # its content is no part of the tree
+                return what if len(node.html or "") > len("<template></template>") else ""
+            if tag in ("script", "noscript", "nav"):
+                return what if node.text() else ""
             return what
         if "hidden" in attributes and attributes["hidden"] != "until-found" or HIDING.search(attributes.get("style") or ""):
             return HIDDEN if node.text() else ""

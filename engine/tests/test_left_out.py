@@ -222,6 +222,18 @@ def test_each_mark_is_in_the_text_or_the_report_says_why_not(engine, tmp_path, k
     assert warned - expected <= {"no_header", "uneven_rows", "table_unsure"}, warned - expected
 
 
+@pytest.mark.parametrize("part, what", [
+    ("<!-- said aside -->", "comments"), ("<template><b>said</b> once</template>", "templates"), ("<script>said()</script>", "scripts"),
+    ("<p hidden>said</p>", "hidden elements"), ("<nav>said</nav>", "parts of the page's frame"), ("<img src='a.png' alt='said'>", "pictures"),
+    ("<textarea>said</textarea>", "form fields"), ("<iframe src='a'></iframe>", "embedded pages"), ("<video src='a'></video>", "embedded media"),
+    ("<a href='mailto:said@example.org'>mail</a>", "addresses of links")])
+def test_each_part_of_a_page_that_is_left_out_is_named(engine, tmp_path, part, what):
+    (tmp_path / "upload").write_text(f"<html><body><p>Hello.</p>{part}</body></html>")
+    reply, out = engine.answer(tmp_path / "upload", "a.html")
+    assert [warning["message"] for warning in reply["warnings"]] == [f"left out: {what} (1)"]
+    assert "said" not in out.read_text()
+
+
 @pytest.mark.parametrize("kind", FEATURES)
 def test_a_plain_document_has_no_warning(engine, tmp_path, kind):
     """What is not there is not left out."""
