@@ -10,6 +10,8 @@ struct ChunkDatabase: Sendable {
     let queue: any DatabaseWriter
     /// The folder's name, for what goes wrong.
     let collection: String
+    /// A serial queue has a thread of its own, however few those of the tasks are.
+    private let beside = DispatchQueue(label: "atelier.knowledge.reads")
 
     private init(_ queue: any DatabaseWriter, _ file: URL) {
         self.queue = queue
@@ -24,9 +26,12 @@ struct ChunkDatabase: Sendable {
         do { return try queue.read(body) } catch { throw explained(error) }
     }
 
-    /// The same beside the caller's thread.
+    /// The same beside the caller's thread, on one that takes a connection, uses it and gives it back by itself: the pool's own
+    /// would give it back on a thread of the tasks, and where those all wait for a connection, none ever would.
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        do { return try await queue.read(body) } catch { throw explained(error) }
+        try await withCheckedThrowingContinuation { continuation in
+            beside.async { continuation.resume(with: Result { try read(body) }) }
+        }
     }
 
     private func explained(_ error: any Error) -> any Error {

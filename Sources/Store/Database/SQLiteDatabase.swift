@@ -8,6 +8,8 @@ public struct SQLiteDatabase: Database {
     private let folder: String
     private let reserve: DiskReserve?
     private let notices = SQLiteNotices()
+    /// Of what takes longer, a few at once. Serial queues have threads of their own, however few those of the tasks are.
+    private let scans = (1...3).map { DispatchQueue(label: "atelier.store.scan-\($0)") }
 
     /// Opens or creates the file (0600).
     /// - Parameter reserve: what writes that may use it (``DiskReserve/isOffered``) get when the disk is full.
@@ -44,8 +46,14 @@ public struct SQLiteDatabase: Database {
         try await translated { try readHere(body) }
     }
 
+    /// Beside the calling thread, on one that takes a connection, uses it and gives it back by itself. The pool's own `read` would
+    /// give it back on a thread of the tasks: where those all wait for a connection, none ever would.
     public func scan<T: Sendable>(_ body: @Sendable @escaping (any Connection) throws -> T) async throws -> T {
-        try await translated { try await pool.read { try body(SQLiteConnection(db: $0)) } }
+        try await translated {
+            try await withCheckedThrowingContinuation { continuation in
+                scans.randomElement()!.async { continuation.resume(with: Result { try readHere(body) }) }
+            }
+        }
     }
 
     /// In a function that is not async the pool's own `read` is the one that stays on its thread.
