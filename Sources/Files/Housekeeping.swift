@@ -42,7 +42,10 @@ public struct Housekeeping: Sendable {
             }
             for id in children("users/\(user)/collections") {
                 let collection: Collection?
-                do { collection = try await rows.collection(id) } catch StoreError.notFound { collection = nil }
+                do { collection = try await rows.collection(id) } catch StoreError.notFound { collection = nil } catch is UnreadableRow {
+                    // Nobody can tell what of it is in use.
+                    continue
+                }
                 for version in children(DataPaths.collection(id, user: user)) {
                     let number = version.hasPrefix("v") ? Int(version.dropFirst()) : nil
                     // A version above the row's was never published.
@@ -113,7 +116,7 @@ public struct Housekeeping: Sendable {
         do {
             try await look()
             return false
-        } catch StoreError.notFound { return true }
+        } catch StoreError.notFound { return true } catch is UnreadableRow { return false }
     }
 
     private func children(_ path: String, hidden: Bool = false) -> [String] {
