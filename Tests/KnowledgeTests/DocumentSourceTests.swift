@@ -220,8 +220,8 @@ struct DocumentSourceTests {
             try folder.write("z.txt", [0x41, 0x00])
             let (documents, problems) = try await read(DocumentSource(folder), parser: FakeParser())
             #expect(documents.count == 300)
-            #expect(problems.first?.code == "binary_file" && problems.last?.message == "100 more warnings are not listed.")
-            #expect(problems.count == 202)
+            #expect(problems.first?.code == "binary_file" && problems.last?.message == "200 more warnings are not listed.")
+            #expect(problems.count == 102)
             let stored = try JSONDecoder().decode([DocumentProblem].self, from: JSONEncoder().encode(problems))
             #expect(stored == problems)
             // As lists were before there were warnings.
