@@ -50,6 +50,7 @@ struct MessagesRequest {
     private mutating func choose(_ value: JSONValue, _ fields: inout GatewayFields) {
         guard let object = fields.object("tool_choice", value) else { return }
         fields.only(["type", "name", "disable_parallel_tool_use"], in: object, prefix: "tool_choice.")
+        if let name = object["name"], !name.isNull, name.stringValue == nil { fields.invalid("tool_choice.name", "must be a string") }
         question.toolChoice = AnthropicTools.choice(object, &fields)
         if fields.flag("disable_parallel_tool_use", in: object, prefix: "tool_choice.") == true { question.extra["parallel_tool_calls"] = false }
     }
