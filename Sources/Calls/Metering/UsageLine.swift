@@ -25,17 +25,7 @@ enum UsageLine {
     static let end = UInt8(ascii: "\n")
 
     static func append(_ record: UsageRecord, user: String, to line: inout [UInt8]) {
-        text(record.id, &line)
-        text(user, &line)
-        text(record.minionID, &line)
-        text(record.answerID, &line)
-        text(record.keyID, &line)
-        text(record.purpose, &line)
-        text(record.provider, &line)
-        text(record.model, &line)
-        number(Int(record.at.milliseconds), &line)
-        number(record.inputTokens, &line)
-        number(record.outputTokens, &line)
+        beginning(record, user, &line)
         number(record.cachedTokens, &line)
         number(record.cacheWriteTokens, &line)
         number(record.reasoningTokens, &line)
@@ -53,6 +43,15 @@ enum UsageLine {
     static func appendBegun(_ record: UsageRecord, user: String, to line: inout [UInt8]) {
         line.append(begunMark)
         line.append(tab)
+        beginning(record, user, &line)
+        number(record.cost, &line)
+        number(record.countedCost, &line)
+        text(record.requestID, &line)
+        line[line.count - 1] = end
+    }
+
+    /// What both kinds of lines begin with: whose call it is, of whom it is asked, when, and the tokens.
+    private static func beginning(_ record: UsageRecord, _ user: String, _ line: inout [UInt8]) {
         text(record.id, &line)
         text(user, &line)
         text(record.minionID, &line)
@@ -64,10 +63,6 @@ enum UsageLine {
         number(Int(record.at.milliseconds), &line)
         number(record.inputTokens, &line)
         number(record.outputTokens, &line)
-        number(record.cost, &line)
-        number(record.countedCost, &line)
-        text(record.requestID, &line)
-        line[line.count - 1] = end
     }
 
     /// A `-` and the call's id.
