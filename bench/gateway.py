@@ -468,7 +468,7 @@ def job_creation(atelier: Atelier, count: int) -> list[float]:
     line = json.dumps({"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]})
     dataset = atelier.call("POST", f"{atelier.base}/training-datasets?dataset_name=bench&dataset_type=jsonl", (line + "\n").encode())["id"]
     def call(index):
-        body = {"job_name": f"bench {index}", "minion_id": atelier.minion, "training_type": "lora_only", "dataset_ids": [dataset]}
+        body = {"job_name": f"bench {index}", "minion_id": atelier.minion, "training_type": "lora_only", "dataset_ids": [dataset], "allow_duplicate": True}
         return ("POST", f"{atelier.base}/external-training/jobs", body), lambda reply: None
     return timed_calls(atelier, count, call)
 

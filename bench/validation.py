@@ -139,7 +139,6 @@ def check(row: object, found: dict) -> None:
     if not replies:
         return problem("example_missing_assistant_message")
     found["examples"] += 1
-    found["replies"] += replies
     found["tokens"] += tokens
     bucket = max(5, (tokens - 1).bit_length())
     found["histogram"][bucket] = found["histogram"].get(bucket, 0) + 1
@@ -149,7 +148,9 @@ def check(row: object, found: dict) -> None:
     if key in found["seen"]:
         found["duplicates"] += 1
     else:
+        # Training learns from an example once, so the replies of a repetition do not count.
         found["seen"].add(key)
+        found["replies"] += replies
     return None
 
 

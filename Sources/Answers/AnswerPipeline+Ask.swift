@@ -25,7 +25,7 @@ extension AnswerPipeline {
         let estimate = SpendingEstimate(question, minion: minion) { router.registry[$0]?.info.isManaged ?? false }
         return try await meter.admit(
             user: minion.userID, minion: minion.id, routes: resolved.routes, isLocalToo: resolved.isLocalToo, usage: estimate.usage,
-            tokens: estimate.tokens, prices: prices, purpose: purpose)
+            tokens: estimate.tokens, isOpenEnded: estimate.isOpenEnded, prices: prices, purpose: purpose)
     }
 
     /// Answers stage by stage, with what the minion's release holds; a minion in direct mode without draft,
@@ -83,7 +83,7 @@ extension AnswerPipeline {
             answer = try await make(context(minion, question, materials, ledger, admission, id: id, arm: trial.arm, room: room, emit))
         }
         if answer.trace.order != nil { await keep(answer, question, minion) }
-        if let entry, answer.mayBeKept { await cache.keep(answer, at: entry) }
+        if let entry, answer.mayBeKept, !(answer.finishReason == .length && admission.wasBounded) { await cache.keep(answer, at: entry) }
         return answer
     }
 

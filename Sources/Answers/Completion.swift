@@ -91,7 +91,7 @@ extension AnswerPipeline {
         let reply =
             question.stream
             ? try await direct.stream(snapshot, request, admission, onEvent: onEvent) : try await direct.complete(snapshot, request, admission)
-        if let entry, reply.mayBeKept { await cache.keep(reply, at: entry) }
+        if let entry, reply.mayBeKept, !(reply.finish == .length && admission.wasBounded) { await cache.keep(reply, at: entry) }
         return Completion(reply)
     }
 }

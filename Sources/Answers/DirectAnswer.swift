@@ -35,7 +35,7 @@ public struct DirectAnswer: Sendable {
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
                 try await router.complete(
-                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.spread,
                     gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
@@ -55,7 +55,7 @@ public struct DirectAnswer: Sendable {
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router, isSilent: { !hasSpoken.load(ordering: .relaxed) }) { routes in
                 let stream = router.chat(
-                    prepared(snapshot.minion, request), routes: routes, spread: snapshot.minion.spread,
+                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.spread,
                     gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
@@ -98,12 +98,12 @@ public struct DirectAnswer: Sendable {
     }
 
     /// The request as the model gets it: what the caller left open is the minion's.
-    func prepared(_ minion: Minion, _ request: ChatRequest) -> ChatRequest {
+    func prepared(_ minion: Minion, _ request: ChatRequest, _ admission: Admission) -> ChatRequest {
         var request = request
         if !minion.systemPrompt.isEmpty { request.messages.insert(ChatMessage(.system, minion.systemPrompt), at: 0) }
         request.sampling.temperature = request.sampling.temperature ?? minion.sampling.temperature
         request.sampling.topP = request.sampling.topP ?? minion.sampling.topP
-        request.sampling.maxTokens = request.sampling.maxTokens ?? minion.sampling.maxTokens
+        request.sampling.maxTokens = request.sampling.maxTokens ?? minion.sampling.maxTokens ?? admission.longestReply
         request.sampling.seed = request.sampling.seed ?? minion.sampling.seed
         return request
     }

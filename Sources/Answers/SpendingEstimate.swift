@@ -6,6 +6,8 @@ package struct SpendingEstimate: Sendable {
     var tokens: Int
     /// Of the external model alone.
     package var usage: TokenUsage
+    /// Whether nobody has bounded the reply.
+    private(set) var isOpenEnded: Bool
 
     /// A passage in the prompt, at the size chunks have.
     package static let passage = 300
@@ -16,14 +18,13 @@ package struct SpendingEstimate: Sendable {
 
     /// - Parameter isManaged: whether a provider is run by this server.
     package init(_ question: Question, minion: Minion, isManaged: (String) -> Bool) {
-        let bytes = question.messages.reduce(minion.systemPrompt.utf8.count) { sum, message in
-            sum + message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.name.utf8.count + $1.arguments.utf8.count }
-        }
         // In bytes, so that a script with few characters a word is not taken for cheap.
-        let told = UsageEstimate.tokens(bytes: bytes)
+        let told =
+            UsageEstimate.tokens(bytes: minion.systemPrompt.utf8.count) + UsageEstimate.input(question.request(question.messages, question.sampling))
         var input = told + Self.frame.request + question.messages.count * Self.frame.message
         var drafted = 0
         let output = question.maxTokens(of: minion)
+        isOpenEnded = question.isDirect(minion) && question.sampling.maxTokens == nil && minion.sampling.maxTokens == nil
         let (settings, order) = (minion.pipeline, question.order ?? minion.pipeline.order)
         if minion.releaseID != nil, !question.isDirect(minion) {
             if order.hasPassages, question.usePassages ?? (settings.usePassages || order == .knowledgeOnly) {

@@ -38,7 +38,8 @@ class Vendor:
                     return self.send(503, b'{"error":{"message":"out of order"}}')
                 with vendor.lock:
                     vendor.requests += 1
-                output = body.get("max_tokens") or body.get("max_completion_tokens") or OUTPUT
+                vendor.bounds.append(body.get("max_tokens") or body.get("max_completion_tokens"))
+                output = min(vendor.bounds[-1] or vendor.longest, vendor.longest)
                 usage = {"prompt_tokens": INPUT, "completion_tokens": output, "total_tokens": INPUT + output}
                 if "input" in body:
                     rows = [{"object": "embedding", "index": n, "embedding": [0.6, 0.8]} for n in range(len(body["input"]))]
@@ -73,6 +74,9 @@ class Vendor:
             daemon_threads = True
 
         self.requests = 0
+        #: What each request set as the most tokens, and what the longest reply has of them.
+        self.bounds = []
+        self.longest = OUTPUT
         self.lock = threading.Lock()
         self.http = Listener(("127.0.0.1", 0), Handler)
         self.root = f"http://127.0.0.1:{self.http.server_port}"
@@ -95,7 +99,7 @@ class Door:
     account: Account
     minion: dict
     name: str
-    max_tokens: int = OUTPUT
+    max_tokens: int | None = OUTPUT
     token: str = field(init=False)
 
     def __post_init__(self):
@@ -213,6 +217,37 @@ def test_a_budget_of_any_scope_counts_a_price_on_a_key(superuser, somebody, vend
     finally:
         if whose == "default":
             superuser.put("/api/admin/limits", {})
+
+
+@pytest.mark.parametrize("whose", ["own", "superuser", "minion", "key"])
+@pytest.mark.parametrize("name", DOORS)
+def test_a_direct_request_that_bounds_no_reply_overspends_no_budget(superuser, somebody, vendor, name, whose):
+    """The vendor replies with as many tokens as it is let."""
+    vendor.longest = 5000
+    budget = 0.05
+    key = somebody.post("providers", {"provider": "custom", "api_key": "sk-1", "base_url": vendor.url, "prices": [PRICE]})
+    minion = somebody.minion("direct", provider="custom", model_id="big", pipeline={"mode": "direct"})
+    match whose:
+        case "own":
+            somebody.put("limits", {"cost_per_day": budget})
+        case "superuser":
+            superuser.put(f"/api/admin/users/{somebody.id}/limits", {"cost_per_day": budget})
+        case "minion":
+            somebody.put(f"limits/minions/{minion['id']}", {"cost_per_month": budget})
+        case "key":
+            somebody.put(f"limits/keys/{key['id']}", {"cost_per_day": budget})
+    statuses = burst(Door(somebody, minion, name, max_tokens=None).ask)
+    assert 0 < statuses.count(200) < REQUESTS and 0 < spent(somebody) <= budget
+    # The first may have 4,096 tokens; what is left buys shorter ones.
+    assert 4096 in vendor.bounds and set(vendor.bounds) <= {4096, 2048, 1024, 512} and min(vendor.bounds) < 4096
+
+
+def test_without_a_budget_the_vendor_says_how_long_a_direct_reply_is(superuser, somebody, vendor):
+    by_key(somebody, vendor, superuser)
+    minion = somebody.minion("direct", provider="custom", model_id="big", pipeline={"mode": "direct"})
+    somebody.put("limits", {"requests_per_day": 1000})
+    assert Door(somebody, minion, "v1", max_tokens=None).ask() == 200
+    assert vendor.bounds == [None]
 
 
 def test_embeddings_overspend_no_budget(superuser, somebody, vendor):

@@ -113,7 +113,8 @@ struct AnswerStage: Sendable {
         let own = context.minion.sampling
         sampling.temperature = sampling.temperature ?? own.temperature
         sampling.topP = sampling.topP ?? own.topP
-        sampling.maxTokens = sampling.maxTokens ?? own.maxTokens ?? (context.plan.form == .direct ? nil : Self.defaultMaxTokens)
+        sampling.maxTokens =
+            sampling.maxTokens ?? own.maxTokens ?? (context.plan.form == .direct ? context.admission.longestReply : Self.defaultMaxTokens)
         sampling.seed = sampling.seed ?? own.seed
         return sampling
     }

@@ -16,6 +16,10 @@ public final class Admission: Sendable {
     let ask: ScopeUse.Ask
     /// The same with its cost as a superuser's budget counts it.
     let counted: ScopeUse.Ask
+    /// The most tokens of a reply that are reserved, where nobody else has bounded it and a budget has to hold.
+    package let longestReply: Int?
+    /// Whether a reply may be cut that would be whole at another time: it is not kept for the next who asks.
+    package var wasBounded: Bool { longestReply != nil }
     /// What it holds on a key: a key's rate counts calls to its vendor, whatever they are part of.
     var keyAsk: ScopeUse.Ask { ScopeUse.Ask(tokens: ask.tokens, cost: ask.cost) }
     let prices: PriceBook
@@ -51,7 +55,7 @@ public final class Admission: Sendable {
     }
 
     init(
-        account: MeterAccount, minion: String?, ask: ScopeUse.Ask, counted: ScopeUse.Ask, prices: PriceBook, countsApart: Bool,
+        account: MeterAccount, minion: String?, ask: ScopeUse.Ask, counted: ScopeUse.Ask, longestReply: Int?, prices: PriceBook, countsApart: Bool,
         estimate: TokenUsage, purpose: String, rates: Rates, whole: Admission? = nil, journal: UsageJournal,
         clock: @escaping @Sendable () -> Int
     ) {
@@ -60,6 +64,7 @@ public final class Admission: Sendable {
         self.account = account
         self.ask = ask
         self.counted = counted
+        self.longestReply = longestReply
         self.prices = prices
         self.countsApart = countsApart
         self.estimate = estimate

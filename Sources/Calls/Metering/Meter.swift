@@ -47,17 +47,35 @@ public final class Meter: Sendable {
     /// - Parameters:
     ///   - routes: all that its calls may take, but for models of this server's own.
     ///   - isLocalToo: whether such a model may answer as well.
-    ///   - usage: of the call, at most.
+    ///   - usage: of the call, as it is estimated.
     ///   - tokens: of the whole request, where more than the call uses any.
+    ///   - isOpenEnded: whether nobody has said how long the reply may be. Under a budget it may then have
+    ///     ``Admission/longestReply``.
     /// - Throws: ``LimitExceeded``.
     public func admit(
-        user: String, minion: String?, routes: [Route], isLocalToo: Bool = false, usage: TokenUsage, tokens: Int? = nil, prices: PriceBook,
-        purpose: String = "answer"
+        user: String, minion: String?, routes: [Route], isLocalToo: Bool = false, usage: TokenUsage, tokens: Int? = nil,
+        isOpenEnded: Bool = false, prices: PriceBook, purpose: String = "answer"
     ) async throws -> Admission {
-        let cost = prices.most(routes, usage, isLocalToo: isLocalToo)
-        let tokens = tokens ?? usage.input + usage.output
+        func cost(output: Int) -> PriceBook.Cost {
+            // Texts of figures, of code or of rare scripts have up to twice the tokens that their length lets one guess.
+            let input = min(usage.input, 1 << 40) * 2
+            return prices.most(routes, TokenUsage(input: input, output: output), isLocalToo: isLocalToo)
+        }
+        let open = isOpenEnded ? OpenEnd(keys: routes.compactMap(\.keyID), cost: cost) : nil
         return try await admit(
-            user: user, minion: minion, tokens: tokens, cost, prices, countsApart: prices.countsApart(routes), usage, purpose)
+            user: user, minion: minion, tokens: tokens ?? usage.input + usage.output, cost(output: usage.output), prices,
+            countsApart: prices.countsApart(routes), usage, purpose, open: open)
+    }
+
+    /// A reply whose length nobody has bounded.
+    private struct OpenEnd {
+        /// Lengths to reserve, in tokens. The longest is one that every vendor's current models can reply with; the budget decides
+        /// which of them it is.
+        static let lengths = [4096, 2048, 1024, 512]
+
+        /// That its calls may take.
+        let keys: [String]
+        let cost: (_ output: Int) -> PriceBook.Cost
     }
 
     /// Reserves what a request may come to whose cost is certain: no user's price has a part in it.
@@ -76,19 +94,33 @@ public final class Meter: Sendable {
 
     private func admit(
         user: String, minion: String?, tokens: Int, _ cost: PriceBook.Cost, _ prices: PriceBook, countsApart: Bool, _ usage: TokenUsage?,
-        _ purpose: String
+        _ purpose: String, open: OpenEnd? = nil
     ) async throws -> Admission {
         try await journal.relief()
         let account = accounts.account(user, now: now)
         // No request comes to more: what is reserved for all of them stays a number.
         let question = Admission.question
         let whole = question.flatMap { $0.user == user && $0.minion == minion ? $0 : nil }
-        let ask = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.paid.map { min(max(0, $0), 1e12) }, isRequest: whole == nil)
-        let counted = ScopeUse.Ask(tokens: ask.tokens, cost: cost.counted.map { min(max(0, $0), 1e12) }, isRequest: whole == nil)
-        let rates = try await ready(account) { state, now in state.admit(ask, counted: counted, minion: minion, now: now) }
+        func asks(_ cost: PriceBook.Cost) -> MeterAccount.Asks {
+            let paid = ScopeUse.Ask(tokens: min(max(0, tokens), 1 << 40), cost: cost.paid.map { min(max(0, $0), 1e12) }, isRequest: whole == nil)
+            return MeterAccount.Asks(
+                paid: paid, counted: ScopeUse.Ask(tokens: paid.tokens, cost: cost.counted.map { min(max(0, $0), 1e12) }, isRequest: paid.isRequest))
+        }
+        let usual = asks(cost)
+        let (rates, ask, longestReply) = try await ready(account) { state, now in
+            var (ask, longest) = (usual, Int?.none)
+            if let open, usual.mayCost, state.hasBudget(minion: minion, keys: open.keys) {
+                for length in OpenEnd.lengths {
+                    (ask, longest) = (asks(open.cost(length)), length)
+                    if state.hasRoom(ask, minion: minion, keys: open.keys, now: now) { break }
+                }
+            }
+            return state.admit(ask.paid, counted: ask.counted, minion: minion, now: now).map { ($0, ask, longest) }
+        }
         return Admission(
-            account: account, minion: minion, ask: ask, counted: counted, prices: prices, countsApart: countsApart,
-            estimate: usage ?? TokenUsage(input: ask.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, whole: whole,
+            account: account, minion: minion, ask: ask.paid, counted: ask.counted, longestReply: longestReply, prices: prices,
+            countsApart: countsApart,
+            estimate: usage ?? TokenUsage(input: usual.paid.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, whole: whole,
             journal: journal,
             clock: { [self] in now })
     }

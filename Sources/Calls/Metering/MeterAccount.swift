@@ -30,6 +30,15 @@ final class MeterAccount: Sendable {
         var streams = 0
     }
 
+    /// What one request asks for, as its user pays for it and as a superuser's budget counts it.
+    struct Asks {
+        var paid: ScopeUse.Ask
+        var counted: ScopeUse.Ask
+
+        /// What costs nothing passes every budget; what has no price cannot be counted.
+        var mayCost: Bool { (paid.cost ?? 0) > 0 || (counted.cost ?? 0) > 0 }
+    }
+
     let user: String
     let state = Mutex(State())
 
@@ -100,6 +109,26 @@ extension MeterAccount.State {
         settledMeanwhile = []
         isOpen = true
         opening = nil
+    }
+
+    /// Whether a budget of any scope counts a request.
+    func hasBudget(minion: String?, keys: [String]) -> Bool {
+        limits.hasBudget || imposed.hasBudget || minion.flatMap { settings.minions[$0] }?.hasBudget == true
+            || keys.contains { settings.keys[$0]?.hasBudget == true }
+    }
+
+    /// Whether no scope would refuse a request, its keys among them.
+    mutating func hasRoom(_ ask: MeterAccount.Asks, minion: String?, keys: [String], now: Int) -> Bool {
+        turn(now)
+        func fits(_ ask: ScopeUse.Ask, _ use: ScopeUse?, _ limits: Limits?) -> Bool {
+            guard let limits else { return true }
+            var use = use ?? ScopeUse()
+            use.turn(now)
+            return use.excess(ask, over: limits, scope: { _ in .user }, now: now) == nil
+        }
+        return fits(ask.paid, user, limits) && fits(ask.counted, counted, imposed)
+            && (minion.map { fits(ask.paid, minions[$0], settings.minions[$0]) } ?? true)
+            && keys.allSatisfy { fits(ask.paid, self.keys[$0], settings.keys[$0]) }
     }
 
     /// Checks every scope, then reserves on every one or on none.

@@ -5,7 +5,7 @@ public enum UsageEstimate {
 
     public static func tokens(bytes: Int) -> Int { (bytes + bytesPerToken - 1) / bytesPerToken }
 
-    /// The tokens of a request's messages and tools.
+    /// The tokens of a request's messages and tools, and of the form asked for.
     public static func input(_ request: ChatRequest) -> Int {
         let messages = request.messages.reduce(0) { sum, message in
             sum + message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.name.utf8.count + $1.arguments.utf8.count }
@@ -13,6 +13,7 @@ public enum UsageEstimate {
         let tools = request.tools.reduce(0) {
             $0 + $1.name.utf8.count + ($1.description?.utf8.count ?? 0) + $1.parameters.serialized().utf8.count
         }
-        return tokens(bytes: messages + tools)
+        let form = request.responseFormat.map { $0.serialized().utf8.count } ?? 0
+        return tokens(bytes: messages + tools + form)
     }
 }
