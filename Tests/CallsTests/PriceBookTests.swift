@@ -130,7 +130,7 @@ import Testing
     func whatFailedCallsCostIsReservedBeforeTheNext(target: LimitTarget) async throws {
         try await MeteredStore.run { metered in
             let rows = try await metered.user()
-            try await rows.setLimits(.having { $0.costPerDay = 10 }, for: target)
+            try await rows.setLimits(.having { $0.costPerDay = 11 }, for: target)
             let one = Self.route()
             func admit() async throws -> Admission {
                 try await metered.meter.admit(user: rows.userID, minion: nil, routes: [one], usage: Self.million, prices: operators)
@@ -143,9 +143,9 @@ import Testing
                     Attempt(provider: "acme", model: "m", startedAt: Date(), outcome: "cut_stream", usage: Self.million, cost: 3, milliseconds: 1))
             }
             fail()
-            try gate(one)  // 3 spent, 3 for the next, 3 for the second request.
+            try gate(one)  // 3 spent, 4 for the next (its input counts twice), 4 for the second request.
             fail()
-            #expect(throws: ProviderError.self, "6 spent, 3 for the next, 3 for the second request") { try gate(one) }
+            #expect(throws: ProviderError.self, "6 spent, 4 for the next, 4 for the second request") { try gate(one) }
             metered.meter.settle(second, [])
             try gate(one)
             metered.meter.settle(first, [])

@@ -235,7 +235,7 @@ def test_a_direct_request_that_bounds_no_reply_overspends_no_budget(superuser, s
         case "minion":
             somebody.put(f"limits/minions/{minion['id']}", {"cost_per_month": budget})
         case "key":
-            somebody.put(f"limits/keys/{key['id']}", {"cost_per_day": budget})
+            somebody.put(f"limits/keys/{key['key']['id']}", {"cost_per_day": budget})
     statuses = burst(Door(somebody, minion, name, max_tokens=None).ask)
     assert 0 < statuses.count(200) < REQUESTS and 0 < spent(somebody) <= budget
     # The first may have 4,096 tokens; what is left buys shorter ones.
