@@ -3,10 +3,16 @@
 The same text must reach the model in training and in serving, so it is rendered
 by the model's own chat template, as llama.cpp renders it (engine/tests compare
 the two). A template may add a system prompt of its own where none is given.
+
+Only the template writes control tokens. Where a message says "<|im_end|>", that
+is the text it is, letter by letter: it is set aside before the template is
+applied and tokenized as plain text afterwards.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -38,6 +44,7 @@ class Example:
     ids: list[int]
     replies: list[int]
     lost: int = 0  # earlier replies that are not learned, for their beginning was cut
+    controls: frozenset[str] = frozenset()  # control tokens that its messages spell out
 
 
 @dataclass
@@ -49,6 +56,8 @@ class Dataset:
     dropped: dict[str, int] = field(default_factory=dict)  # reason → how many
     needed: list[int] = field(default_factory=list)  # max_tokens that each reply_too_long would need, the smallest first
     refusal: str = ""  # the template's own words, of the first template_refused
+    spelled: int = 0  # examples whose messages spell out control tokens
+    controls: set[str] = field(default_factory=set)  # which ones
 
     @property
     def tokens(self) -> int:
@@ -134,14 +143,48 @@ def exclusion(messages: list[dict]) -> str | None:
     return None if learned else "no_reply"
 
 
+# Around the number of a text that is set aside. Unicode keeps both for programs' own use; where a message has one, it is set aside too.
+OPEN, CLOSE = "\ufdd0", "\ufdd1"
+ASIDE = re.compile(f"{OPEN}([0-9]+){CLOSE}")
+
+
+@lru_cache(maxsize=4)
+def control_texts(tokenizer) -> tuple[list[str], re.Pattern]:
+    """The texts that the tokenizer takes for control tokens wherever they stand, and a pattern that finds them in a message."""
+    controls = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special and token.content}
+    texts = [OPEN, CLOSE, *sorted(controls, key=lambda text: (-len(text), text))]
+    return texts, re.compile("|".join(map(re.escape, texts)))
+
+
+def set_aside(tokenizer, messages: list[dict]) -> list[dict]:
+    """The messages with a mark in the place of each control token that one of them spells out."""
+    texts, pattern = control_texts(tokenizer)
+    return [message | {"content": pattern.sub(lambda found: f"{OPEN}{texts.index(found[0])}{CLOSE}", message["content"])}
+            if message["content"] and pattern.search(message["content"]) else message for message in messages]
+
+
+def controls_in(tokenizer, messages: list[dict]) -> frozenset[str]:
+    """The control tokens that the messages spell out."""
+    _, pattern = control_texts(tokenizer)
+    return frozenset(text for message in messages if message["content"] for text in pattern.findall(message["content"])) - {OPEN, CLOSE}
+
+
+def put_back(tokenizer, text: str) -> str:
+    """A rendered text as it reads."""
+    return ASIDE.sub(lambda mark: control_texts(tokenizer)[0][int(mark[1])], text)
+
+
 def segments(tokenizer, messages: list[dict]) -> list[tuple[str, bool]]:
     """The rendered conversation in pieces: (text, whether it is learned, which is what
-    the assistant wrote, but for messages of weight 0).
+    the assistant wrote, but for messages of weight 0). Control tokens that messages
+    spell out are set aside in them: encode() reads such text, put_back() shows it.
 
     A reply is what follows the generation prompt, up to and including the token
     that ends the turn: exactly what the model must write when it is served.
     """
     from jinja2.exceptions import TemplateError as TemplateRaised
+
+    messages = set_aside(tokenizer, messages)
 
     def render(until: int, prompt: bool) -> str:
         try:
@@ -178,7 +221,23 @@ def check_tokenizer(tokenizer) -> None:
 
 
 def encode(tokenizer, text: str) -> list[int]:
-    return tokenizer.encode(text, add_special_tokens=False)
+    """Token ids of a rendered text; what was set aside becomes the tokens of its letters.
+
+    Raises Refused where a tokenizer cannot read a control token's text as text.
+    """
+    if OPEN not in text:
+        return tokenizer.encode(text, add_special_tokens=False)
+    ids: list[int] = []
+    for index, part in enumerate(ASIDE.split(text)):  # text, number, text, number, …
+        if index % 2:
+            said = control_texts(tokenizer)[0][int(part)]
+            letters = tokenizer.encode(said, add_special_tokens=False, split_special_tokens=True)
+            if said in tokenizer.all_special_tokens and tokenizer.convert_tokens_to_ids(said) in letters:
+                raise Refused(f"its tokenizer takes the text {said} for the control token")
+            ids += letters
+        elif part:
+            ids += tokenizer.encode(part, add_special_tokens=False)
+    return ids
 
 
 def tokens(tokenizer, messages: list[dict]) -> tuple[list[int], list[range]]:
@@ -217,7 +276,7 @@ def tokenize(tokenizer, messages: list[dict], max_tokens: int) -> tuple[Example 
         return None, "reply_too_long"
     kept = [span for span in reply_ranges if span.start > cut]
     positions = [position - cut for span in kept for position in span]
-    return Example(ids[cut:], positions, len(reply_ranges) - len(kept)), "cut" if cut else ""
+    return Example(ids[cut:], positions, len(reply_ranges) - len(kept), controls_in(tokenizer, messages)), "cut" if cut else ""
 
 
 def load(tokenizer, path: Path, max_tokens: int) -> Dataset:
@@ -231,6 +290,8 @@ def load(tokenizer, path: Path, max_tokens: int) -> Dataset:
             continue
         dataset.cut += note == "cut"
         dataset.lost += example.lost
+        dataset.spelled += bool(example.controls)
+        dataset.controls |= example.controls
         dataset.examples.append(example)
     dataset.needed.sort()
     return dataset

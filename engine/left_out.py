@@ -4,6 +4,8 @@ from typing import Any
 
 from conversations import Dataset
 
+MOST_SHOWN = 5  # control tokens that are named
+
 # Reason → what is said of the examples, and what to do.
 REASONS = {
     "tool_calls": ("with tool calls, for which the base model's chat template has no place", "Give the conversation without the calls and their results."),
@@ -31,11 +33,16 @@ def said(dataset: Dataset, reason: str, max_tokens: int) -> tuple[str, str]:
 
 
 def notes(dataset: Dataset, name: str, max_tokens: int) -> list[dict[str, Any]]:
-    """Of the `name` examples (training, held-out): what is left out or shortened, each with a count."""
+    """Of the `name` examples (training, held-out): what is left out, shortened or read otherwise than it looks, each with a count."""
     found = []
     for reason, count in dataset.dropped.items():
         text, hint = said(dataset, reason, max_tokens)
         found.append(note(reason, f"{count} of {dataset.read} {name} example(s) left out: {text}", hint, count))
+    if dataset.spelled:
+        shown = ", ".join(sorted(dataset.controls)[:MOST_SHOWN]) + (", …" if len(dataset.controls) > MOST_SHOWN else "")
+        found.append(note("control_tokens", f"{dataset.spelled} of {dataset.read} {name} example(s) spell out control tokens of the base model ({shown}); "
+                          "they are learned as the text they are", "Remove what another program's template left in the messages; keep what is meant as text.",
+                          dataset.spelled))
     if dataset.cut:
         lost = f", and {dataset.lost} earlier replies lose their beginning with it and are not learned" if dataset.lost else ""
         found.append(note("prompt_cut", f"{dataset.cut} of {dataset.read} {name} example(s) are cut from the left to {max_tokens} tokens{lost}",

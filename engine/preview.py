@@ -30,10 +30,12 @@ def show(tokenizer, messages: list[dict], max_tokens: int) -> dict[str, Any]:
     example, note = conversations.tokenize(tokenizer, messages, max_tokens)
     if example is None:
         try:
-            pieces = [{"text": text, "learned": False} for text, _ in conversations.segments(tokenizer, messages) if text]
+            rendered = [text for text, _ in conversations.segments(tokenizer, messages) if text]
+            pieces = [{"text": conversations.put_back(tokenizer, text), "learned": False} for text in rendered]
+            tokens = sum(len(conversations.encode(tokenizer, text)) for text in rendered)
         except conversations.Refused:  # there is no text of the template's
             pieces = [{"text": f"{message['role']}: {message['content'] or ''}\n", "learned": False} for message in messages]
-        tokens = sum(len(conversations.encode(tokenizer, piece["text"])) for piece in pieces)
+            tokens = sum(len(conversations.encode(tokenizer, piece["text"])) for piece in pieces)
         return {"pieces": pieces, "tokens": tokens, "learned_tokens": 0, "cut": False, "dropped": note}
     learned = set(example.replies)
     groups = groupby(range(len(example.ids)), key=lambda position: position in learned)
