@@ -9,7 +9,7 @@ export ATELIER_DATA_DIR
 SWIFT_FLAGS := -c release
 ATELIER := .build/release/atelier
 
-.PHONY: help setup demo serve test test-swift test-engine test-e2e test-browser screenshots chaos fuzz audit format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
+.PHONY: help setup demo serve check test test-swift test-engine test-e2e test-browser screenshots chaos fuzz audit format lint bench bench-gateway bench-training bench-validation bench-search bench-ingest bench-quality bench-adapters bench-ablation clean
 
 help:  ## List the commands.
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,10 @@ demo: setup  ## Train the sample minion, ask it, and keep serving (EXIT=1 leaves
 
 serve: setup  ## Run the server.
 	@$(ATELIER) serve
+
+check:  ## Lint and the quick tests of Swift and the engine: before each commit (under three minutes once built).
+	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
+	@.venv/bin/python scripts/run_tests.py --quick lint swift engine
 
 test:  ## Every suite: Swift, Python, end to end, the page, demo. Ends with `N passed, N failed, N skipped`.
 	@SETUP_TESTS=1 SETUP_SKIP_SWIFT=1 scripts/setup.sh
@@ -77,7 +81,7 @@ bench-validation:  ## A million chat rows checked, against a Python json loop wi
 	@scripts/setup.sh
 	@.venv/bin/python bench/validation.py
 
-bench-search:  ## Vector search and insertion against a ChromaDB server (minutes: embeds 12,000 sentences once).
+bench-search:  ## Vector search and insertion against a ChromaDB server (minutes: embeds 12,000 sentences of each collection once).
 	@scripts/setup.sh
 	@.venv/bin/python bench/search.py
 
@@ -93,7 +97,7 @@ bench-adapters:  ## A hundred adapters on one local server, against llama.cpp st
 	@SETUP_SKIP_SWIFT=1 scripts/setup.sh
 	@.venv/bin/python bench/adapters.py
 
-bench-ablation:  ## What voice and knowledge buy on Shakespeare and Cranfield (half an hour: trains, indexes, measures).
+bench-ablation:  ## What voice and knowledge buy on the samples, and on Shakespeare and Cranfield (half an hour: trains, indexes, measures).
 	@scripts/setup.sh
 	@.venv/bin/python bench/ablation.py
 

@@ -1,13 +1,14 @@
-"""What voice and knowledge buy on Shakespeare and Cranfield, as a job of the server measures it by itself.
+"""What voice and knowledge buy, as a job of the server measures it by itself: on the samples, and on Shakespeare and Cranfield.
 
     python bench/ablation.py [--pairs 340] [--examples 12] [--epochs 2] [--restyle-pairs 300] [--seconds 1800]
 
-Everything goes through the HTTP API of a server that is started for it: a hybrid job over Shakespeare's dialogue (voice) and
-Cranfield's abstracts with their judged queries (knowledge). The answering model is the default local model, served apart as an
+Everything goes through the HTTP API of a server that is started for it: a hybrid job over the sample voice and the
+sample handbook with its questions, and one over Shakespeare's dialogue (voice) and Cranfield's abstracts with their judged queries
+(knowledge) where both are at hand. The answering model is the default local model, served apart as an
 OpenAI-compatible vendor would be, so that draft_first and restyle_last are what they are with any external model: it has no
 voice of its own. Its tokens are counted at a price that the key is given. Prints the job's ablation table and writes bench/results/ablation.json.
 
-The data is sought in ATELIER_BENCH_DATA (cranfield/, shakespeare/), else in ../shared/data.
+Shakespeare and Cranfield are sought in ATELIER_BENCH_DATA (cranfield/, shakespeare/), else in ../shared/data.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+import knowledge
 from knowledge import ATELIER, DATA, MODELS, ROOT, lines
 
 ENGINE = ROOT / "engine"
@@ -31,15 +33,26 @@ SERVED = "smollm2-135m-instruct-served"
 PRICE = {"input": 0.15, "output": 0.60}
 
 
-def questions() -> bytes:
-    """Cranfield's queries with the documents judged relevant, as a dataset of questions."""
-    judged: dict[str, list[dict]] = {}
-    for line in (DATA / "cranfield" / "qrels.tsv").read_text().splitlines()[1:]:
-        query, document, score = line.split("\t")
-        if int(score) > 0:
-            judged.setdefault(query, []).append({"document": document, "relevance": int(score)})
-    rows = [{"question": row["text"], "sources": judged[row["_id"]]} for row in lines(DATA / "cranfield" / "queries.jsonl") if row["_id"] in judged]
+def questions(folder: Path) -> bytes:
+    """A collection's queries with the documents judged relevant, as a dataset of questions."""
+    judged = knowledge.judgements(folder)
+    rows = []
+    for query in lines(folder / "queries.jsonl"):
+        sources = [{"document": document, "relevance": score} for document, score in judged.get(query["_id"], {}).items() if score > 0]
+        if sources:
+            rows.append({"question": query["text"], "sources": sources})
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def subjects() -> list[tuple[str, Path, Path]]:
+    """What is measured: its name, the voice's examples, and the collection."""
+    own, *shared = knowledge.collections("handbook")
+    found = [(f"sample voice, {own.name}", ROOT / "samples/voice.jsonl", own)]
+    plays = DATA / "shakespeare/train.jsonl"
+    if shared and plays.is_file():
+        return [*found, ("Shakespeare, Cranfield", plays, shared[0])]
+    print(f"{DATA} has not both shakespeare/ and cranfield/: the samples alone are measured", flush=True)
+    return found
 
 
 @contextmanager
@@ -136,19 +149,10 @@ def verdict(evaluation: dict) -> str:
             + ("do not overlap" if apart else "overlap: with so few answers the difference may be chance"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=340, help="of Shakespeare; a tenth is held out")
-    parser.add_argument("--examples", type=int, default=12, help="held-out messages, and as many Cranfield queries")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--restyle-pairs", type=int, default=300, help="paraphrases by the base model, for restyle_last; 0 leaves that order out")
-    parser.add_argument("--seconds", type=int, default=1800, help="no example is begun after so many seconds of evaluation")
-    parser.add_argument("--max-tokens", type=int, default=64, help="of an answer")
-    options = parser.parse_args()
-    if not (DATA / "shakespeare").is_dir() or not (DATA / "cranfield").is_dir():
-        sys.exit(f"{DATA} has no shakespeare/ and cranfield/: set ATELIER_BENCH_DATA")
-    voice = b"".join((DATA / "shakespeare" / "train.jsonl").read_bytes().splitlines(keepends=True)[: options.pairs])
-    files = [("voice", "jsonl", voice), ("abstracts", "rag", (DATA / "cranfield" / "corpus.jsonl").read_bytes()), ("queries", "custom", questions())]
+def measure(name: str, voice: Path, collection: Path, options: argparse.Namespace) -> list[dict]:
+    """One job, its ablation printed; the rows for the results."""
+    examples = b"".join(voice.read_bytes().splitlines(keepends=True)[: options.pairs])
+    files = [("voice", "jsonl", examples), ("documents", "rag", (collection / "corpus.jsonl").read_bytes()), ("queries", "custom", questions(collection))]
     config = {"epochs": options.epochs, "evaluation": {
         "examples": options.examples, "seconds": options.seconds, "max_tokens": options.max_tokens}}
     if options.restyle_pairs:
@@ -159,20 +163,33 @@ def main() -> None:
         minion = ok(client.post(f"{base}/minions", json={
             "name": "Will", "provider": "custom", "model_id": SERVED, "base_url": address,
             "sampling": {"temperature": 0, "max_tokens": options.max_tokens}, "pipeline": {"top_k": 3, "draft_timeout": 300, "restyle_timeout": 300}}))
-        datasets = [ok(client.post(f"{base}/training-datasets", params={"dataset_name": name, "dataset_type": kind, "file_name": f"{name}.jsonl"},
-                                   content=content))["id"] for name, kind, content in files]
+        datasets = [ok(client.post(f"{base}/training-datasets", params={"dataset_name": title, "dataset_type": kind, "file_name": f"{title}.jsonl"},
+                                   content=content))["id"] for title, kind, content in files]
         job = ok(client.post(f"{base}/external-training/jobs", json={
             "job_name": "Ablation", "minion_id": minion["id"], "training_type": "hybrid", "dataset_ids": datasets, "config": config, "start": True}))
         follow(client, f"{base}/external-training/jobs/{job['id']}/events")
         measured = ok(client.get(f"{base}/external-training/jobs/{job['id']}/evaluation"))["evaluation"]
     seconds = time.monotonic() - began
+    print(f"\n## {name}\n")
     show(measured)
     print(f"\n{measured['training_examples']} training pairs, {measured['held_out_examples']} held out, {measured['documents']} documents; "
           f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores. {verdict(measured)}.")
+    return [{"metric": f"{row['name']} ({row['arm']}), {name}", "unit": row["unit"], "ours": row["value"], "low": row.get("low"), "high": row.get("high"),
+             "n": row["n"], "peer": None, "peer_name": "base", "limit": None} for row in measured["metrics"]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=340, help="of the voice at most; a tenth is held out")
+    parser.add_argument("--examples", type=int, default=12, help="held-out messages, and as many questions")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--restyle-pairs", type=int, default=300, help="paraphrases by the base model, for restyle_last; 0 leaves that order out")
+    parser.add_argument("--seconds", type=int, default=1800, help="no example is begun after so many seconds of evaluation")
+    parser.add_argument("--max-tokens", type=int, default=64, help="of an answer")
+    options = parser.parse_args()
     results = ROOT / "bench" / "results"
     results.mkdir(exist_ok=True)
-    rows = [{"metric": f"{row['name']} ({row['arm']})", "unit": row["unit"], "ours": row["value"], "low": row.get("low"), "high": row.get("high"),
-             "n": row["n"], "peer": None, "peer_name": "base", "limit": None} for row in measured["metrics"]]
+    rows = [row for subject in subjects() for row in measure(*subject, options)]
     (results / "ablation.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

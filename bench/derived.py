@@ -79,12 +79,20 @@ def docstrings(most: int, asked: int) -> tuple[dict, list]:
     return corpus, [(summary, [str(number)]) for number, summary in enumerate(chosen[:asked])]
 
 
+COLLECTIONS = {"handbook": handbook, "docstrings": lambda: docstrings(1200, 250)}
+
+
+def make(folder: pathlib.Path, *names: str) -> list[pathlib.Path]:
+    """The named collections, in folders of their names."""
+    for name in names:
+        write(folder / name, *COLLECTIONS[name]())
+    return [folder / name for name in names]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    arguments = parser.parse_args()
-    write(arguments.folder / "handbook", *handbook())
-    write(arguments.folder / "docstrings", *docstrings(1200, 250))
+    make(parser.parse_args().folder, *COLLECTIONS)
 
 
 if __name__ == "__main__":

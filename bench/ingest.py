@@ -2,6 +2,7 @@
 
     .venv/bin/python bench/ingest.py [--documents 400]
 
+On the documentation that derived.py collects, and on Cranfield where it is at hand (knowledge.py says where it is sought).
 The peer gets the finished chunks' texts and does nothing but tokenise and run the model, as its README says. Prints a
 table and writes bench/results/ingest.json.
 """
@@ -28,11 +29,7 @@ def embedding_texts(database: pathlib.Path) -> list[str]:
     return texts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=400)
-    arguments = parser.parse_args()
-    documents = knowledge.lines(knowledge.beir() / "corpus.jsonl")[: arguments.documents]
+def compared(name: str, documents: list[dict]) -> list[dict]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         (folder / "corpus.jsonl").write_text("".join(json.dumps(document) + "\n" for document in documents))
@@ -44,10 +41,19 @@ def main() -> None:
         model.embed(texts)
         peer = time.monotonic() - begin
     rate, bare = ours["chunks"] / ours["seconds"], len(texts) / peer
+    return [
+        knowledge.row(f"ingest, whole path, {name}", "chunks/s", rate, bare, "bare ONNX session", ">= 0.9 of peer"),
+        knowledge.row(f"ratio, {name}", "", rate / bare, 1, "bare ONNX session", ">= 0.9"),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, default=400)
+    arguments = parser.parse_args()
     knowledge.report("ingest", [
-        knowledge.row("ingest, whole path", "chunks/s", rate, bare, "bare ONNX session", ">= 0.9 of peer"),
-        knowledge.row("ratio", "", rate / bare, 1, "bare ONNX session", ">= 0.9"),
-    ])
+        row for folder in knowledge.collections("docstrings")
+        for row in compared(folder.name, knowledge.lines(folder / "corpus.jsonl")[: arguments.documents])])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""What the benches of knowledge share: Cranfield, the model in a bare ONNX session, running atelier, the table.
+"""What the benches of knowledge share: the judged collections, the model in a bare ONNX session, running atelier, the table.
 
-The data is sought in ATELIER_BENCH_DATA (a folder with cranfield/ in BEIR's layout), else in ../shared/data.
+The project's own collections (derived.py) are always measured. Cranfield is measured too where it is at hand: in
+ATELIER_BENCH_DATA (a folder with cranfield/ in BEIR's layout), else in ../shared/data. ATELIER_BENCH_BEIR names one folder that
+is measured alone.
 """
 
 import json
@@ -14,33 +16,53 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+import derived
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = pathlib.Path(os.environ.get("ATELIER_BENCH_DATA", ROOT.parent / "shared/data"))
 MODELS = pathlib.Path(os.environ.get("ATELIER_DATA_DIR", ROOT / "data")) / "models"
 ATELIER = pathlib.Path(os.environ.get("ATELIER_BINARY", ROOT / ".build/release/atelier")).absolute()
 QUERY_PREFIX = "Represent this sentence for searching relevant passages: "
 DIMENSION = 384
+DERIVED = ROOT / "bench/results/derived"
 
 
 def lines(path: pathlib.Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
 
-def beir() -> pathlib.Path:
-    folder = pathlib.Path(os.environ.get("ATELIER_BENCH_BEIR", DATA / "cranfield"))
-    if not (folder / "corpus.jsonl").is_file():
-        sys.exit(f"{folder} has no corpus.jsonl: set ATELIER_BENCH_BEIR to a folder with corpus.jsonl, queries.jsonl and qrels.tsv")
-    return folder
+def collections(*own: str) -> list[pathlib.Path]:
+    """Folders in BEIR's layout: of the project's own those that are named, and Cranfield where it is at hand."""
+    if named := os.environ.get("ATELIER_BENCH_BEIR"):
+        if not (pathlib.Path(named) / "corpus.jsonl").is_file():
+            sys.exit(f"{named} has no corpus.jsonl: set ATELIER_BENCH_BEIR to a folder with corpus.jsonl, queries.jsonl and qrels.tsv")
+        return [pathlib.Path(named)]
+    found = derived.make(DERIVED, *own)
+    if (DATA / "cranfield/corpus.jsonl").is_file():
+        found.append(DATA / "cranfield")
+    else:
+        print(f"{DATA} has no cranfield/corpus.jsonl: the project's own data alone is measured", flush=True)
+    return found
 
 
-def sentences(wanted: int) -> list[str]:
-    """Sentences of the corpus, cut at full stops; its repeated ones once."""
+def sentences(folder: pathlib.Path, wanted: int) -> list[str]:
+    """Sentences of the collection, cut at full stops; its repeated ones once."""
     found: dict[str, None] = {}
-    for document in lines(beir() / "corpus.jsonl"):
+    for document in lines(folder / "corpus.jsonl"):
         for sentence in re.split(r"(?<=[.?!])\s+", document["text"]):
             if len(sentence.split()) > 2:
                 found.setdefault(sentence.strip())
     return list(found)[:wanted]
+
+
+def judgements(folder: pathlib.Path) -> dict[str, dict[str, int]]:
+    """By query: how relevant each judged document is."""
+    judged: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels.tsv").read_text().splitlines():
+        fields = line.split("\t")
+        if len(fields) >= 3 and fields[-1].lstrip("-").isdigit():
+            judged.setdefault(fields[0], {})[fields[-2]] = int(fields[-1])
+    return judged
 
 
 class Bare:

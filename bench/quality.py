@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/quality.py [--rerank 20]
 
-ATELIER_BENCH_BEIR names another folder in BEIR's layout than Cranfield. The peer searches whole documents: BM25
+On the collections of derived.py, and on Cranfield where it is at hand (knowledge.py says where it is sought). The peer searches whole documents: BM25
 (k1 1.2, b 0.75, words of letters and digits), cosine of the same model's vectors (cut at 512 tokens), reciprocal
 rank fusion of both with k 60. Prints a table and writes bench/results/quality.json.
 """
@@ -70,12 +70,8 @@ def plain(folder) -> dict[str, dict[str, float]]:
     corpus = knowledge.lines(folder / "corpus.jsonl")
     names = [str(line["_id"]) for line in corpus]
     texts = [(line.get("title", "") + "\n" + line["text"]).strip() for line in corpus]
-    relevance: dict[str, dict[str, int]] = defaultdict(dict)
-    for line in (folder / "qrels.tsv").read_text().splitlines():
-        fields = line.split("\t")
-        if len(fields) >= 3 and fields[-1].lstrip("-").isdigit():
-            relevance[fields[0]][fields[-2]] = int(fields[-1])
-    queries = [line for line in knowledge.lines(folder / "queries.jsonl") if any(g > 0 for g in relevance[str(line["_id"])].values())]
+    relevance = knowledge.judgements(folder)
+    queries = [line for line in knowledge.lines(folder / "queries.jsonl") if any(g > 0 for g in relevance.get(str(line["_id"]), {}).values())]
     asked = [line["text"] for line in queries]
     model = knowledge.Bare()
     vectors = model.embed(texts)
@@ -90,13 +86,9 @@ def plain(folder) -> dict[str, dict[str, float]]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rerank", type=int, default=20)
-    arguments = parser.parse_args()
-    folder = knowledge.beir()
+def compared(folder, rerank: int) -> list[dict]:
     with tempfile.TemporaryDirectory() as temporary:
-        reports = knowledge.atelier("eval", "retrieval", "--folder", folder, "--collection", f"{temporary}/v1", "--rerank", arguments.rerank, "--json")
+        reports = knowledge.atelier("eval", "retrieval", "--folder", folder, "--collection", f"{temporary}/v1", "--rerank", rerank, "--json")
     peer = plain(folder)
     limits = {"lexical": None, "dense": None, "hybrid": ">= peer"}
     table = []
@@ -110,7 +102,14 @@ def main() -> None:
             limit = (">= hybrid" if reranked else limits[report["strategy"]]) if metric == "nDCG@10" else None
             table.append(knowledge.row(
                 f"{name} {metric}, {folder.name}", "", report[key], None if reranked else theirs[metric], "plain script, same model", limit))
-    knowledge.report("quality", table)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rerank", type=int, default=20)
+    arguments = parser.parse_args()
+    knowledge.report("quality", [row for folder in knowledge.collections("handbook", "docstrings") for row in compared(folder, arguments.rerank)])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     .venv/bin/python bench/search.py [--queries 200] [--large 100000]
 
-12,000 sentences of Cranfield, embedded here (about 10,000 are in it; what is missing to 12,000 is made of halves of
-the long ones, real text too), and 100,000: those and copies with Gaussian noise added, since there are no 100,000
-real ones at hand. Queries are Cranfield's. Recall is counted against brute force in numpy.
+12,000 sentences, embedded here, of the documentation that derived.py collects, and of Cranfield where it is at hand
+(knowledge.py says where it is sought). What a collection lacks to 12,000 is made of halves of its long ones, real text
+too. Then 100,000: those of the last collection and copies with Gaussian noise added, since there are no 100,000 real
+ones at hand. Queries are the collection's. Recall is counted against brute force in numpy.
 
 Ours is the embedded index in its own process; Chroma is asked over HTTP on loopback, which is how it is used when it
 is shared, and also as a library in the asking process (`in process`), where there is no HTTP to pay for.
@@ -34,8 +35,8 @@ def resident(pid: int | str) -> int:
     return int(next(line for line in status.read_text().splitlines() if line.startswith("VmRSS")).split()[1]) << 10
 
 
-def texts(count: int) -> list[str]:
-    found = knowledge.sentences(count)
+def texts(folder: pathlib.Path, count: int) -> list[str]:
+    found = knowledge.sentences(folder, count)
     for sentence in list(found):
         if len(found) >= count:
             break
@@ -119,21 +120,26 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.cache.mkdir(exist_ok=True, parents=True)
     model = knowledge.Bare()
-    real = embedded(arguments.cache, "sentences", lambda: model.embed(texts(12_000)))
-    asked = [line["text"] for line in knowledge.lines(knowledge.beir() / "queries.jsonl")][: arguments.queries]
-    queries = embedded(arguments.cache, f"queries-{len(asked)}", lambda: model.embed([knowledge.QUERY_PREFIX + text for text in asked]))
-    random = np.random.default_rng(7)
-    jittered = real[np.arange(arguments.large) % len(real)]
-    noise = random.normal(scale=0.3 / np.sqrt(knowledge.DIMENSION), size=jittered.shape).astype(np.float32)
-    noise[: len(real)] = 0
-    jittered = jittered + noise
-    jittered /= np.linalg.norm(jittered, axis=1, keepdims=True)
+    sets = []
+    for folder in knowledge.collections("docstrings"):
+        real = embedded(arguments.cache, f"sentences-{folder.name}", lambda: model.embed(texts(folder, 12_000)))
+        asked = [line["text"] for line in knowledge.lines(folder / "queries.jsonl")][: arguments.queries]
+        queries = embedded(
+            arguments.cache, f"queries-{folder.name}-{len(asked)}", lambda: model.embed([knowledge.QUERY_PREFIX + text for text in asked]))
+        sets.append((f"{len(real):,} sentences, {folder.name}", real, queries))
+    if arguments.large:
+        random = np.random.default_rng(7)
+        jittered = real[np.arange(arguments.large) % len(real)]
+        noise = random.normal(scale=0.3 / np.sqrt(knowledge.DIMENSION), size=jittered.shape).astype(np.float32)
+        noise[: len(real)] = 0
+        jittered = jittered + noise
+        jittered /= np.linalg.norm(jittered, axis=1, keepdims=True)
+        sets.append((f"{arguments.large:,} (jittered copies)", np.ascontiguousarray(jittered, np.float32), queries))
 
     import chromadb
 
     table = []
-    sets = [(f"{len(real):,} sentences", real), (f"{arguments.large:,} (jittered copies)", np.ascontiguousarray(jittered, np.float32))]
-    for name, rows in sets[: 2 if arguments.large else 1]:
+    for name, rows, queries in sets:
         with tempfile.TemporaryDirectory() as temporary:
             folder = pathlib.Path(temporary)
             rows.astype("<f4").tofile(folder / "rows.f32")
