@@ -1,11 +1,15 @@
 """Run every test suite and add up their results.
 
-    .venv/bin/python scripts/run_tests.py [lint] [swift] [engine] [e2e] [browser] [demo]
+    .venv/bin/python scripts/run_tests.py [--quick] [lint] [swift] [engine] [e2e] [browser] [demo]
 
-Each suite's output goes to .setup/test-NAME.log; what failed is printed. Suites that have nothing to do with each other run
-side by side. The last line is `N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
+Each suite's output goes to .setup/test-NAME.log; what failed is printed, and when each suite ran. Two suites run side by side.
+The last line is `N passed, N failed, N skipped` over all of them; the exit status is 1 if anything failed.
+
+--quick leaves out what takes long, as `make check` does: of the engine's tests those marked slow, of the Swift tests those
+that wait for models or for hundreds of thousands of rows, and every peer (llama.cpp, LiteLLM, PostgreSQL).
 """
 
+import argparse
 import concurrent.futures
 import contextlib
 import os
@@ -25,6 +29,12 @@ PYTHON = str(ROOT / ".venv/bin/python")
 DATA = pathlib.Path(os.environ.get("ATELIER_DATA_DIR", "data"))
 if not DATA.is_absolute():
     DATA = ROOT / DATA
+SWIFT_TEST = ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"]
+# The Swift suites that take longer than five seconds by themselves, nearly all of them waiting for the engine's processes and models.
+SLOW_SWIFT = [
+    "AdapterServerTests", "BuildKilledTests", "ConfinedEngineTests", "CranfieldTests", "EngineTests", "HugeLineTests",
+    "RemoteAdaptersTests", "SandboxTests", "ScanSpeedTests", "TrainerTests",
+]
 
 
 @dataclass
@@ -32,6 +42,9 @@ class Result:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+
+    def __add__(self, other: "Result") -> "Result":
+        return Result(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
 
 
 def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> tuple[int, str]:
@@ -74,7 +87,7 @@ def print_measured(text: str) -> None:
     for line in text.splitlines():
         if re.match(r"=+ ", line):
             section = " measured " in line or " slowest " in line
-        elif re.match(r"(Cranfield|Handbook|Scan): ", line) or (section and line.strip()):
+        elif re.match(r"(Cranfield|[Hh]andbook|Scan): ", line) or (section and line.strip()):
             print("  " + line.strip()[:200])
 
 
@@ -103,12 +116,20 @@ def litellm(llama: str, stack: contextlib.ExitStack) -> str | None:
     return f"http://127.0.0.1:{proxy.port}"
 
 
-def swift() -> Result:
+def build() -> Result:
     print("Swift: build (the first time 10 to 20 minutes)", flush=True)
     status, text = run("swift-build", ["swift", "build", "-c", "release", "--build-tests"])
     if status != 0:
         complain("swift-build", text, r"error:")
-        return Result(failed=1)
+    return Result(failed=int(status != 0))
+
+
+def swift_quick() -> Result:
+    print("Swift: the quick tests", flush=True)
+    return tested("swift", *run("swift", [*SWIFT_TEST, "--skip", rf"\.({'|'.join(SLOW_SWIFT)})/"], {"ATELIER_DATA_DIR": str(DATA)}))
+
+
+def swift() -> Result:
     # The real llama.cpp server that the OpenAI and Anthropic dialects are tested against.
     server = subprocess.Popen(
         [PYTHON, "engine/serve.py", "--model", str(DATA / "models/smollm2-135m-instruct/model.gguf"), "--port", "0"],
@@ -119,20 +140,18 @@ def swift() -> Result:
     environment = {"ATELIER_DATA_DIR": str(DATA)}
     if found:
         environment["ATELIER_TEST_LLAMA_URL"] = found.group(1)
-    command = ["swift", "test", "-c", "release", "--skip-build", "--disable-xctest"]
     with contextlib.ExitStack() as stack:
         if found and (peer := litellm(found.group(1), stack)):
             environment["ATELIER_TEST_LITELLM_URL"] = peer
         if cluster := postgresql(stack):
             environment["ATELIER_TEST_POSTGRES_URL"] = cluster.url("swift")
         print("Swift: test", flush=True)
-        result = tested("swift", *run("swift", command, environment))
+        result = tested("swift", *run("swift", SWIFT_TEST, environment))
         if cluster:
             # Whatever keeps rows, once more, with its rows there.
             print("Swift: test on PostgreSQL", flush=True)
             environment["ATELIER_TEST_DATABASE"] = "postgres"
-            again = tested("swift-postgres", *run("swift-postgres", [*command, "--filter", "^(Store|Files|Calls|Answers|Training|Server)Tests"], environment))
-            result = Result(result.passed + again.passed, result.failed + again.failed, result.skipped + again.skipped)
+            result += tested("swift-postgres", *run("swift-postgres", [*SWIFT_TEST, "--filter", "^(Store|Files|Calls|Answers|Training|Server)Tests"], environment))
     server.stdin.close()
     server.wait()
     return result
@@ -180,9 +199,13 @@ def pytest(name: str, arguments: list[str]) -> Result:
     return result
 
 
-def engine() -> Result:
+def engine(*arguments: str) -> Result:
     print("Engine: Python tests", flush=True)
-    return pytest("engine", ["-c", "engine/pyproject.toml", "engine/tests"])
+    return pytest("engine", ["-c", "engine/pyproject.toml", "engine/tests", *arguments])
+
+
+def engine_quick() -> Result:
+    return engine("-m", "not slow")
 
 
 def e2e() -> Result:
@@ -210,26 +233,60 @@ def demo() -> Result:
     return Result(passed, failed)
 
 
-SUITES = {"lint": lint, "swift": swift, "engine": engine, "e2e": e2e, "browser": browser, "demo": demo}
-# The engine's tests need no Swift, and the page's share nothing with the others that need a server. The demo's times are its own.
-GROUPS = [["lint"], ["swift", "engine"], ["e2e", "browser"], ["demo"]]
+SUITES = {"lint": lint, "build": build, "swift": swift, "engine": engine, "e2e": e2e, "browser": browser, "demo": demo}
+QUICK = SUITES | {"swift": swift_quick, "engine": engine_quick}
+# What a suite waits for, of what is run; of two that are ready the one named first begins. The demo's times are its own.
+AFTER = {
+    "lint": [], "build": ["lint"], "engine": [], "e2e": ["build"], "browser": ["build"], "swift": ["build"],
+    "demo": ["lint", "build", "engine", "e2e", "browser", "swift"],
+}
+# Two, on two cores: most of a suite's work keeps one busy, and more would only wait longer for the same cores.
+AT_ONCE = 2
 
 
-def suite(name: str) -> Result:
-    result = SUITES[name]()
-    print(f"{name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped\n", flush=True)
-    return result
+def run_all(suites: dict) -> Result:
+    """Each suite once what it waits for has ended. Where the build fails, what needs it is not run."""
+    results: dict[str, Result] = {}
+    began = time.monotonic()
+    spans: list[str] = []
+
+    def one(name: str) -> Result:
+        start = time.monotonic() - began
+        result = suites[name]()
+        if name != "build":
+            print(f"{name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped\n", flush=True)
+        spans.append(f"{name} {start:.0f} to {time.monotonic() - began:.0f} s")
+        return result
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [name for name in AFTER if name in suites]
+        running: dict[concurrent.futures.Future, str] = {}
+        while waiting or running:
+            if results.get("build", Result()).failed:
+                waiting = [name for name in waiting if "build" not in AFTER[name]]
+            for name in list(waiting):
+                if len(running) < AT_ONCE and all(other in results for other in AFTER[name] if other in suites):
+                    waiting.remove(name)
+                    running[pool.submit(one, name)] = name
+            ended, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in ended:
+                results[running.pop(future)] = future.result()
+    print("Suites: " + ", ".join(spans))
+    return sum(results.values(), Result())
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(SUITES)
-    if unknown := set(wanted) - set(SUITES):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="; ".join(name for name in SUITES if name != "build"))
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.suites) - set(SUITES):
         sys.exit(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
-    total = Result()
-    for group in GROUPS:
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            for result in pool.map(suite, [name for name in group if name in wanted]):
-                total = Result(total.passed + result.passed, total.failed + result.failed, total.skipped + result.skipped)
+    wanted = set(arguments.suites or SUITES)
+    if "swift" in wanted:
+        wanted.add("build")
+    table = QUICK if arguments.quick else SUITES
+    total = run_all({name: table[name] for name in wanted})
     if COMPLAINTS:
         print("\n".join(["What failed:", *COMPLAINTS[:30], ""]))
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")

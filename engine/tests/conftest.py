@@ -160,6 +160,13 @@ def trained(base, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def bare(base):
+    """The base model without any adapter; yields its URL."""
+    with running("serve.py", "--model", base / "model.gguf", "--context", 1024) as process:
+        yield read_event(process)["url"]
+
+
+@pytest.fixture(scope="session")
 def served(base, trained):
     """The base model with the trained adapter as id 0; yields its URL."""
     with running("serve.py", "--model", base / "model.gguf", "--context", 1024,

@@ -11,19 +11,26 @@ import pytest
 from conftest import ENGINE, command, conversation, read_event, running, write_jsonl
 
 
-@pytest.fixture(params=["serve", "embed", "train"])
+@pytest.fixture(params=["serve", "embed", pytest.param("train", marks=pytest.mark.slow)])
 def started(request, base, models, tmp_path):
-    """A running child of each kind; the trainer is in the middle of its steps."""
+    """A running child of each kind; the trainer is in the middle of its steps, of which it has more than it will take."""
     if request.param == "serve":
         arguments = ["serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1]
     elif request.param == "embed":
         arguments = ["embed.py", "--model", models / "bge-small-en-v1.5"]
     else:
         data = write_jsonl(tmp_path / "train.jsonl", [conversation("Tell me all. " * 20, "Very well. " * 20)] * 64)
-        job = {"base_model": str(base / "hf"), "train": str(data)}
+        job = {"base_model": str(request.getfixturevalue("small") / "hf"), "train": str(data), "epochs": 1000}
         (tmp_path / "job.json").write_text(json.dumps(job))
         arguments = ["train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out"]
     return request.param, arguments
+
+
+def eventually(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def wait_until_busy(kind, process):
@@ -58,16 +65,13 @@ def test_sigterm_ends_it(started, tmp_path):
 
 
 PARENT = """
-import subprocess, sys, threading, time
+import subprocess, sys, threading
 def launch():
-    global child
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
-    print(child.pid, flush=True)
-    time.sleep(float({seconds}))
-thread = threading.Thread(target=launch)
-thread.start()
-thread.join()
-time.sleep(600)
+    print(child.pid, threading.get_native_id(), flush=True)
+    {then}
+threading.Thread(target=launch).start()
+threading.Event().wait()
 """
 
 
@@ -80,23 +84,25 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("seconds", [0, 8, 600])
-def test_kill_9_of_the_parent_leaves_no_orphan(models, seconds):
-    """The thread that started the child ends after `seconds`: before the child is
-    ready, after, or never. That must not end the child while the process lives."""
+@pytest.mark.parametrize("then", ["pass", "sys.stdin.readline()", "threading.Event().wait()"], ids=["at once", "later", "never"])
+def test_kill_9_of_the_parent_leaves_no_orphan(models, then):
+    """The thread that started the child ends before the child is ready, after, or never. That must not end the child while the
+    process lives."""
     arguments = command("embed.py", "--model", models / "bge-small-en-v1.5")
-    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(seconds=seconds), *arguments], stdout=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(then=then), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        pid = int(parent.stdout.readline())
+        pid, thread = map(int, parent.stdout.readline().split())
         assert read_event(parent)["event"] == "ready"
-        time.sleep(10 if seconds == 8 else 0.2)
+        if "Event" not in then:
+            parent.stdin.write(b"\n")
+            parent.stdin.flush()
+            eventually(lambda: not os.path.exists(f"/proc/{parent.pid}/task/{thread}"))
+        time.sleep(0.2)  # for what must not come
         assert alive(pid)
         parent.kill()
         parent.wait()
-        deadline = time.monotonic() + PATIENCE
-        while alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not alive(pid)
+        eventually(lambda: not alive(pid))
     finally:
         parent.kill()
         parent.communicate()

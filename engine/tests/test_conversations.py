@@ -27,22 +27,22 @@ def test_every_assistant_turn_with_its_end_is_learned_and_nothing_else(tokenizer
 
 
 @pytest.mark.parametrize("messages", [MULTI, MULTI[1:], MULTI[1:2]], ids=["system", "no system", "single"])
-def test_prompts_are_those_llama_cpp_renders(tokenizer, served, messages):
+def test_prompts_are_those_llama_cpp_renders(tokenizer, bare, messages):
     """Each reply's prompt, as text and as tokens, against the server's own."""
     asked = [index for index, message in enumerate(messages) if message["role"] == "user"]
     pieces = segments(tokenizer, messages)
     for count, index in enumerate(asked):
-        prompt = post(served + "/apply-template", {"messages": messages[: index + 1]})["prompt"]
+        prompt = post(bare + "/apply-template", {"messages": messages[: index + 1]})["prompt"]
         assert prompt == tokenizer.apply_chat_template(messages[: index + 1], tokenize=False, add_generation_prompt=True)
-        tokens = post(served + "/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
+        tokens = post(bare + "/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
         assert tokens == encode(tokenizer, prompt)
         if len(pieces) > 1:
             assert "".join(text for text, _ in pieces[: 2 * count + 1]) == prompt
 
 
-def test_the_default_system_prompt_is_in_both(tokenizer, served):
+def test_the_default_system_prompt_is_in_both(tokenizer, bare):
     messages = [{"role": "user", "content": "Hi"}]
-    prompt = post(served + "/apply-template", {"messages": messages})["prompt"]
+    prompt = post(bare + "/apply-template", {"messages": messages})["prompt"]
     assert "You are a helpful AI assistant named SmolLM" in prompt
     example, _ = tokenize(tokenizer, conversation("Hi", "Ho")["messages"], 1024)
     assert tokenizer.decode(example.ids[: example.replies[0]]) == prompt

@@ -97,6 +97,14 @@ def test_as_the_server_asks(job, tmp_path):
         return said
 
     assert ask()["steps"] == 12
-    assert ask(base_model=str(tmp_path / "nowhere"))["code"] == "base_model_missing"
-    assert ask(target_modules=["query"])["code"] == "target_modules_unknown"
     assert "no_such_proj" in ask(target_modules=["q_proj", "no_such_proj"])["message"]
+
+
+@pytest.mark.parametrize("settings, code", [({"base_model": "/nowhere"}, "base_model_missing"), ({"target_modules": ["query"]}, "target_modules_unknown")])
+def test_what_cannot_be_estimated_has_a_code(job, settings, code):
+    from estimate import estimate
+    from failures import explain
+
+    with pytest.raises(Exception) as error:
+        estimate(changed(job, **settings), None)
+    assert explain(error.value)["code"] == code

@@ -23,13 +23,6 @@ def client(served):
     return openai.OpenAI(base_url=served + "/v1", api_key="none")
 
 
-@pytest.fixture(scope="module")
-def bare(base):
-    """A server without any adapter."""
-    with running("serve.py", "--model", base / "model.gguf", "--context", 1024) as process:
-        yield read_event(process)["url"]
-
-
 def chat(url, lora=None, **more) -> dict:
     body = {"messages": ASK, "temperature": 0, "max_tokens": 24, **more}
     return post(url + "/v1/chat/completions", body | ({"lora": lora} if lora is not None else {}))

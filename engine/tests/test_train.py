@@ -67,8 +67,8 @@ def test_each_held_out_example_has_a_loss_of_its_own(small, tmp_path):
     assert record["base_validation_loss"] == pytest.approx(examples[1]["base"] / examples[1]["tokens"], rel=1e-4)
 
 
-def test_the_same_seed_gives_the_same_adapter(base, data, tmp_path):
-    settings = {"base_model": str(base / "hf"), "train": data, "epochs": 1, "batch_size": 2, "rank": 4, "dropout": 0.1}
+def test_the_same_seed_gives_the_same_adapter(small, data, tmp_path):
+    settings = {"base_model": str(small / "hf"), "train": data, "epochs": 1, "batch_size": 2, "rank": 4, "dropout": 0.1}
     records = [train(tmp_path / name, **settings | {"seed": seed})[2] for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert [record["status"] for record in records] == ["completed"] * 3
     assert records[0]["sha256"] == records[1]["sha256"] != records[2]["sha256"]
@@ -90,7 +90,7 @@ def plain_loss(model, examples) -> tuple[float, int]:
     return total, count
 
 
-def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypatch):
+def test_the_savings_change_neither_loss_nor_gradients(small, tokenizer, monkeypatch):
     import reply_loss
     import torch
     from conversations import tokenize
@@ -98,7 +98,7 @@ def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypa
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base / "hf", dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(small / "hf", dtype=torch.float32)
     peft_model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
     model = peft_model.get_base_model()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -112,7 +112,7 @@ def test_the_savings_change_neither_loss_nor_gradients(base, tokenizer, monkeypa
         return loss.item(), torch.cat([weight.grad.flatten() for weight in weights])
 
     expected, expected_gradients = gradients(plain_loss(model, examples)[0])
-    assert accelerate(peft_model) == 30 * 7
+    assert accelerate(peft_model) == 2 * 7
     for shared_at_least, logits_at_once, packed in ((8, 1024, True), (10_000, 1024, True), (8, 7, True), (8, 1024, False)):
         monkeypatch.setattr(reply_loss.packing, "can_pack", lambda model, packed=packed: packed)
         monkeypatch.setattr(reply_loss, "SHARED_AT_LEAST", shared_at_least)
@@ -141,17 +141,30 @@ def test_a_missing_base_model(data, tmp_path):
     failed(train(tmp_path, base_model=str(tmp_path / "nowhere"), train=data), "base_model_missing")
 
 
-def test_a_bad_line_is_named(base, tmp_path):
+def test_a_bad_line_is_named(small, tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text(json.dumps(conversation("a", "b")) + '\n{"instruction":"x"}\n')
-    error = failed(train(tmp_path, base_model=str(base / "hf"), train=str(path)), "dataset_invalid")
+    error = failed(train(tmp_path, base_model=str(small / "hf"), train=str(path)), "dataset_invalid")
     assert error["line"] == 2 and error["details"][0]["code"] == "missing_messages_list"
 
 
-@pytest.mark.parametrize("rows", [[], [{"messages": [{"role": "user", "content": "a"}]}], [conversation("a", "")]])
-def test_nothing_to_learn(base, tmp_path, rows):
-    path = write_jsonl(tmp_path / "d.jsonl", rows)
-    failed(train(tmp_path, base_model=str(base / "hf"), train=str(path)), "no_reply_tokens")
+def test_nothing_to_learn(small, tmp_path):
+    path = write_jsonl(tmp_path / "d.jsonl", [])
+    failed(train(tmp_path, base_model=str(small / "hf"), train=str(path)), "no_reply_tokens")
+
+
+@pytest.mark.parametrize("rows", [[{"messages": [{"role": "user", "content": "a"}]}], [conversation("a", "")]], ids=["no reply", "an empty one"])
+def test_examples_without_a_reply_are_nothing_to_learn(tokenizer, tmp_path, monkeypatch, rows):
+    """As above, but in this process: nothing has been loaded when it is said."""
+    import child
+    from failures import explain
+    from train import load_datasets
+    from training_job import Job
+
+    monkeypatch.setattr(child, "emit", lambda event: None)
+    with pytest.raises(Exception) as error:
+        load_datasets(Job(base_model="any", train=str(write_jsonl(tmp_path / "d.jsonl", rows))), tokenizer)
+    assert explain(error.value)["code"] == "no_reply_tokens" and explain(error.value)["hint"]
 
 
 def test_replies_that_do_not_fit_are_told_as_that(small, tmp_path):
@@ -171,8 +184,8 @@ def test_what_is_not_trained_on_is_told_with_counts(small, data, tmp_path):
     assert warnings["not_reached"]["count"] == 3 and "3 of 4" in warnings["not_reached"]["message"]
 
 
-def test_a_loss_that_explodes(base, data, tmp_path):
-    failed(train(tmp_path, base_model=str(base / "hf"), train=data, learning_rate=1e30, batch_size=1), "nan_loss")
+def test_a_loss_that_explodes(small, data, tmp_path):
+    failed(train(tmp_path, base_model=str(small / "hf"), train=data, learning_rate=1e30, batch_size=1), "nan_loss")
     assert not (tmp_path / "out" / "adapter.gguf").exists()
 
 
