@@ -2,7 +2,8 @@
 
     python engine/extract.py --archive FILE --out DIR --max-entries 10000 --max-bytes 1000000000
 
-Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Only regular files come out. An
+Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Tars and gzip streams written one behind the other are one
+archive. Only regular files come out. An
 archive is refused for a name that climbs out of DIR, for more than --max-entries files or
 --max-bytes of content, and for content of more than 200 times its size, counted while it is
 written: a header may say what it likes. A link, a device and an encrypted entry are left out and
@@ -44,7 +45,9 @@ BLOCK = 1 << 18
 MAX_RATIO = 200  # unpacked : packed; text stays below 50
 RATIO_FROM = 10 << 20  # bytes unpacked below which the ratio is nobody's harm
 MAX_TAR_HEADER = 1 << 20  # bytes of what a tar says about an entry: names, dates, attributes
+MAX_PADDING = 64 << 20  # bytes of zeros in a row in a tar: tapes were padded, but to kilobytes
 MAX_NOTES = 100
+AGAIN = "Pack the files again and upload the new archive."
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
@@ -157,6 +160,9 @@ def zip_entries(archive: Path, max_entries: int, unpacking: Unpacking) -> Iterat
         raise ArchiveError("archive_invalid", f"an entry's name says that it is UTF-8 and is not: {error.object!r}",
                            "Pack the files again with another program.") from error
     with contents:
+        if first := min((entry.header_offset for entry in contents.infolist()), default=0):
+            unpacking.note(None, "entry_left_out", f"what stands before the archive was left out ({first} bytes): its directory names nothing of it",
+                           "Where several archives were joined, upload each by itself.")
         for entry in contents.infolist():
             name = zip_name(entry)
             # The upper half holds Unix mode bits, or 0 where no Unix made the archive.
@@ -187,8 +193,45 @@ class BoundedHeader(tarfile.TarInfo):
         header = super().frombuf(buffer, encoding, errors)
         if not header.isreg() and header.size > MAX_TAR_HEADER:
             raise ArchiveError("archive_invalid", f"a header of the archive claims {header.size} bytes",
-                               "Pack the files again and upload the new archive.")
+                               AGAIN)
         return header
+
+
+class GunzippedStream:
+    """The content of a gzip file, of all of its members; what follows the last one is left."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.packed = b""
+        self.member: zlib._Decompress | None = None
+        self.has_rest = False  # whether something else follows
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes; none at the end."""
+        while not self.has_rest:
+            self.packed = self.packed or self.file.read(BLOCK)
+            if self.member is None:
+                self.packed = self.packed.lstrip(b"\0")  # members may be padded
+                if len(self.packed) < 2:
+                    more = self.file.read(BLOCK)
+                    self.packed += more
+                    if not more:
+                        self.has_rest = bool(self.packed)
+                        return b""
+                    continue
+                if not self.packed.startswith(b"\x1f\x8b"):
+                    self.has_rest = True
+                    return b""
+                self.member = zlib.decompressobj(zlib.MAX_WBITS | 16)  # with gzip's header and checksum
+            elif not self.packed:
+                raise EOFError("it ends in the middle")
+            data = self.member.decompress(self.packed, size)
+            self.packed = self.member.unconsumed_tail
+            if self.member.eof:
+                self.packed, self.member = self.member.unused_data, None
+            if data:
+                return data
+        return b""
 
 
 def tar_name(name: str) -> str | bytes:
@@ -200,22 +243,55 @@ def tar_name(name: str) -> str | bytes:
 
 
 def tar_entries(archive: Path, max_entries: int, unpacking: Unpacking) -> Iterator[Entry]:
-    # "r|*": one pass, front to back, so nothing is held but the current block.
-    with tarfile.open(archive, "r|*", errorlevel=2, tarinfo=BoundedHeader, encoding="utf-8") as contents:
-        for number, entry in enumerate(contents):
-            contents.members, contents.pax_headers = [], {}  # it would remember every header
-            # Folders and litter count too: a few bytes can stand for millions of them.
-            if number > 4 * max_entries + 1000:
-                raise ArchiveError("too_many_entries", f"the archive holds more than {number} entries", "Pack the files alone.")
-            name = tar_name(entry.name)
-            if entry.isdir():
-                continue
-            if not entry.isreg():
-                unpacking.leave_out(shown(name), f"it is a {'link' if entry.issym() or entry.islnk() else 'device'}", "Pack the file itself in its place.")
-                continue
-            source = contents.extractfile(entry)
-            assert source is not None  # it is a regular file
-            yield Entry(name, source)
+    class Header(BoundedHeader):
+        """Knows whether the archive has ended, by its blocks of zeros: another one may follow (`cat a.tar b.tar`)."""
+
+        zeros = 0
+
+        @classmethod
+        def frombuf(cls, buffer: bytes, encoding: str, errors: str) -> "Header":
+            try:
+                header = super().frombuf(buffer, encoding, errors)
+            except tarfile.EOFHeaderError:
+                cls.zeros += len(buffer)
+                if cls.zeros > MAX_PADDING:
+                    raise ArchiveError("archive_invalid", f"the archive has more than {MAX_PADDING} zeros in a row", AGAIN) from None
+                raise
+            except tarfile.EmptyHeaderError:
+                raise
+            except tarfile.HeaderError as error:
+                if not cls.zeros:
+                    raise ArchiveError("archive_invalid", f"the archive is damaged between its entries: {error}", AGAIN) from None
+                leave_out_rest()
+                raise tarfile.EmptyHeaderError from None  # what follows is no archive: this one ends here
+            cls.zeros = 0
+            return header
+
+    def leave_out_rest() -> None:
+        unpacking.note(None, "entry_left_out", "what follows the end of the archive was left out: it is no archive", "Upload it by itself.")
+
+    with archive.open("rb") as file:
+        stream = GunzippedStream(file) if file.read(2) == b"\x1f\x8b" else None
+        file.seek(0)
+        # "r|": one pass, front to back, so nothing is held but the current block. Zeros are passed over to what follows.
+        with tarfile.open(None if stream else archive, "r|" if stream else "r|*", stream, errorlevel=2, tarinfo=Header, encoding="utf-8",
+                          ignore_zeros=True) as contents:
+            for number, entry in enumerate(contents):
+                contents.members, contents.pax_headers = [], {}  # it would remember every header
+                # Folders and litter count too: a few bytes can stand for millions of them.
+                if number > 4 * max_entries + 1000:
+                    raise ArchiveError("too_many_entries", f"the archive holds more than {number} entries", "Pack the files alone.")
+                name = tar_name(entry.name)
+                if entry.isdir():
+                    continue
+                if not entry.isreg():
+                    unpacking.leave_out(shown(name), f"it is a {'link' if entry.issym() or entry.islnk() else 'device'}", "Pack the file itself in its place.")
+                    continue
+                source = contents.extractfile(entry)
+                assert source is not None  # it is a regular file
+                yield Entry(name, source)
+        if stream and stream.has_rest:
+            leave_out_rest()
 
 
 def is_packed_tar(archive: Path) -> bool:
@@ -224,7 +300,7 @@ def is_packed_tar(archive: Path) -> bool:
         with gzip.open(archive) as file:
             start = file.read(tarfile.BLOCKSIZE)
     except (gzip.BadGzipFile, EOFError) as error:
-        raise ArchiveError("archive_invalid", f"the archive is damaged: {error}", "Pack the files again and upload the new archive.") from error
+        raise ArchiveError("archive_invalid", f"the archive is damaged: {error}", AGAIN) from error
     try:
         tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
     except tarfile.EOFHeaderError:
@@ -341,20 +417,19 @@ def name_them(raw: list[tuple[bytes, Path, int]], unpacking: Unpacking) -> None:
 
 def explain(error: Exception) -> ArchiveError:
     """Any failure as one with a code and a way out."""
-    again = "Pack the files again and upload the new archive."
     match error:
         case ArchiveError():
             return error
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return ArchiveError("disk_full", "the disk is full", "Free some space and try again.")
         case MemoryError():
-            return ArchiveError("archive_invalid", f"reading the archive's directory takes more than {confine.memory_words()}", again)
+            return ArchiveError("archive_invalid", f"reading the archive's directory takes more than {confine.memory_words()}", AGAIN)
         case zipfile.BadZipFile() | tarfile.TarError() | zlib.error() | EOFError() | NotImplementedError():
-            return ArchiveError("archive_invalid", f"the archive is damaged or unusual: {error}", again)
+            return ArchiveError("archive_invalid", f"the archive is damaged or unusual: {error}", AGAIN)
         case OSError():
             return ArchiveError("io_error", str(error), "Check the file and the folder.")
         case _:  # archive libraries raise many things on hostile input
-            return ArchiveError("archive_invalid", f"{type(error).__name__}: {error}", again)
+            return ArchiveError("archive_invalid", f"{type(error).__name__}: {error}", AGAIN)
 
 
 def main() -> None:

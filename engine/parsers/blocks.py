@@ -12,6 +12,7 @@ SCHEME = re.compile(r"^(?:https?://|mailto:|tel:)(?:www\.)?", re.IGNORECASE)
 # width is unreadable, and a chunk of it would have lost its header.
 WIDE_COLUMNS = 12
 WIDE_ROW = 400  # characters
+LAST_COLUMN = 2000  # of a table in a document: what stands beyond moves up
 
 
 def says(label: str, address: str) -> bool:
@@ -97,6 +98,43 @@ class Blocks:
     def end(self) -> None:
         if self.last:
             self.out.write("\n")
+
+
+class Grid:
+    """Rows of a table as they are read, each cell in its column. A cell that spans several places has its text in the
+    first of them; the others are empty."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = []
+        self.column = 0  # the next place in the row
+        self.covered: dict[int, int] = {}  # column → number of rows that a cell above has taken there
+
+    def start_row(self) -> None:
+        self.rows.append([])
+        self.column = 0
+
+    def end_group(self) -> None:
+        """The cells above reach no further down."""
+        self.covered.clear()
+
+    def skip(self, columns: int) -> None:
+        """Leave places empty."""
+        self.column = min(self.column + columns, LAST_COLUMN)
+
+    def put(self, text: str, columns: int = 1, rows: int = 1) -> None:
+        """The next cell, and how many columns and rows it takes."""
+        if not self.rows:
+            self.start_row()
+        row = self.rows[-1]
+        while self.covered.get(self.column, 0) >= len(self.rows):
+            self.column += 1
+        row.extend([""] * (self.column - len(row)))
+        row.append(text)
+        end = max(min(self.column + columns, LAST_COLUMN), self.column + 1)
+        if rows > 1:
+            self.covered |= dict.fromkeys(range(self.column, end), len(self.rows) + rows - 1)
+        row.extend([""] * (end - len(row)))
+        self.column = min(end, LAST_COLUMN)
 
 
 def tidy(text: str) -> str:

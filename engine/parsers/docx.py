@@ -6,14 +6,14 @@ What is left out is in features.py. Macros (.docm) and embedded objects are neve
 import re
 from dataclasses import dataclass, field
 
-from .blocks import Blocks, says
+from .blocks import Blocks, Grid, says
 from .container import Container, Handler, office_leftovers, properties
 from .docx_styles import Numbering, Relations, Style, Styles, on
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 
-# w:pPrChange and w:rPrChange hold formats as they were; mc:Fallback repeats mc:Choice.
+# w:pPrChange and its like hold formats as they were; mc:Fallback repeats mc:Choice.
 SKIPPED = {"w:del", "w:moveFrom", "w:instrText", "w:delText", "w:pPrChange", "w:rPrChange", "w:sectPr", "w:tblPrChange",
-           "mc:Fallback", "w:tblGrid", "w:rt"}
+           "w:tblPrExChange", "w:trPrChange", "w:tcPrChange", "mc:Fallback", "w:tblGrid", "w:rt"}
 CONTENTS = re.compile(r"^(toc|contents|table of figures|index)( heading)?( \d+)?$", re.IGNORECASE)
 QUOTE = re.compile(r"quot|^block text$", re.IGNORECASE)
 HEADER = re.compile(r"word/(?:header|footer)[^/]*\.xml$")
@@ -31,10 +31,16 @@ class Paragraph:
 
 @dataclass
 class Table:
-    rows: list[list[str]] = field(default_factory=list)
+    grid: Grid = field(default_factory=Grid)
     cell: list[str] = field(default_factory=list)
-    span: int = 1
+    columns: int = 1  # that the cell spans
     notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def columns(attributes: dict[str, str]) -> int:
+    """A number of columns; Word has at most 63."""
+    value = attributes.get("w:val", "")
+    return min(int(value), 1000) if value.isdecimal() and len(value) < 10 else 0
 
 
 class Body(Handler):
@@ -50,12 +56,13 @@ class Body(Handler):
         self.reading = False  # whether characters are text (w:t), not a drawing's coordinates
         self.in_mark = False  # the format of a paragraph's end mark: not of its text
         self.numbers: dict[str, dict[str, int]] = {"footnote": {}, "endnote": {}}
-        self.deletions = self.pictures = self.hidden = self.contents = self.fields = self.addresses = self.chunks = 0
+        self.deletions = self.pictures = self.hidden = self.contents = self.fields = self.addresses = self.chunks = self.readings = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.skip or tag in SKIPPED:
             self.skip += 1
             self.deletions += tag in ("w:del", "w:moveFrom") and not self.in_mark
+            self.readings += tag == "w:rt"
             return
         match tag:
             case "w:p":
@@ -69,12 +76,13 @@ class Body(Handler):
             case "w:tbl":
                 self.tables.append(Table())
             case "w:tr" if self.tables:
-                self.tables[-1].rows.append([])
+                self.tables[-1].grid.start_row()
+            case "w:gridBefore" if self.tables:  # the row begins further right; where it ends (w:gridAfter) moves no cell
+                self.tables[-1].grid.skip(columns(attributes))
             case "w:tc" if self.tables:
-                self.tables[-1].cell, self.tables[-1].span = [], 1
+                self.tables[-1].cell, self.tables[-1].columns = [], 1
             case "w:gridSpan" if self.tables:
-                value = attributes.get("w:val", "1")
-                self.tables[-1].span = min(int(value), 100) if value.isdigit() else 1
+                self.tables[-1].columns = max(columns(attributes), 1)
             case "w:altChunk":
                 self.chunks += 1
             case _ if self.paragraphs:
@@ -85,9 +93,9 @@ class Body(Handler):
         match tag:
             case "w:pStyle":
                 paragraph.style = value
-            case "w:outlineLvl" if value.isdigit():
+            case "w:outlineLvl" if value.isdecimal():
                 paragraph.outline = int(value)
-            case "w:ilvl" if value.isdigit():
+            case "w:ilvl" if value.isdecimal():
                 paragraph.place = (paragraph.place[0] if paragraph.place else "", min(int(value), 8))
             case "w:numId":
                 paragraph.place = (value, paragraph.place[1] if paragraph.place else 0)
@@ -129,9 +137,7 @@ class Body(Handler):
                 self.finished(self.paragraphs.pop())
             case "w:tc" if self.tables:
                 table = self.tables[-1]
-                if not table.rows:
-                    table.rows.append([])
-                table.rows[-1].extend([" ".join(table.cell), *[""] * (table.span - 1)])
+                table.grid.put(" ".join(table.cell), table.columns)
                 table.cell = []
             case "w:tbl" if self.tables:
                 self.end_table(self.tables.pop())
@@ -180,7 +186,7 @@ class Body(Handler):
 
     def end_table(self, table: Table) -> None:
         if self.tables:  # a table in a cell of another
-            self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in table.rows if any(row)))
+            self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in table.grid.rows if any(row)))
             self.tables[-1].notes += table.notes
         else:
             self.table(table)
@@ -209,7 +215,7 @@ class Notes(Body):
 
     def table(self, table: Table) -> None:
         if self.current:
-            self.found.setdefault(self.current, []).extend(", ".join(row) for row in table.rows)
+            self.found.setdefault(self.current, []).extend(", ".join(row) for row in table.grid.rows)
 
 
 class Document(Body):
@@ -244,7 +250,7 @@ class Document(Body):
 
     def table(self, table: Table) -> None:
         self.end_listing()
-        self.blocks.table(table.rows)
+        self.blocks.table(table.grid.rows)
         self.write_notes(table.notes)
 
     def write_notes(self, notes: list[tuple[str, str]]) -> None:
@@ -311,6 +317,7 @@ def warn(container: Container, documents: list[Body], out: Output) -> None:
             (total("contents"), "contents", "lines of tables of contents were left out"),
             (total("pictures"), "pictures", "pictures or drawings were left out, with their descriptions"),
             (total("fields"), "forms", "what is ticked or chosen in form fields was left out"),
-            (total("addresses"), "links", "addresses of links were left out"), (total("chunks"), "embedded", "embedded documents were not opened")):
+            (total("addresses"), "links", "addresses of links were left out"),
+            (total("readings"), "ruby", "readings of characters (ruby) were left out"), (total("chunks"), "embedded", "embedded documents were not opened")):
         if count:
             out.warn(code, f"{words} ({count})")

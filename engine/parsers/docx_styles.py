@@ -45,11 +45,11 @@ class Styles(Handler):
                     style.outline = int(heading.group(1)) - 1
             case "w:basedOn":
                 style.based_on = value
-            case "w:outlineLvl" if value.isdigit():
+            case "w:outlineLvl" if value.isdecimal():
                 style.outline = int(value)
             case "w:numId":
                 style.place = (value, style.place[1] if style.place else 0)
-            case "w:ilvl" if value.isdigit():
+            case "w:ilvl" if value.isdecimal():
                 style.place = (style.place[0] if style.place else "", min(int(value), 8))
             case "w:vanish":
                 style.hidden = on(value)
@@ -99,13 +99,13 @@ class Numbering(Handler):
         match tag:
             case "w:abstractNum":
                 self.levels = self.abstract[attributes.get("w:abstractNumId", "")] = {}
-            case "w:lvl" if self.levels is not None and attributes.get("w:ilvl", "").isdigit():
+            case "w:lvl" if self.levels is not None and attributes.get("w:ilvl", "").isdecimal():
                 self.level = self.levels[int(attributes["w:ilvl"])] = Level()
             case "w:numFmt":
                 self.level.format = value
             case "w:lvlText":
                 self.level.text = value
-            case "w:start" if value.isdigit():
+            case "w:start" if value.isdecimal():
                 self.level.start = int(value)
             case "w:num":
                 self.levels = None

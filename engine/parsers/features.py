@@ -12,7 +12,7 @@ FEATURES: dict[str, dict[str, str]] = {
         "deletions of tracked changes": "tracked_changes", "hidden text": "hidden", "comments": "comments",
         "headers and footers of pages": "headers_footers", "tables of contents": "contents", "pictures and their descriptions": "pictures",
         "charts and diagrams": "charts", "embedded files": "embedded", "macros": "macros", "choices in form fields": "forms",
-        "addresses of other links": "links",
+        "readings of characters (ruby)": "ruby", "addresses of other links": "links",
     },
     "odt": {
         "paragraphs, headings and lists": TEXT, "tables, also in tables": TEXT, "footnotes and endnotes": TEXT, "text boxes": TEXT,
@@ -21,13 +21,13 @@ FEATURES: dict[str, dict[str, str]] = {
         "headers and footers of pages": "headers_footers", "tables of contents and indexes": "contents",
         "pictures and their descriptions": "pictures", "charts and formulas": "charts", "embedded files": "embedded", "macros": "macros",
         "form controls": "forms",
-        "addresses of other links": "links",
+        "readings of characters (ruby)": "ruby", "addresses of other links": "links",
     },
     "html": {
         "headings, paragraphs, lists, quotes and code": TEXT, "tables, also in tables": TEXT, "links to web pages": TEXT,
-        "scripts and templates": "left_out", "comments": "left_out", "hidden elements": "left_out", "navigation, sidebars and footers": "left_out",
+        "scripts and templates": "left_out", "text for browsers without scripts": "left_out", "comments": "left_out", "hidden elements": "left_out", "navigation, sidebars and footers": "left_out",
         "pictures, drawings and their descriptions": "left_out", "form fields": "left_out", "embedded pages and media": "left_out",
-        "addresses of other links": "left_out",
+        "readings of characters (ruby)": "left_out", "addresses of other links": "left_out",
     },
     "pdf": {
         "text, also under a picture": TEXT, "tables by their gaps": TEXT, "form fields with a value, ticks and choices": TEXT,
@@ -44,7 +44,7 @@ FEATURES: dict[str, dict[str, str]] = {
         "cells of visible sheets": TEXT, "values of formulas": TEXT, "hidden rows and columns": TEXT,
         "formulas without a value": "formulas", "hidden sheets": "hidden", "comments": "comments", "text boxes and shapes": "drawings",
         "charts": "charts", "pictures": "pictures", "headers and footers of pages": "headers_footers", "addresses of links": "links",
-        "embedded files and controls": "embedded", "macros": "macros",
+        "embedded files and controls": "embedded", "macros": "macros", "readings of characters (ruby)": "ruby",
     },
     "ods": {
         "cells of visible sheets": TEXT, "values of formulas": TEXT, "text boxes and shapes that stand in a cell": TEXT,

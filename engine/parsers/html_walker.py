@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from .blocks import Blocks, says
+from .blocks import Blocks, Grid, says
 
 # Not shown, or not part of what the page says.
 DROPPED = {"script", "style", "template", "noscript", "head", "svg", "canvas", "iframe", "object", "embed", "audio", "video",
-           "map", "img", "picture", "button", "select", "textarea", "input", "datalist", "nav", "rt", "rp", "frameset",
+           "map", "img", "picture", "button", "select", "textarea", "input", "datalist", "nav", "rt", "rtc", "rp", "frameset",
            "-comment", "!doctype", "-doctype"}
 # What is left out of a page that says something, by its element.
-LEFT_OUT = {"script": "scripts", "template": "templates", "noscript": "scripts", "-comment": "comments", "nav": "parts of the page's frame", "svg": "pictures",
+LEFT_OUT = {"script": "scripts", "template": "templates", "noscript": "text for browsers without scripts", "-comment": "comments",
+            "nav": "parts of the page's frame", **dict.fromkeys(["rt", "rtc"], "readings of characters (ruby)"), "svg": "pictures",
             "canvas": "pictures", "img": "pictures", "picture": "pictures", "map": "pictures", "iframe": "embedded pages", "object": "embedded pages",
             "embed": "embedded pages", "audio": "embedded media", "video": "embedded media", "frameset": "embedded pages",
             "button": "form fields", "select": "form fields", "textarea": "form fields", "input": "form fields", "datalist": "form fields"}
@@ -28,6 +29,7 @@ LANGUAGE = re.compile(r"(?:^|\s)(?:language-|lang-|highlight-source-|brush:\s*)(
 BULLET = re.compile(r"^[-–•·»]\s+")
 SPACES = re.compile(r"[ \t\r\n\f]+")
 LONGEST_URL = 200
+MOST_COLUMNS, MOST_ROWS = 1000, 65_534  # that a cell can span: https://html.spec.whatwg.org/multipage/tables.html
 DEEPEST_PREFIX = 8  # levels of lists and quotes that are shown; deeper ones stay at that level
 
 
@@ -35,9 +37,10 @@ DEEPEST_PREFIX = 8  # levels of lists and quotes that are shown; deeper ones sta
 class Table:
     """A table being read; its cells collect the text that would else be blocks."""
 
-    rows: list[list[str]] = field(default_factory=list)
+    grid: Grid = field(default_factory=Grid)
     cell: list[str] | None = None
-    span: int = 1
+    columns: int = 1  # that the cell spans
+    rows: int = 1
 
 
 class Walker:
@@ -93,7 +96,7 @@ class Walker:
                 return what if (node.comment_content or "").strip() else ""
             if tag == "template":  # its content is no part of the tree
                 return what if len(node.html or "") > len("<template></template>") else ""
-            if tag in ("script", "noscript", "nav"):
+            if tag in ("script", "noscript", "nav", "rt", "rtc"):
                 return what if node.text() else ""
             return what
         if "hidden" in attributes and attributes["hidden"] != "until-found" or HIDING.search(attributes.get("style") or ""):
@@ -131,17 +134,20 @@ class Walker:
                 self.nest("> ")
             case "ul" | "ol" | "menu":
                 start = node.attributes.get("start") or "1"
-                self.lists.append([tag, int(start) if start.lstrip("-").isdigit() and len(start) < 9 else 1])
+                self.lists.append([tag, int(start) if re.fullmatch(r"-?\d{1,8}", start) else 1])
             case "li":
                 self.start_item()
             case "table":
                 self.start_table(node)
             case "tr" if self.tables:
-                self.tables[-1].rows.append([])
+                self.tables[-1].grid.start_row()
+            case "thead" | "tbody" | "tfoot" if self.tables:
+                self.tables[-1].grid.end_group()
             case "td" | "th" if self.tables:
-                span = node.attributes.get("colspan") or "1"
-                self.tables[-1].cell = []
-                self.tables[-1].span = min(int(span), 100) if span.isdigit() and len(span) < 5 else 1
+                table = self.tables[-1]
+                table.cell = []
+                table.columns = min(max(span(node, "colspan"), 1), MOST_COLUMNS)
+                table.rows = min(span(node, "rowspan") or MOST_ROWS, MOST_ROWS)  # 0: to the end of the group
         return True
 
     def leave(self, node: LexborNode) -> None:
@@ -189,9 +195,7 @@ class Walker:
             case "td" | "th" if self.tables and self.tables[-1].cell is not None:
                 self.flush()
                 table = self.tables[-1]
-                if not table.rows:
-                    table.rows.append([])
-                table.rows[-1].extend([" ".join(table.cell or []), *[""] * (table.span - 1)])
+                table.grid.put(" ".join(table.cell or []), table.columns, table.rows)
                 table.cell = None
             case "dt" | "dd" if not self.in_cell:
                 self.flush(definition=tag == "dd")
@@ -285,7 +289,7 @@ class Walker:
             return
         if not self.tables:
             return
-        rows = self.tables.pop().rows
+        rows = self.tables.pop().grid.rows
         if self.in_cell:  # a table in a cell of another
             self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in rows))
         else:
@@ -324,6 +328,12 @@ class Walker:
         space = " " if text[:1].isspace() else ""
         after = " " if text[-1:].isspace() else ""
         self.inline[start:] = [f"{space}[{label}]({address}){after}"]
+
+
+def span(node: LexborNode, name: str) -> int:
+    """How many columns or rows a cell says that it spans; 1 where that is no number."""
+    value = (node.attributes.get(name) or "").strip()
+    return int(value) if value.isdecimal() and len(value) < 10 else 1
 
 
 def outer_tables(root: LexborNode) -> set[int]:

@@ -10,11 +10,16 @@ DEEPEST = 200  # levels; the fields of anything deeper have no readable name
 WHITE = " \t\r\n"
 
 
+class Number(str):
+    """A number as it is written: no machine's numbers hold `1e400`, `1.10` or an id of 30 digits."""
+
+
 class Values(json.JSONDecoder):
-    """Of a name that stands twice in an object the last value counts, as everywhere; the others are counted."""
+    """Of a name that stands twice in an object the last value counts, as everywhere; the others are counted. Numbers stay
+    as they are written, `NaN` and `Infinity` too, which are no JSON but are in use."""
 
     def __init__(self) -> None:
-        super().__init__(object_pairs_hook=self.collect)
+        super().__init__(object_pairs_hook=self.collect, parse_float=Number, parse_int=Number, parse_constant=Number)
         self.repeated = 0
         self.first = ""
 
@@ -158,6 +163,8 @@ def fields(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def show(value: Any) -> str:
+    if isinstance(value, Number):
+        return value
     if isinstance(value, str):
         return INVISIBLE.sub("", value).strip()
     return json.dumps(value)

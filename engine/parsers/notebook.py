@@ -11,7 +11,7 @@ from .json_text import too_deep
 
 def read(source: Source, out: Output) -> Parsed:
     try:
-        notebook = json.loads(read_text(source, out))
+        notebook = json.loads(read_text(source, out), parse_int=str, parse_float=str)
     except RecursionError:
         raise too_deep("the notebook") from None
     except json.JSONDecodeError as error:

@@ -6,14 +6,15 @@ What is left out is in features.py. Scripts and embedded objects are never opene
 import re
 from dataclasses import dataclass, field
 
-from .blocks import Blocks, says
+from .blocks import LAST_COLUMN, Blocks, Grid, says
 from .container import Container, Handler, office_leftovers, properties
 from .document import Output, Parsed, ParseError, Source, metadata, title_of
 
 SKIPPED = {"text:tracked-changes", "office:annotation", "text:table-of-content", "text:alphabetical-index", "text:illustration-index",
            "text:table-index", "text:hidden-text", "office:forms", "text:note-citation", "text:sequence-decls", "text:user-field-decls",
-           "text:variable-decls", "office:scripts", "style:header", "style:footer", "svg-compatible:title", "svg-compatible:desc"}
+           "text:variable-decls", "text:ruby-text", "office:scripts", "style:header", "style:footer", "svg-compatible:title", "svg-compatible:desc"}
 INDEXES = {"text:table-of-content", "text:alphabetical-index", "text:illustration-index", "text:table-index"}
+MOST_ROWS = 1000  # that a row of a table is repeated to
 QUOTE = re.compile(r"quot", re.IGNORECASE)
 CODE = re.compile(r"preformatted|\bcode\b|source", re.IGNORECASE)
 
@@ -29,11 +30,18 @@ class Paragraph:
 
 @dataclass
 class Table:
-    rows: list[list[str]] = field(default_factory=list)
+    grid: Grid = field(default_factory=Grid)
     cell: list[str] = field(default_factory=list)
     in_cell: bool = False
-    repeat: int = 1
+    repeat: int = 1  # of the cell
+    repeat_row: int = 1
     notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def repeats(attributes: dict[str, str], name: str) -> int:
+    """How often a cell or a row stands there; 1 where that is no number."""
+    value = attributes.get(name, "")
+    return int(value) if value.isdecimal() and len(value) < 8 else 1
 
 
 class Styles(Handler):
@@ -58,7 +66,7 @@ class Styles(Handler):
                 self.list, self.style = attributes.get("style:name", ""), ""
             case "text:list-level-style-number" if attributes.get("style:num-format"):
                 level, start = attributes.get("text:level", "1"), attributes.get("text:start-value", "1")
-                if level.isdigit() and start.isdigit():
+                if level.isdecimal() and start.isdecimal():
                     self.numbered[self.list, int(level)] = int(start)
 
     def chain(self, name: str) -> list[str]:
@@ -87,7 +95,7 @@ class Document(Handler):
         self.note: tuple[str, list[str]] | None = None  # a footnote being read
         self.listing: list[str] = []
         self.title: str | None = None
-        self.deletions = self.pictures = self.comments = self.hidden = self.contents = self.controls = self.addresses = 0
+        self.deletions = self.pictures = self.comments = self.hidden = self.contents = self.controls = self.addresses = self.readings = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.skip or tag in SKIPPED:
@@ -96,13 +104,14 @@ class Document(Handler):
             self.comments += tag == "office:annotation"
             self.hidden += tag == "text:hidden-text"
             self.contents += tag in INDEXES
+            self.readings += tag == "text:ruby-text"
             self.controls += tag.startswith("form:") and "form:label" in attributes or tag == "form:text"
             return
         match tag:
             case "text:p" | "text:h":
                 level = attributes.get("text:outline-level", "1")
                 style = attributes.get("text:style-name", "")
-                self.paragraphs.append(Paragraph(int(level) if tag == "text:h" and level.isdigit() else 0, style, self.styles.hides(style)))
+                self.paragraphs.append(Paragraph(int(level) if tag == "text:h" and level.isdecimal() else 0, style, self.styles.hides(style)))
             case "text:list":
                 inherited = self.lists[-1][0] if self.lists else ""
                 self.lists.append([attributes.get("text:style-name", inherited), 0, False])
@@ -111,11 +120,11 @@ class Document(Handler):
             case "table:table":
                 self.tables.append(Table())
             case "table:table-row" if self.tables:
-                self.tables[-1].rows.append([])
+                self.tables[-1].grid.start_row()
+                self.tables[-1].repeat_row = repeats(attributes, "table:number-rows-repeated")
             case "table:table-cell" | "table:covered-table-cell" if self.tables:
-                repeat = attributes.get("table:number-columns-repeated", "1")
                 table = self.tables[-1]
-                table.cell, table.in_cell, table.repeat = [], True, int(repeat) if repeat.isdigit() and len(repeat) < 5 else 1
+                table.cell, table.in_cell, table.repeat = [], True, repeats(attributes, "table:number-columns-repeated")
             case "drawing:image":
                 self.pictures += 1
             case "drawing:control":
@@ -129,7 +138,7 @@ class Document(Handler):
                 self.hidden_spans.append(self.styles.hides(attributes.get("text:style-name", "")))
             case "text:s":
                 count = attributes.get("text:c", "1")
-                self.text(" " * (min(int(count), 200) if count.isdigit() and len(count) < 5 else 1))
+                self.text(" " * (min(int(count), 200) if count.isdecimal() and len(count) < 5 else 1))
             case "text:tab":
                 self.text("\t")
             case "text:line-break":
@@ -173,12 +182,15 @@ class Document(Handler):
                     self.blocks.end_list()
             case "table:table-cell" | "table:covered-table-cell" if self.tables:
                 table = self.tables[-1]
-                if not table.rows:
-                    table.rows.append([])
-                text = " ".join(table.cell)
-                # Empty cells are repeated to the sheet's edge; covered ones stand below a wide one.
-                table.rows[-1].extend([text] * (table.repeat if text else min(table.repeat, 50)))
+                # Covered cells stand in the file where a cell beside or above spans their place.
+                if text := " ".join(table.cell):
+                    for _ in range(min(table.repeat, LAST_COLUMN)):
+                        table.grid.put(text)
+                else:  # repeated to the sheet's edge
+                    table.grid.skip(table.repeat)
                 table.in_cell = False
+            case "table:table-row" if self.tables and (rows := self.tables[-1].grid.rows) and any(rows[-1]):
+                rows.extend([rows[-1]] * (min(self.tables[-1].repeat_row, MOST_ROWS) - 1))
             case "table:table" if self.tables:
                 self.end_table(self.tables.pop())
 
@@ -236,14 +248,12 @@ class Document(Handler):
         self.blocks.item(depth - 1, "-" if first is None else f"{first + count - 1}.", text)
 
     def end_table(self, table: Table) -> None:
-        for row in table.rows:
-            while row and not row[-1]:
-                row.pop()
+        rows = table.grid.rows
         if self.tables:  # a table in a cell of another
-            self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in table.rows if any(row)))
+            self.tables[-1].cell.append("; ".join(", ".join(filter(None, row)) for row in rows if any(row)))
             return
         self.end_listing()
-        self.blocks.table(table.rows)
+        self.blocks.table(rows)
         self.write_notes(table.notes)
 
     def write_notes(self, notes: list[tuple[str, str]]) -> None:
@@ -298,6 +308,7 @@ def warn(container: Container, document: Document, out: Output) -> None:
             (heads, "headers_footers", "headers and footers of pages were left out"),
             (document.contents, "contents", "tables of contents and indexes were left out"),
             (document.pictures, "pictures", "pictures or drawings were left out, with their descriptions"),
-            (document.controls, "forms", "form controls were left out"), (document.addresses, "links", "addresses of links were left out")):
+            (document.controls, "forms", "form controls were left out"), (document.addresses, "links", "addresses of links were left out"),
+            (document.readings, "ruby", "readings of characters (ruby) were left out")):
         if count:
             out.warn(code, f"{words} ({count})")

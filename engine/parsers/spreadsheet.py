@@ -1,13 +1,15 @@
 """Workbooks (XLSX, XLSB, XLS, ODS) by calamine: each visible sheet is a table as a CSV file is one.
 
-Cells have the values that the spreadsheet program computed last. Formats of numbers are not followed:
-50 % is 0.5. What a workbook holds beside its cells is told by the parts of its container.
+Cells have the values that the spreadsheet program computed last, with all of their digits. Formats of numbers are not
+followed: 50 % is 0.5. What a workbook holds beside its cells is told by the parts of its container.
 """
 
 import datetime
 import functools
 import itertools
+import math
 import re
+from decimal import Decimal
 from typing import Any, Iterator
 
 import python_calamine as calamine
@@ -16,6 +18,7 @@ from . import tabular
 from .blocks import Blocks, tidy
 from .container import Container, office_leftovers
 from .document import Output, Parsed, ParseError, Source, some
+from .workbook_texts import Cell, cell_texts
 
 AGAIN = "Open it in a spreadsheet program, save it anew, and upload that."
 SUFFIXES = {"xlsx": (".xlsx", ".xlsm", ".xltx", ".xltm"), "xlsb": (".xlsb",), "xls": (".xls", ".xlt"), "ods": (".ods", ".ots")}
@@ -43,13 +46,16 @@ def read_workbook(source: Source, out: Output, kind: str) -> Parsed:
         for part in container.names("xl/worksheets/sheet"):
             check_span(container, part)
     with source.path.open("rb") as file, open_workbook(file) as book:
+        texts = cell_texts(container, kind) if container else {}
         sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet]
         shown = [sheet.name for sheet in sheets if sheet.visible == calamine.SheetVisibleEnum.Visible]
         for name in shown:
             if len(shown) > 1:
                 blocks.heading(1, name)
             try:
-                write_sheet(name, book.get_sheet_by_name(name).iter_rows(), blocks)
+                sheet = book.get_sheet_by_name(name)
+                left = sheet.start[1] if sheet.start else 0
+                write_sheet(name, corrected(sheet.iter_rows(), left, texts[name]() if name in texts else iter(())), blocks)
             except calamine.CalamineError as error:
                 raise ParseError("damaged", f"the sheet {name!r} cannot be read: {error}", AGAIN) from error
         hidden = [sheet.name for sheet in sheets if sheet.name not in shown]
@@ -60,7 +66,7 @@ def read_workbook(source: Source, out: Output, kind: str) -> Parsed:
     if others:
         out.warn("drawings", f"sheets that are a chart or a macro were left out ({len(others)}): {some(others)}")
     if container is None:
-        out.warn("cells_only", "of an XLS file the cells are read; comments, charts, pictures, text boxes and macros, if it has any, were left out")
+        out.warn("cells_only", "of an XLS file the cells are read; comments, charts, pictures, text boxes, macros and error values (#DIV/0!), if it has any, were left out")
     else:
         office_leftovers(container, out)
         warn_xml(container, kind, out)
@@ -114,6 +120,19 @@ def write_sheet(name: str, cells: Iterator[list[Any]], blocks: Blocks) -> None:
     tabular.write(itertools.chain(body, rows), names, tabular.is_wide(head), blocks)
 
 
+def corrected(rows: Iterator[list[Any]], left: int, texts: Iterator[Cell]) -> Iterator[list[Any]]:
+    """Rows that begin with the column `left`, with the texts of cells that calamine has rounded or emptied."""
+    text = next(texts, None)
+    for number, row in enumerate(rows):
+        while text and text.row <= number:
+            at = text.column - left
+            # A day whose fraction has many digits stays one.
+            if text.row == number and 0 <= at < len(row) and (row[at] == "" or isinstance(row[at], float)):
+                row[at] = text.text
+            text = next(texts, None)
+        yield row
+
+
 def table_rows(name: str, cells: Iterator[list[Any]]) -> Iterator[list[str]]:
     """Rows that say something."""
     for number, row in enumerate(cells, 1):
@@ -129,10 +148,10 @@ def show(value: Any) -> str:
     match value:
         case bool():
             return "TRUE" if value else "FALSE"
-        case float() if value.is_integer() and abs(value) < 1e15:
+        case float() if value.is_integer() and abs(value) < 1 << 53:
             return str(int(value))
-        case float():
-            return f"{value:.15g}"  # as a spreadsheet shows it: its numbers have no more digits
+        case float() if math.isfinite(value) and 1e-7 <= abs(value) < 1e21:
+            return f"{Decimal(repr(value)):f}"  # the fewest digits that no other number shares
         case datetime.datetime() if value.time() == datetime.time():
             return value.date().isoformat()
         case datetime.datetime():
@@ -144,7 +163,7 @@ def show(value: Any) -> str:
 
 def warn_xml(container: Container, kind: str, out: Output) -> None:
     """What stands in the XML of the sheets beside the cells."""
-    uncomputed = heads = links = boxes = comments = 0
+    uncomputed = heads = links = boxes = comments = readings = 0
     if kind == "ods":
         boxes, links, comments = container.count("content.xml", rb"<table:shapes\b", rb"<text:a\b", rb"<office:annotation\b")
         heads = sum(container.count("styles.xml", rb"<style:(?:header|footer)(?:-left|-first)?>\s*<")) if "styles.xml" in container else 0
@@ -152,6 +171,8 @@ def warn_xml(container: Container, kind: str, out: Output) -> None:
         for part in container.names("xl/worksheets/sheet"):
             uncomputed += container.count(part, UNCOMPUTED, end=b"</c>")[0]
             heads += container.count(part, rb"<(?:odd|even|first)(?:Header|Footer)>")[0]
+        if "xl/sharedStrings.xml" in container:
+            readings = container.count("xl/sharedStrings.xml", rb"<rPh\b")[0]
         for part in container.names("xl/worksheets/_rels/"):
             links += container.count(part, rb"TargetMode=\"External\"")[0]
         for part in container.names("xl/drawings/"):
@@ -160,6 +181,7 @@ def warn_xml(container: Container, kind: str, out: Output) -> None:
             (uncomputed, "formulas", "cells are empty, since their formulas have no value: open the workbook in a spreadsheet program, save it "
              "and upload that"),
             (heads, "headers_footers", "headers and footers of printed pages were left out"), (links, "links", "addresses of links were left out"),
-            (boxes, "drawings", "text boxes and shapes were left out"), (comments, "comments", "comments were left out")):
+            (boxes, "drawings", "text boxes and shapes were left out"), (comments, "comments", "comments were left out"),
+            (readings, "ruby", "readings of characters (ruby) were left out")):
         if count:
             out.warn(code, f"{words} ({count})")

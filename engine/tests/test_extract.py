@@ -221,6 +221,71 @@ def test_a_name_that_says_utf8_and_is_not(tmp_path):
     assert "UTF-8" in refused(archive, tmp_path / "out", "archive_invalid")["message"]
 
 
+def joined(path, *archives):
+    path.write_bytes(b"".join(archive.read_bytes() for archive in archives))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_tars_one_behind_the_other_are_one_archive(mode, tmp_path):
+    archives = [make_tar(tmp_path / name, (f"{name}.txt", name.encode() * 700), mode=mode) for name in ("one", "two", "three")]
+    files, notes = unpacked(joined(tmp_path / "upload", *archives), tmp_path / "out")
+    assert files == {f"{name}.txt": name.encode() * 700 for name in ("one", "two", "three")} and notes == []
+
+
+def test_a_tar_in_many_gzip_members_comes_out_whole(tmp_path):
+    """As pigz and bgzip write it: the members are cut anywhere, and padding stands between them."""
+    import gzip
+    import os
+
+    content = os.urandom(300_000)
+    whole = make_tar(tmp_path / "whole", ("a.bin", content), ("b.txt", b"b"), mode="w").read_bytes()
+    cuts = [gzip.compress(whole[at:at + 65_280]) for at in range(0, len(whole), 65_280)]
+    (tmp_path / "upload").write_bytes(b"\0\0\0".join([*cuts, gzip.compress(b"")]))
+    files, notes = unpacked(tmp_path / "upload", tmp_path / "out")
+    assert files == {"a.bin": content, "b.txt": b"b"} and notes == []
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("rest", [b"signature" * 100, b"x"])
+def test_what_follows_a_tar_and_is_none_is_left_out_and_named(mode, rest, tmp_path):
+    archive = make_tar(tmp_path / "upload", ("a.txt", b"a"), mode=mode)
+    archive.write_bytes(archive.read_bytes() + rest)
+    files, notes = unpacked(archive, tmp_path / "out")
+    assert files == {"a.txt": b"a"}
+    assert [(note["entry"], note["code"]) for note in notes] == [(None, "entry_left_out")] and "follows" in notes[0]["message"]
+
+
+def test_a_tar_that_is_damaged_in_its_middle_does_not_end_there(tmp_path):
+    archive = make_tar(tmp_path / "upload", ("a.txt", b"a"), ("b.txt", b"b"), mode="w")
+    data = bytearray(archive.read_bytes())
+    data[1024 + 148:1024 + 156] = b"999999\0 "  # the checksum of the second header
+    archive.write_bytes(data)
+    assert "damaged between" in refused(archive, tmp_path / "out", "archive_invalid")["message"]
+    archive.write_bytes(archive.read_bytes()[:1024 + 300])  # cut within it
+    refused(archive, tmp_path / "other", "archive_invalid")
+
+
+def test_a_gzip_member_that_is_cut_is_damage(tmp_path):
+    one, two = (make_tar(tmp_path / name, (f"{name}.txt", b"x" * 5000)).read_bytes() for name in ("one", "two"))
+    (tmp_path / "upload").write_bytes(one + two[:-20])
+    refused(tmp_path / "upload", tmp_path / "out", "archive_invalid")
+
+
+def test_a_tar_of_zeros_without_end_is_refused(tmp_path):
+    import gzip
+
+    start = make_tar(tmp_path / "start", ("a.txt", b"a"), mode="w").read_bytes()
+    (tmp_path / "upload").write_bytes(gzip.compress(start + bytes(80 << 20), 1))
+    assert "zeros" in refused(tmp_path / "upload", tmp_path / "out", "archive_invalid")["message"]
+
+
+def test_a_zip_behind_another_names_what_it_does_not_hold(tmp_path):
+    one, two = (make_zip(tmp_path / name, (f"{name}.txt", name.encode())) for name in ("one", "two"))
+    files, notes = unpacked(joined(tmp_path / "upload", one, two), tmp_path / "out")
+    assert files == {"two.txt": b"two"} and [note["code"] for note in notes] == ["entry_left_out"] and "before" in notes[0]["message"]
+
+
 def test_one_file_packed_with_gzip_is_called_that(tmp_path):
     import gzip
 

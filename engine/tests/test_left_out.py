@@ -55,6 +55,7 @@ def make_docx(path: Path, m: Marks) -> None:
         f"<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>{m['hidden']}</w:t></w:r></w:p>"
         + p(m["tables of"], '<w:pPr><w:pStyle w:val="toc1"/></w:pPr>')
         + f'<w:p><w:r><w:drawing><docPr descr="{m["pictures"]}"/></w:drawing></w:r></w:p>'
+        f'<w:p><w:r><w:ruby><w:rt><w:r><w:t>{m["readings"]}</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>base</w:t></w:r></w:rubyBase></w:ruby></w:r></w:p>'
         f'<w:p><w:r><w:ffData><w:ddList><w:result w:val="0"/><w:listEntry w:val="{m["choices"]}"/></w:ddList></w:ffData></w:r></w:p>')
     relations = ('<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
                  f'<Relationship Id="web" Type="x/hyperlink" Target="https://example.org/{m["links to web"]}"/>'
@@ -91,6 +92,7 @@ def make_odt(path: Path, m: Marks) -> None:
             f'<text:p><text:span text:style-name="off">{m["hidden"]}</text:span></text:p>'
             f"<text:p>said<office:annotation><text:p>{m['comments']}</text:p></office:annotation></text:p>"
             f"<text:table-of-content><text:index-body><text:p>{m['tables of']}</text:p></text:index-body></text:table-of-content>"
+            f"<text:p><text:ruby><text:ruby-base>base</text:ruby-base><text:ruby-text>{m['readings']}</text:ruby-text></text:ruby></text:p>"
             f"<text:p><draw:frame><draw:image/><svg:desc>{m['pictures']}</svg:desc></draw:frame></text:p></office:text>")
     styles = '<style:style style:name="off" style:family="text"><style:text-properties text:display="none"/></style:style>'
     open_document(path, "text", body, styles, **{
@@ -104,6 +106,7 @@ def make_html(path: Path, m: Marks) -> None:
         f"<html><body><nav>{m['navigation']}</nav><h1>{m['headings']}</h1><table><tr><td>a<td><table><tr><td>b<td>{m['tables']}</table></table>"
         f"<p><a href='https://example.org/{m['links']}'>here</a> <a href='mailto:{m['addresses']}@example.org'>mail</a></p>"
         f"<script>var x = '{m['scripts']}'</script><!-- {m['comments']} --><p hidden>{m['hidden']}</p><img alt='{m['pictures']}'>"
+        f"<noscript>{m['text for']}</noscript><ruby>base<rp>(</rp><rt>{m['readings']}</rt><rp>)</rp></ruby>"
         f"<form><textarea>{m['form']}</textarea></form><iframe srcdoc='{m['embedded']}'></iframe></body></html>")
 
 
@@ -156,6 +159,7 @@ def make_xlsx(path: Path, m: Marks) -> None:
     xlsx(path, {"A": rows, "Off": [[m["hidden sheets"]]]}, hidden=("Off",),
          more=f"<headerFooter><oddHeader>{m['headers']}</oddHeader></headerFooter>",
          xl__comments1_dot_xml=m["comments"], xl__charts__chart1_dot_xml=m["charts"], xl__media__image1_dot_png=m["pictures"],
+         xl__sharedStrings_dot_xml=f"<sst><si><t>x</t><rPh><t>{m['readings']}</t></rPh></si></sst>",
          xl__embeddings__a_dot_docx=m["embedded"], xl__vbaProject_dot_bin=m["macros"],
          xl__drawings__drawing1_dot_xml=f"<xdr><a:t>{m['text boxes']}</a:t></xdr>",
          xl__worksheets___rels__sheet1_dot_xml_dot_rels=f'<Relationships><Relationship Target="https://example.org/{m["addresses"]}" TargetMode="External"/></Relationships>')
@@ -224,6 +228,8 @@ def test_each_mark_is_in_the_text_or_the_report_says_why_not(engine, tmp_path, k
 
 @pytest.mark.parametrize("part, what", [
     ("<!-- said aside -->", "comments"), ("<template><b>said</b> once</template>", "templates"), ("<script>said()</script>", "scripts"),
+    ("<noscript><p>said</p></noscript>", "text for browsers without scripts"), ("<ruby>base<rt>said</rt></ruby>", "readings of characters (ruby)"),
+    ("<ruby>base<rp>(</rp><rtc><rt>said</rt></rtc><rp>)</rp></ruby>", "readings of characters (ruby)"),
     ("<p hidden>said</p>", "hidden elements"), ("<nav>said</nav>", "parts of the page's frame"), ("<img src='a.png' alt='said'>", "pictures"),
     ("<textarea>said</textarea>", "form fields"), ("<iframe src='a'></iframe>", "embedded pages"), ("<video src='a'></video>", "embedded media"),
     ("<a href='mailto:said@example.org'>mail</a>", "addresses of links")])

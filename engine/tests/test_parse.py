@@ -208,6 +208,23 @@ def test_a_large_list_of_json_is_one_record_a_paragraph(engine, write):
     assert len(paragraphs) == 1000 and paragraphs[7] == "n: 7\ndeep.a[0].b: 7"
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity", "1.10", "0.1000000000000000055", "12345678901234567890123", "1E5",
+                                    "-0", "9" * 5000], ids=lambda number: number[:24])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_number_in_json_stays_as_it_is_written(engine, write, name, number):
+    assert engine.text(write(name, f'{{"n": {number}, "list": [{number}, true, null]}}\n')) == f"n: {number}\nlist: {number}, true, null\n"
+
+
+def test_a_notebook_may_hold_any_number(engine, write):
+    cells = '[{"cell_type": "markdown", "source": "Hello.", "metadata": {"n": %s, "m": 1e400}}]' % ("9" * 5000)
+    assert engine.text(write("a.ipynb", f'{{"cells": {cells}}}')) == "Hello.\n"
+
+
+@pytest.mark.parametrize("start", ["--5", "²", "1e3", ""])
+def test_a_list_may_begin_with_nonsense(engine, write, start):
+    assert engine.text(write("a.html", f"<ol start='{start}'><li>one<li>two</ol>")) == "1. one\n2. two\n"
+
+
 # --- the protocol
 
 

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from hostile import docx
 from reader import DOCUMENTS, codes, reader
-from workbooks import ole, ods, open_document, xls, xlsx
+from workbooks import ole, ods, open_document, xls, xlsb, xlsx
 
 FERRIES = [["Pier", "Boats", "Share"], ["Skarvik", 3, 0.25], ["Ornsund", 12, 0.5]]
 TABLE = "| Pier | Boats | Share |\n| --- | --- | --- |\n| Skarvik | 3 | 0.25 |\n| Ornsund | 12 | 0.5 |\n"
@@ -22,6 +22,7 @@ MAKERS = {
     "xlsx": lambda path: xlsx(path, {"Ferries": FERRIES}),
     "ods": lambda path: ods(path, {"Ferries": FERRIES}),
     "xls": lambda path: xls(path, FERRIES),
+    "xlsb": lambda path: xlsb(path, FERRIES),
 }
 
 
@@ -55,7 +56,94 @@ def test_values_are_those_that_are_shown(engine, tmp_path):
         for name, content in parts.items():
             file.writestr(name, sheet if name.endswith("sheet1.xml") else content)
     assert engine.text(path, "a.xlsx").splitlines()[2:] == [
-        "| day | 2023-03-15 |", "| true | TRUE |", "| third | 0.333333333333333 |", "| big | 123456789012 |", "| none |  |", "| line break | x\\|y |"]
+        "| day | 2023-03-15 |", "| true | TRUE |", "| third | 0.3333333333333333 |", "| big | 123456789012 |", "| none |  |", "| line break | x\\|y |"]
+
+
+DIGITS = {
+    "20260301123456789": "20260301123456789", "-20260301123456788": "-20260301123456788", "12345678901234567890123": "12345678901234567890123",
+    "9007199254740993": "9007199254740993", "1234567890123456.78": "1234567890123456.78", "0.30000000000000004": "0.30000000000000004",
+    "4.3499999999999996": "4.35", "0.1": "0.1", "1.2345678901234568E+16": "12345678901234568", "1e22": "1e+22", "0.00001234": "0.00001234",
+    "1e400": "1e400", "3.0": "3", "-0.0": "0"}
+
+
+def with_attributes(path, **attributes: bytes):
+    """The workbook, with attributes for the cells of its first sheet."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    for place, words in attributes.items():
+        parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(b'<c r="%b">' % place.encode(), b'<c r="%b" %b>' % (place.encode(), words))
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods"])
+def test_a_number_has_the_digits_that_the_file_holds(engine, tmp_path, kind):
+    """Of a sheet that does not begin in its first cell, after one with other numbers."""
+    rows = [["Name", "Value"]] + [[f"n{number}", value] for number, value in enumerate(DIGITS)]
+    other = [["Name", "Value"], ["a", "5555555555555555555"]]
+    if kind == "xlsx":
+        as_number = lambda rows: [[None, *(f"<v>{cell}</v>" if index else cell for index, cell in enumerate(row))] if at else [None, *row] for at, row in enumerate(rows)]
+        path = xlsx(tmp_path / "upload", {"Other": as_number(other), "A": [[], *as_number(rows)]})
+    else:
+        path = ods(tmp_path / "upload", {"Other": other, "A": rows})
+        with zipfile.ZipFile(path) as file:
+            parts = {name: file.read(name).decode() for name in file.namelist()}
+        for value in [*DIGITS, other[1][1]]:
+            parts["content.xml"] = parts["content.xml"].replace(f'office:value-type="string"><text:p>{value}<', f'office:value-type="float" office:value="{value}"><text:p>x<')
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in parts.items():
+                file.writestr(name, content)
+    first, _, second = engine.text(path, f"a.{kind}").partition("# A\n")
+    assert "| a | 5555555555555555555 |" in first
+    assert second.splitlines()[3:] == [f"| n{number} | {shown} |" for number, shown in enumerate(DIGITS.values())]
+
+
+def test_a_text_that_looks_like_a_number_and_a_day_stay_what_they_are(engine, tmp_path):
+    rows = [["Name", "Value"], ["text", "0012345678901234567890"], ["formula", "<f>A1</f><v>12345678901234567</v>"], ["sum", "<f>1+2</f><v>12345678901234567</v>"],
+            ["day", "<v>45000.000000000001</v>"]]
+    path = with_attributes(xlsx(tmp_path / "upload", {"A": rows}), B3=b't="str"', B5=b's="1"')
+    assert engine.text(path, "a.xlsx").splitlines()[2:] == [
+        "| text | 0012345678901234567890 |", "| formula | 12345678901234567 |", "| sum | 12345678901234567 |", "| day | 2023-03-15 |"]
+
+
+@pytest.mark.parametrize("error", ["#DIV/0!", "#N/A", "#NAME?", "#REF!"])
+def test_an_error_is_shown(engine, tmp_path, error):
+    rows = [["Name", "Value"], ["a", f"<f>1/0</f><v>{error}</v>"], ["b", 2]]
+    assert engine.text(with_attributes(xlsx(tmp_path / "a", {"A": rows}), B2=b't="e"'), "a.xlsx").splitlines()[2:] == [f"| a | {error} |", "| b | 2 |"]
+    path = ods(tmp_path / "b", {"A": [["Name", "Value"], ["a", "ERROR"], ["b", 2]]})
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts["content.xml"] = parts["content.xml"].replace(
+        b'office:value-type="string"><text:p>ERROR<', b'table:formula="of:=1/0" office:value-type="string" office:string-value="" calcext:value-type="error" xmlns:calcext='
+        b'"urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"><office:annotation><text:p>said</text:p></office:annotation><text:p>' + error.encode() + b"<")
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    assert engine.text(path, "a.ods").splitlines()[2:] == [f"| a | {error} |", "| b | 2 |"]
+
+
+def test_an_error_in_a_binary_workbook_is_shown(engine, tmp_path):
+    rows = [["Name", "Value"], ["a", b"\x07"], [b"\x2a", 2]]
+    assert engine.text(xlsb(tmp_path / "upload", rows), "a.xlsb").splitlines()[2:] == ["| a | #DIV/0! |", "| #N/A | 2 |"]
+
+
+def test_errors_of_an_old_workbook_are_said_to_be_left_out(engine, tmp_path):
+    reply, _ = engine.answer(xls(tmp_path / "upload", FERRIES), "a.xls")
+    assert "#DIV/0!" in reply["warnings"][0]["message"]
+
+
+def test_elements_may_have_a_prefix(engine, tmp_path):
+    """As Microsoft's own library writes them."""
+    path = xlsx(tmp_path / "upload", {"A": [["Name", "Value"], ["a", "<v>20260301123456789</v>"]]})
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name).decode() for name in file.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"].replace("xmlns=", "xmlns:x=").replace("</", "</x:").replace("<", "<x:").replace("<x:/x:", "</x:").replace("<x:?", "<?")
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, sheet if name.endswith("sheet1.xml") else content)
+    assert engine.text(path, "a.xlsx").splitlines()[2:] == ["| a | 20260301123456789 |"]
 
 
 def test_a_title_above_the_table_and_a_sheet_of_one_column_are_text(engine, tmp_path):

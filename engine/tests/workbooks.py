@@ -141,3 +141,39 @@ def ole(streams: dict[str, bytes]) -> bytes:
 def xls(path: Path, rows: list[list[object]]) -> Path:
     path.write_bytes(ole({"Workbook": xls_stream(rows)}))
     return path
+
+
+def xlsb(path: Path, rows: list[list[object]], name: str = "Ferries") -> Path:
+    """A workbook of one sheet as binary parts ([MS-XLSB]). Bytes are an error's code."""
+    def binary(kind: int, data: bytes = b"") -> bytes:
+        head = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
+        size = len(data)
+        while size >= 0x80:
+            head, size = head + bytes([size & 0x7F | 0x80]), size >> 7
+        return head + bytes([size]) + data
+
+    def wide(text: str) -> bytes:
+        return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+    def cell(column: int, value: object) -> bytes:
+        start = struct.pack("<II", column, 0)
+        match value:
+            case str():
+                return binary(6, start + wide(value))
+            case bytes():
+                return binary(3, start + value)
+        return binary(5, start + struct.pack("<d", value))
+    width = max(map(len, rows))
+    sheet = binary(129) + binary(148, struct.pack("<IIII", 0, len(rows) - 1, 0, width - 1)) + binary(145)
+    for number, row in enumerate(rows):
+        sheet += binary(0, struct.pack("<I", number) + bytes(13)) + b"".join(cell(column, value) for column, value in enumerate(row) if value is not None)
+    sheet += binary(146) + binary(130)
+    book = binary(131) + binary(143) + binary(156, struct.pack("<II", 0, 1) + wide("r1") + wide(name)) + binary(144) + binary(132)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>')
+        file.writestr("_rels/.rels", f'<Relationships {RELATIONS}><Relationship Id="r1" Type="{TYPE}/officeDocument" Target="xl/workbook.bin"/></Relationships>')
+        file.writestr("xl/workbook.bin", book)
+        file.writestr("xl/_rels/workbook.bin.rels", f'<Relationships {RELATIONS}><Relationship Id="r1" Type="{TYPE}/worksheet" Target="worksheets/sheet1.bin"/>'
+                      "</Relationships>")
+        file.writestr("xl/worksheets/sheet1.bin", sheet)
+    return path
