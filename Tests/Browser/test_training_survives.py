@@ -33,8 +33,8 @@ def test_reload_and_restart_in_the_middle(chromium, tmp_path):
     with running(tmp_path) as server:
         account = server.account("watcher")
         minion = account.minion("Watched")
-        examples = account.dataset(voice(40), "jsonl", "voice.jsonl")
-        job = account.job(minion, "lora_only", [examples], epochs=2, batch_size=4, **measuring(server, enabled=False))
+        examples = account.dataset(voice(32), "jsonl", "voice.jsonl")
+        job = account.job(minion, "lora_only", [examples], epochs=1, batch_size=2, **measuring(server, enabled=False))
         with visitor(chromium, server.url) as window:
             page = window.sign_in(account.email)
             page.goto(f"{server.url}/#/training/{job['id']}")

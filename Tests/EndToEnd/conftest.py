@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 import pytest
-from harness import FIGURES, ROOT, Account, Event, Server, Vendor, handbook, running, voice
+from harness import FIGURES, ROOT, Account, Event, Server, handbook, refusing, running, voice
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import postgres  # noqa: E402
@@ -84,7 +84,7 @@ def cluster():
 
 @pytest.fixture
 def vendor():
-    vendor = Vendor()
+    vendor = refusing()
     yield vendor
     vendor.close()
 

@@ -17,17 +17,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2 as httpx
+import pytest
+from upstream import Reply, Upstream, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -63,6 +63,15 @@ def eventually(condition: Callable[[], object], within: float, what: str):
     return value
 
 
+def found(folder: Path, pattern: str) -> list[Path]:
+    """What is in a folder that a server is at work in: pathlib's globs fail where a folder goes while it is read."""
+    while True:
+        try:
+            return list(folder.glob(pattern))
+        except FileNotFoundError:
+            continue
+
+
 # --- processes -----------------------------------------------------------------
 
 
@@ -85,6 +94,23 @@ def processes(folder: Path) -> list[tuple[int, str]]:
 
 def command(script: str, *arguments: object) -> list[str]:
     return [sys.executable, str(ENGINE / script), *map(str, arguments)]
+
+
+def trainers(server: "Server") -> list[tuple[int, str]]:
+    """Of its processes those that train."""
+    return [process for process in processes(server.data) if "train.py" in process[1] and "bwrap" not in process[1]]
+
+
+@contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so many bytes, e.g. `48m`, in a new folder; skips the test where that takes rights we lack."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode != 0:
+        pytest.skip("a disk that can be filled takes the right to mount one")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 # --- the server ----------------------------------------------------------------
@@ -185,7 +211,7 @@ class Server:
 
     def files(self, pattern: str) -> set[str]:
         """Files below the data directory, relative to it."""
-        return {str(path.relative_to(self.data)) for path in self.data.glob(pattern) if path.is_file()}
+        return {str(path.relative_to(self.data)) for path in found(self.data, pattern) if path.is_file()}
 
     def worker(self, **environment: str) -> "Worker":
         """A worker process beside the server; ends with it."""
@@ -424,38 +450,14 @@ def questions() -> list[dict]:
     return read_jsonl(SAMPLES / "questions.jsonl")
 
 
-class Vendor:
+def refusing() -> Upstream:
     """An OpenAI-compatible vendor that refuses every key, and quotes it as vendors do."""
+    def refuse(body: dict) -> Reply:
+        message = f"Incorrect API key provided: {vendor.keys[-1]}. You can find your API key at https://example.org."
+        return whole({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}}, 401)
 
-    def __init__(self):
-        vendor = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                vendor.keys.append(key)
-                body = json.dumps({"error": {
-                    "message": f"Incorrect API key provided: {key}. You can find your API key at https://example.org.",
-                    "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}}).encode()
-                self.send_response(401)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments):
-                pass
-
-        # The keys it was sent, oldest first.
-        self.keys: list[str] = []
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
+    vendor = Upstream([refuse])
+    return vendor
 
 
 @contextmanager

@@ -8,13 +8,12 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 
 import pytest
-from harness import Account, Server, eventually, figure, handbook, processes, running, voice
+from harness import Account, Server, eventually, figure, handbook, processes, running, small_file_system, voice
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -78,12 +77,8 @@ def disk(tmp_path):
     if not PLAN.fill_disk:
         yield tmp_path
         return
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", folder], capture_output=True).returncode != 0:
-        pytest.skip("a disk that can be filled takes the right to mount one")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "disk", "1200m") as folder:
+        yield folder
 
 
 def loss(account: Account, job: dict) -> float:

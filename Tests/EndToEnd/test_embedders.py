@@ -264,8 +264,14 @@ def test_other_forms_of_a_query_are_searched_and_shown(trained):
     account, collection = trained.account, {"id": trained.release["collection_id"]}
     plain = search(account, collection)
     assert plain["variants"] == []
-    wide = search(account, collection, expand=2, top_k=20)
-    assert 1 <= len(wide["variants"]) <= 2 and "degraded" not in wide
+
+    def widened() -> dict | None:
+        """Forms that come too late are left out, and said to be."""
+        reply = search(account, collection, expand=2, top_k=20)
+        assert len(reply["variants"]) <= 2
+        return reply if reply["variants"] and "degraded" not in reply else None
+
+    wide = eventually(widened, 120, "the model is quick enough")
     named = {signal.get("variant") for passage in wide["passages"] for signal in passage["signals"]}
     assert named <= {None, *wide["variants"]} and len(named) > 1
     asked = account.minion("Wide", pipeline={"expand": 1})

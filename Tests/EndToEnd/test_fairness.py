@@ -4,11 +4,13 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2 as httpx
 import pytest
 from harness import eventually, ok, refused, running
+from upstream import Raw
 
 
 def test_one_user_does_not_hold_all_slots_of_the_local_model(server, somebody):
@@ -20,7 +22,7 @@ def test_one_user_does_not_hold_all_slots_of_the_local_model(server, somebody):
     done = []
 
     def long(_):
-        somebody.ask(greedy, "Count from one to one thousand in words.", max_tokens=150, temperature=1)
+        somebody.ask(greedy, "Count from one to one thousand in words.", max_tokens=40, temperature=1)
         done.append(time.monotonic())
 
     with ThreadPoolExecutor(24) as pool:
@@ -78,11 +80,11 @@ def test_addresses_that_do_not_answer_hold_up_no_webhook_of_another_user(server,
 
     receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, args=(0.02,), daemon=True).start()
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+    with closing(Raw()) as silent:
         for number in range(20):
-            webhook = somebody.post("webhooks", {"url": f"http://127.0.0.1:{silent.getsockname()[1]}/{number}"})
+            webhook = somebody.post("webhooks", {"url": f"{silent.url}/{number}"})
             somebody.post(f"webhooks/{webhook['id']}/test")
-        silent.accept()  # The first is being called.
+        assert silent.taken.wait(60), "the first is being called"
         other = server.account(f"hooked-{time.monotonic_ns()}")
         webhook = other.post("webhooks", {"url": f"http://127.0.0.1:{receiver.server_port}/"})
         other.post(f"webhooks/{webhook['id']}/test")

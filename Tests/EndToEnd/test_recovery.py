@@ -14,30 +14,13 @@ import uuid
 from contextlib import closing
 
 import pytest
-from harness import BINARY, Account, Server, eventually, figure, handbook, ok, processes, refused, running, voice
+from harness import (
+    BINARY, Account, Server, eventually, figure, handbook, ok, refused, running, small_file_system, trainers, voice,
+)
 from test_metering import INPUT_PRICE, MODEL, OUTPUT_PRICE, minion_at, records, upstream, usage
+from upstream import Raw
 
 QUESTION = [{"role": "user", "content": "Hello?"}]
-
-
-@contextlib.contextmanager
-def silent():
-    """A vendor that takes every request and answers none."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        taken, held = threading.Event(), []
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    held.append(connection)
-                    connection.recv(1)
-                    taken.set()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield type("Silent", (), {"url": f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "taken": taken})
-        for connection in held:
-            connection.close()
 
 
 def direct(account: Account, vendor) -> tuple[dict, str]:
@@ -79,7 +62,8 @@ def test_a_call_under_way_when_the_server_is_killed_is_on_record(tmp_path, door)
         account = server.account("streaming")
         spoken = threading.Event()
         if door == "direct whole":
-            vendor = stack.enter_context(silent())
+            # It takes the request and never answers.
+            vendor = stack.enter_context(contextlib.closing(Raw()))
             spoken = vendor.taken
         else:
             vendor = stack.enter_context(upstream(words=5, hold=True))
@@ -191,10 +175,6 @@ def test_a_client_that_leaves_in_the_middle_may_send_its_request_again(tmp_path)
 # --- a frozen worker ----------------------------------------------------------------
 
 
-def trainers(server: Server) -> list:
-    return [process for process in processes(server.data) if "train.py" in process[1]]
-
-
 def freeze(server: Server, worker) -> None:
     """Stop the process where it is, but for the middle of a transaction: SQLite's lock would keep everybody from writing."""
     while True:
@@ -265,12 +245,8 @@ def test_a_job_whose_only_worker_is_frozen_for_long_is_completed(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", folder], capture_output=True).returncode != 0:
-        pytest.skip("a disk that can be filled takes the right to mount one")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_file_system(tmp_path / "disk", "48m") as folder:
+        yield folder
 
 
 def fill(folder) -> None:

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 
 import pytest
-from harness import BINARY, Account, Server, eventually, figure, processes, running, voice
+from harness import BINARY, Account, Server, eventually, figure, running, trainers, voice
 
 # Enough steps to be stopped in, few enough to be run again in seconds.
 EXAMPLES, BATCH = 12, 1
@@ -17,10 +17,6 @@ EXAMPLES, BATCH = 12, 1
 def start(account: Account, examples: int = EXAMPLES, name: str = "Apprentice") -> dict:
     minion = account.minion(name)
     return account.job(minion, "lora_only", [account.dataset(voice(examples), "jsonl", f"{name}.jsonl")], batch_size=BATCH)
-
-
-def trainers(server: Server) -> list:
-    return [process for process in processes(server.data) if "train.py" in process[1] and "bwrap" not in process[1]]
 
 
 def again(account: Account, job: dict, after: int, how: str = "start") -> None:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 import pytest
-from harness import BINARY, Account, Server, eventually, handbook, processes, refused, running, voice
+from harness import BINARY, Account, Server, eventually, handbook, refused, running, trainers, voice
 
 
 @pytest.fixture
@@ -21,10 +21,6 @@ def lora(account: Account, name: str = "Apprentice", examples: int = 12) -> dict
 def causes(history: list) -> list[str]:
     """Why workers went on with the job. The trainer says, with the same word, from which step it goes on."""
     return [event.data["cause"] for event in history if event.name == "resumed" and "cause" in event.data]
-
-
-def trainers(server: Server) -> list:
-    return [process for process in processes(server.data) if "train.py" in process[1] and "bwrap" not in process[1]]
 
 
 def test_a_worker_takes_over_from_one_that_was_killed(office):

@@ -1,6 +1,7 @@
-"""A vendor on loopback that answers with recorded bytes and remembers what it was asked."""
+"""Vendors on loopback that answer with recorded bytes, or with none, and remember what they were asked."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -118,6 +119,45 @@ class Upstream:
     def close(self) -> None:
         self.http.shutdown()
         self.http.server_close()
+
+
+class Raw:
+    """Takes every connection and answers the first bytes of each with the same bytes; without any it never says a word."""
+
+    def __init__(self, reply: bytes = b""):
+        self.reply = reply
+        self.asked = 0
+        # Set once something was sent to it.
+        self.taken = threading.Event()
+        self.open: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.open.append(connection)
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection: socket.socket) -> None:
+        try:
+            connection.recv(65536)
+            self.asked += 1
+            self.taken.set()
+            connection.sendall(self.reply)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        # Closing alone would leave `accept` waiting.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.open:
+            connection.close()
 
 
 @contextmanager
