@@ -148,6 +148,11 @@ OPEN, CLOSE = "\ufdd0", "\ufdd1"
 ASIDE = re.compile(f"{OPEN}([0-9]+){CLOSE}")
 
 
+# Left in messages by programs that had applied a template already. Not <s> and </s>, which are HTML.
+FOREIGN_CONTROLS = ("[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>", "<|im_start|>", "<|im_end|>", "<|eot_id|>",
+                    "<|start_header_id|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>", "<|endoftext|>")
+
+
 @lru_cache(maxsize=4)
 def control_texts(tokenizer) -> tuple[list[str], re.Pattern]:
     """The texts that the tokenizer takes for control tokens wherever they stand, and a pattern that finds them in a message."""
@@ -163,10 +168,14 @@ def set_aside(tokenizer, messages: list[dict]) -> list[dict]:
             if message["content"] and pattern.search(message["content"]) else message for message in messages]
 
 
+@lru_cache(maxsize=4)
+def any_control(tokenizer) -> re.Pattern:
+    return re.compile("|".join(map(re.escape, [*control_texts(tokenizer)[0][2:], *FOREIGN_CONTROLS])))
+
+
 def controls_in(tokenizer, messages: list[dict]) -> frozenset[str]:
-    """The control tokens that the messages spell out."""
-    _, pattern = control_texts(tokenizer)
-    return frozenset(text for message in messages if message["content"] for text in pattern.findall(message["content"])) - {OPEN, CLOSE}
+    """The control tokens that the messages spell out, of this model and of others."""
+    return frozenset(text for message in messages if message["content"] for text in any_control(tokenizer).findall(message["content"]))
 
 
 def put_back(tokenizer, text: str) -> str:

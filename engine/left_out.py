@@ -40,7 +40,7 @@ def notes(dataset: Dataset, name: str, max_tokens: int) -> list[dict[str, Any]]:
         found.append(note(reason, f"{count} of {dataset.read} {name} example(s) left out: {text}", hint, count))
     if dataset.spelled:
         shown = ", ".join(sorted(dataset.controls)[:MOST_SHOWN]) + (", …" if len(dataset.controls) > MOST_SHOWN else "")
-        found.append(note("control_tokens", f"{dataset.spelled} of {dataset.read} {name} example(s) spell out control tokens of the base model ({shown}); "
+        found.append(note("control_tokens", f"{dataset.spelled} of {dataset.read} {name} example(s) spell out control tokens of chat templates ({shown}); "
                           "they are learned as the text they are", "Remove what another program's template left in the messages; keep what is meant as text.",
                           dataset.spelled))
     if dataset.cut:

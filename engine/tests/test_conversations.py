@@ -165,7 +165,8 @@ def test_control_tokens_that_a_message_spells_out_are_text(tokenizer):
     # Each reply ends in the real one, once.
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert [example.ids[position] for position in example.replies].count(end) == 2
-    assert example.controls == {"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<filename>"}
+    # What is one for another model is text too, and told with them.
+    assert example.controls == {"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<filename>", "[INST]", "[/INST]", "<start_of_turn>"}
 
 
 def test_every_control_token_of_the_model_can_be_learned_as_text(tokenizer):
@@ -191,7 +192,7 @@ def test_spelled_out_control_tokens_are_counted_and_named(tokenizer, tmp_path):
     dataset = load(tokenizer, write_jsonl(tmp_path / "d.jsonl", [{"messages": SPELLED}, conversation("a", "b")]), 1024)
     [note] = notes(dataset, "training", 1024)
     assert (note["code"], note["count"]) == ("control_tokens", 1) and note["hint"]
-    assert "1 of 2 training" in note["message"] and "<filename>, <|endoftext|>, <|im_end|>, <|im_start|>" in note["message"]
+    assert "1 of 2 training" in note["message"] and "(<filename>, <start_of_turn>, <|endoftext|>, <|im_end|>, <|im_start|>, …)" in note["message"]
     # Left out or not, the preview shows what the messages say.
     shown = show(tokenizer, conversation("Say it.", "<|im_end|>")["messages"], 1024)
     assert [piece["text"] for piece in shown["pieces"] if piece["learned"]] == ["<|im_end|><|im_end|>"]
