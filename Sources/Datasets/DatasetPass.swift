@@ -57,7 +57,8 @@ struct DatasetPass {
         switch layout.encoding {
         case .jsonl: LineRecords(window, limit: options.maxRecordBytes)
         case .json: ArrayRecords(window, limit: options.maxRecordBytes)
-        case .csv, .tsv: DelimitedRecords(window, delimiter: layout.delimiter?.utf8.first ?? 0x2C, limit: options.maxRecordBytes)
+        case .csv, .tsv:
+            DelimitedRecords(window, delimiter: layout.delimiter?.utf8.first ?? 0x2C, limit: options.maxRecordBytes, fields: layout.fields)
         }
     }
 }

@@ -1,10 +1,12 @@
 import Crypto
 import Foundation
 
-/// A file, front to back, as a window of bytes that moves over it. Every byte that is read is hashed and counted. UTF-16 with a byte-order
-/// mark is shown as UTF-8.
+/// A file, front to back, as a window of bytes that moves over it. Every byte that is read is hashed and counted. UTF-16 is shown as UTF-8,
+/// and the line ends of old Macs, carriage returns alone, as line feeds.
 final class ByteWindow {
     static let block = 1 << 18
+    /// Bytes that tell what a file's line ends are.
+    private static let head = 1 << 16
 
     private let handle: FileHandle
     private var buffer = PaddedBytes(capacity: 4 * ByteWindow.block)
@@ -13,20 +15,26 @@ final class ByteWindow {
     private(set) var bytesRead = 0
     private var hash: SHA256?
     private var wide: UTF16Text?
+    private var hasCarriageReturns = false
 
     init(_ url: URL, hashing: Bool = true) throws {
         handle = try FileHandle(forReadingFrom: url)
         hash = hashing ? SHA256() : nil
+        while try fill(), count < Self.head {}
         // A byte-order mark is no part of the first record.
-        while try fill(), count < 4 {}
-        if count >= 3, base[0] == 0xEF, base[1] == 0xBB, base[2] == 0xBF { start = 3 }
-        wide = UTF16Text(mark: Bytes(start: base, count: count))
+        let seen = Bytes(start: base, count: count)
+        if seen.beginsWithMark { start = 3 }
+        let marked = UTF16Text(mark: seen)
+        wide = marked ?? UTF16Text(unmarked: seen)
         if wide != nil {
-            let text = Array(Bytes(start: base + 2, count: count - 2))
+            let text = Array(seen.dropFirst(marked == nil ? 0 : 2))
             buffer.count = 0
             wide!.decode(text, to: &buffer)
             if atEnd { wide!.finish(to: &buffer) }
         }
+        // One at the very end may be half of a CRLF.
+        hasCarriageReturns = memchr(base, 0x0A, count) == nil && memchr(base, 0x0D, max(0, count - 1)) != nil
+        if hasCarriageReturns { feedLines(from: start) }
     }
 
     deinit { try? handle.close() }
@@ -52,7 +60,12 @@ final class ByteWindow {
         let target = buffer.base + buffer.count
         guard let length = try readBlock(target) else { return true }
         buffer.count += length
+        if hasCarriageReturns { feedLines(from: buffer.count - length) }
         return length > 0
+    }
+
+    private func feedLines(from offset: Int) {
+        for at in offset..<buffer.count where buffer.base[at] == 0x0D { buffer.base[at] = 0x0A }
     }
 
     private func fillDecoded() throws -> Bool {
@@ -62,6 +75,7 @@ final class ByteWindow {
             if length == 0 { wide!.finish(to: &buffer) }
             wide!.decode(Bytes(start: block.baseAddress, count: length), to: &buffer)
         }
+        if hasCarriageReturns { feedLines(from: before) }
         return !atEnd || buffer.count > before
     }
 
@@ -85,4 +99,10 @@ final class ByteWindow {
 
     /// Of everything that was read, in hex.
     func sha256() -> String { hash?.finalize().hex ?? "" }
+}
+
+extension Bytes {
+    /// UTF-8's byte-order mark, which says nothing: files that were joined have one in the middle.
+    @inline(__always)
+    var beginsWithMark: Bool { count >= 3 && self[0] == 0xEF && self[1] == 0xBB && self[2] == 0xBF }
 }

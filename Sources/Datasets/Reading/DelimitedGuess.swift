@@ -62,7 +62,8 @@ enum DelimitedGuess {
         return !fields.isEmpty && DatasetFormat.allCases.contains { FormatGuess.names(of: $0, in: header, given: fields) != nil }
     }
 
-    private static func rows(_ head: Bytes, _ delimiter: UInt8, upTo limit: Int) -> [[String]] {
+    /// The first rows, with their cells as text.
+    static func rows(_ head: Bytes, _ delimiter: UInt8, upTo limit: Int) -> [[String]] {
         var rows: [[String]] = []
         var row = DelimitedRow(delimiter: delimiter)
         var at = separatorLine(head)?.length ?? 0

@@ -11,7 +11,9 @@ struct DelimitedHeader {
 
     init() {}
 
-    init(_ row: DelimitedRow, _ p: UnsafePointer<UInt8>) {
+    /// - Parameter fields: names that the format's fields have in this file.
+    init(_ row: DelimitedRow, _ p: UnsafePointer<UInt8>, fields: [String: String]) {
+        let structured = Self.structured.union(fields.filter { Self.structured.contains($0.key) }.values)
         var text = PaddedBytes()
         for index in 0..<row.count {
             text.count = 0
@@ -23,7 +25,7 @@ struct DelimitedHeader {
             invalid = invalid || UTF8Scan.firstInvalid(plain) != nil
             let name = plain.text.trimmed
             names.append(name)
-            isStructured.append(Self.structured.contains(name))
+            isStructured.append(structured.contains(name))
             var prefix = PaddedBytes()
             prefix.append(index == 0 ? "{" : ",")
             JSONText.quote(name, to: &prefix)

@@ -7,6 +7,7 @@ import Foundation
 final class DelimitedRecords: RecordSource {
     private let window: ByteWindow
     private let limit: Int
+    private let fields: [String: String]
     private var cells: DelimitedRow
     private var header: DelimitedHeader?
     private(set) var lines = 0
@@ -14,9 +15,10 @@ final class DelimitedRecords: RecordSource {
     private var stopped = false
     let delimiter: UInt8
 
-    init(_ window: ByteWindow, delimiter: UInt8, limit: Int) {
+    init(_ window: ByteWindow, delimiter: UInt8, limit: Int, fields: [String: String] = [:]) {
         self.window = window
         self.limit = limit
+        self.fields = fields
         self.delimiter = delimiter
         cells = DelimitedRow(delimiter: delimiter)
     }
@@ -33,7 +35,7 @@ final class DelimitedRecords: RecordSource {
             guard let line = try row() else { return nil }
             headerLine = line
             if let problem = cells.problem { return stop(problem, line) }
-            let found = DelimitedHeader(cells, window.base)
+            let found = DelimitedHeader(cells, window.base, fields: fields)
             if let problem = found.problem(line: line) { return stop(problem, line) }
             header = found
             take()

@@ -32,7 +32,7 @@ struct DelimitedRow {
         lines = 0
         length = 0
         guard n > 0 else { return atEnd }
-        var i = 0
+        var i = Bytes(start: p, count: n).beginsWithMark ? 3 : 0
         while true {
             var cell = Cell(start: i, end: i)
             if i < n, p[i] == 0x22 {

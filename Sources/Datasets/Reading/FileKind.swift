@@ -26,7 +26,7 @@ enum FileKind {
         }
         if let encoding = foreignEncoding(raw) {
             return DatasetProblem(
-                line: 1, code: .invalidUTF8, found: "\(encoding) text", expected: "UTF-8, or UTF-16 with a byte-order mark",
+                line: 1, code: .invalidUTF8, found: "\(encoding) text", expected: "UTF-8 or UTF-16",
                 hint: "save the file as UTF-8")
         }
         let text = head.prefix(200).text.trimmed.lowercased()
@@ -38,13 +38,12 @@ enum FileKind {
         return nil
     }
 
-    /// A byte-order mark of UTF-32, or, for UTF-16 without one, ASCII with a zero behind or before each character.
+    /// A byte-order mark of UTF-32, or, without one, ASCII with three zeros behind or before each character.
     private static func foreignEncoding(_ raw: [UInt8]) -> String? {
         if raw.starts(with: [0xFF, 0xFE, 0, 0]) || raw.starts(with: [0, 0, 0xFE, 0xFF]) { return "UTF-32" }
-        guard UTF16Text(mark: raw) == nil, raw.count >= 8 else { return nil }
-        let pairs = (0..<4).map { (raw[2 * $0], raw[2 * $0 + 1]) }
-        let isWide = pairs.allSatisfy { $0.0 == 0 && $0.1 != 0 } || pairs.allSatisfy { $0.0 != 0 && $0.1 == 0 }
-        return isWide ? "UTF-16" : nil
+        guard raw.count >= 8 else { return nil }
+        let zeros = (0..<8).map { raw[$0] == 0 }
+        return [[false, true, true, true], [true, true, true, false]].contains { zeros == $0 + $0 } ? "UTF-32" : nil
     }
 }
 

@@ -18,8 +18,9 @@ final class LineRecords: RecordSource {
             if length > limit {
                 return Record(line: lines, content: .problem(.tooLong(line: lines, bytes: length, limit: limit)))
             }
-            let line = Bytes(start: window.base, count: length)
-            if length == 0 || line[0] <= 0x20, line.isBlank { continue }
+            var line = Bytes(start: window.base, count: length)
+            if line.beginsWithMark { line = Bytes(rebasing: line.dropFirst(3)) }
+            if line.isEmpty || line[0] <= 0x20, line.isBlank { continue }
             return Record(line: lines, content: .bytes(line))
         }
         return nil

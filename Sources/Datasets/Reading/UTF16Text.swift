@@ -22,6 +22,17 @@ struct UTF16Text {
         }
     }
 
+    /// Without a mark it is told by its zeros: every second byte of ASCII is one, and text of any script has a space, a quote, a delimiter or
+    /// a digit among its first characters. No other text has a zero at all.
+    init?(unmarked text: some Collection<UInt8>) {
+        let first = Array(text.prefix(64))
+        let zeros = first.indices.filter { first[$0] == 0 }
+        guard zeros.count > 1, Set(zeros.map { $0 % 2 }).count == 1, zeros.allSatisfy({ $0 ^ 1 < first.count && 0x01...0x7F ~= first[$0 ^ 1] }) else {
+            return nil
+        }
+        isLittleEndian = zeros[0] % 2 == 1
+    }
+
     mutating func decode(_ bytes: some Sequence<UInt8>, to output: inout PaddedBytes) {
         for byte in bytes {
             guard let first = half else {
