@@ -58,7 +58,7 @@ struct CheckTests {
                 """)
             var options = DatasetOptions()
             let report = try DatasetReader(file, options: options).validate()
-            #expect(report.isUsable && report.warningCounts == ["secret_found": 2, "email_found": 3, "tool_calls": 1, "no_reply": 1])
+            #expect(report.isUsable && report.warningCounts == ["secret_found": 2, "email_found": 3, "tool_calls": 1])
             let found = report.warnings.filter { [.secretFound, .emailFound].contains($0.code) }
             #expect(found.map(\.line) == [1, 1, 2, 2, 3])
             #expect(

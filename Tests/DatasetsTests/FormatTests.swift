@@ -82,8 +82,8 @@ struct FormatTests {
             #expect(ids[2] == "115183fa4d51d38e583572f567eae8d87a2ba001d880f016076f87ec7d8e8d77")
             // A weight of 1 is what there is without one: training reads the same three times.
             let report = try DatasetReader(file).validate()
-            #expect(report.duplicates == 2 && report.warnings.map(\.code) == [.duplicateExample, .duplicateExample])
-            #expect(report.warnings.map(\.line) == [2, 3] && report.trainable == 1 && report.leftOut == [.duplicate: 2])
+            #expect(report.duplicates == 2 && report.warnings.map(\.code) == [.fieldLeftOut, .duplicateExample, .duplicateExample])
+            #expect(report.warnings.map(\.line) == [1, 2, 3] && report.trainable == 1 && report.leftOut == [.duplicate: 2])
         }
     }
 }

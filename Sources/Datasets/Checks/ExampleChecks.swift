@@ -14,6 +14,7 @@ final class ExampleChecks {
     private var repeated = 0
     private var leftOut: TrainingExclusions = [:]
     private var overLong = 0
+    @exclusivity(unchecked) private var fields = FieldLog()
 
     init(_ options: DatasetOptions) {
         maxTokens = options.maxTokens
@@ -46,6 +47,7 @@ final class ExampleChecks {
                 exclusion.code, line: reader.line, found: exclusion.found, expected: exclusion.expected, hint: exclusion.hint)
             return
         }
+        fields.add(reader)
         if length > maxTokens {
             overLong += 1
             reader.warnings.add(
@@ -112,6 +114,7 @@ final class ExampleChecks {
         report.leftOut = leftOut
         report.trainable = examples - leftOut.total
         report.tokens = tokens.histogram(overLong: overLong)
+        fields.finish(into: &report, &reader.warnings)
         report.languages = languages.indices.filter { languages[$0] > 0 }.map {
             LanguageShare(language: LanguageGuess.names[$0], examples: languages[$0])
         }
@@ -124,11 +127,11 @@ extension ExampleReader {
     func path(of turn: Int) -> String {
         let list = layout.namedFields[0].name
         switch layout.format {
-        case .openAIChat: return "\(list)[\(turn)].content"
-        case .shareGPT:
+        case .openAIChat, .shareGPT:
             // A system text beside the list is a turn before it.
             let first = turns.first?.object == nil ? 1 : 0
-            return turn < first ? "system" : "\(list)[\(turn - first)].value"
+            return turn < first
+                ? field(.system)?.name ?? "system" : "\(list)[\(turn - first)].\(layout.format == .shareGPT ? "value" : "content")"
         default:
             switch turns[turn].role {
             case .system: return field(.system)?.name ?? list

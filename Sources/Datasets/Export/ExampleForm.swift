@@ -70,7 +70,7 @@ struct ExampleForm {
         for name in Set(example.messages.flatMap { $0.fields.map(\.name) }) { report.lose("message field \(name)") }
         let names = format.fields.reduce(into: [:]) { $0[$1.role] = $1.name }
         var fields = [JSONField(name: names[.ask]!, json: Self.quoted(asked))]
-        if let context = names[.context] { fields.append(JSONField(name: context, json: "\"\"")) }
+        if format == .alpaca, let context = names[.context] { fields.append(JSONField(name: context, json: "\"\"")) }
         fields.append(JSONField(name: names[.reply]!, json: Self.quoted(replied)))
         if let text = system?.content {
             if text.trimmed.isEmpty {

@@ -1,14 +1,15 @@
 /// What the fields of a record mean.
 public enum DatasetFormat: String, Sendable, Codable, CaseIterable {
-    /// `{"messages":[{"role","content"}]}`, as OpenAI's fine-tuning takes it, with `name`, `weight`, `tool_calls`, `tools`.
+    /// `{"messages":[{"role","content"}]}`, as OpenAI's fine-tuning takes it, with `name`, `weight`, `tool_calls`, `tools`; also with
+    /// `system` beside the list, as Anthropic writes it.
     case openAIChat = "openai_chat"
     /// `{"conversations":[{"from","value"}]}`, also with `system` and `tools` beside the list.
     case shareGPT = "sharegpt"
     /// `{"instruction","input","output"}`, also with `system` and `history`, a list of `[question, reply]`.
     case alpaca
-    /// `{"prompt","completion"}`, each text or a list of messages.
+    /// `{"prompt","completion"}`, each text or a list of messages; also with `context`, `system` and `history`.
     case promptCompletion = "prompt_completion"
-    /// `{"question","answer"}`.
+    /// `{"question","answer"}`, also with `context`, `system` and `history`.
     case questionAnswer = "question_answer"
 
     /// The part a field plays, whatever its name.
@@ -26,23 +27,25 @@ public enum DatasetFormat: String, Sendable, Codable, CaseIterable {
 
     var fields: [Field] {
         let system = Field(name: "system", role: .system, aliases: ["system_prompt"])
+        let history = Field(name: "history", role: .history)
+        let context = Field(name: "context", role: .context, aliases: ["input"])
         return switch self {
-        case .openAIChat: [Field(name: "messages", role: .list, isRequired: true)]
+        case .openAIChat: [Field(name: "messages", role: .list, isRequired: true), system]
         case .shareGPT: [Field(name: "conversations", role: .list, isRequired: true, aliases: ["conversation"]), system]
         case .alpaca:
             [
                 Field(name: "instruction", role: .ask, isRequired: true), Field(name: "input", role: .context, aliases: ["context"]),
-                Field(name: "output", role: .reply, isRequired: true, aliases: ["response"]), system, Field(name: "history", role: .history),
+                Field(name: "output", role: .reply, isRequired: true, aliases: ["response"]), system, history,
             ]
         case .promptCompletion:
             [
                 Field(name: "prompt", role: .ask, isRequired: true),
-                Field(name: "completion", role: .reply, isRequired: true, aliases: ["response", "reply"]), system,
+                Field(name: "completion", role: .reply, isRequired: true, aliases: ["response", "reply"]), context, system, history,
             ]
         case .questionAnswer:
             [
                 Field(name: "question", role: .ask, isRequired: true, aliases: ["q", "query"]),
-                Field(name: "answer", role: .reply, isRequired: true, aliases: ["a", "response", "reply"]), system,
+                Field(name: "answer", role: .reply, isRequired: true, aliases: ["a", "response", "reply"]), context, system, history,
             ]
         }
     }

@@ -6,7 +6,7 @@ extension ExampleReader {
             guard turn.role == .assistant, calls else {
                 errors.add(
                     .missingContent, line: line, field: path(), found: value == nil ? "no text" : "null for a text", expected: "text",
-                    hint: "write the message's text; only an assistant's message with tool_calls may have none")
+                    hint: "write the message's text, or remove the message; only an assistant's with tool_calls may have none")
                 return false
             }
             turn.hasText = false
@@ -20,7 +20,7 @@ extension ExampleReader {
         default:
             errors.add(
                 .missingContent, line: line, field: path(), found: "\(tape[value].kindInWords) for a text", expected: "text",
-                hint: "put the message's text in double quotes")
+                hint: tape[value].remedyForText(or: "remove the message"))
             return false
         }
         if turn.role == .assistant, !calls, isBlank(turn.text) {
@@ -39,10 +39,12 @@ extension ExampleReader {
         var parts: [Bytes] = []
         while at < end {
             guard let part = textOfPart(at) else {
+                let isNothing = tape[at].kind != .object
                 errors.add(
-                    .unsupportedContent, line: line, field: "\(path())[\(index)]", found: "a part of the content that is no text",
+                    .unsupportedContent, line: line, field: "\(path())[\(index)]",
+                    found: isNothing ? "\(tape[at].kindInWords) among the parts of the content" : "a part of the content that is no text",
                     expected: #"{"type":"text","text":"…"}"#,
-                    hint: "only text can be learned here: remove images, sound and files")
+                    hint: isNothing ? "remove it, or write it as a part of text" : "only text can be learned here: remove images, sound and files")
                 return false
             }
             parts.append(part)

@@ -5,7 +5,9 @@ extension ExampleReader {
         example.exclusion = exclusion
         if let source, let kept = keptSource(source) {
             example.source = kept
-        } else if layout.format != .openAIChat || turns.contains(where: \.isJoined) {
+        } else if layout.format != .openAIChat || turns.contains(where: { $0.isJoined || $0.object == nil })
+            || extras.contains(where: { index(of: text($0)) != nil })
+        {
             example.source = .init(format: layout.format, record: JSONText.compact(record))
         }
         return example

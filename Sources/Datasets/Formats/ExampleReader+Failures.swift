@@ -51,8 +51,31 @@ extension ExampleReader {
         }
     }
 
+    /// Words that other languages have for what JSON cannot say or says otherwise, and what to write.
+    private static let foreignWords: [(word: StaticString, hint: String)] = [
+        ("NaN", "JSON has no NaN: write null, or leave the field out"),
+        ("Infinity", "JSON has no infinite number: write null, or leave the field out"),
+        ("nan", "JSON has no NaN: write null, or leave the field out"),
+        ("None", "None is Python's: JSON writes null. json.dumps does, str and repr do not"),
+        ("True", "True is Python's: JSON writes true. json.dumps does, str and repr do not"),
+        ("False", "False is Python's: JSON writes false. json.dumps does, str and repr do not"),
+        ("undefined", "JSON has no undefined: write null, or leave the field out"),
+    ]
+
+    private func foreignWord(at offset: Int) -> String? {
+        Self.foreignWords.first { entry in
+            let end = offset + entry.word.utf8CodeUnitCount
+            return end <= record.count && Bytes(rebasing: record[offset..<end]).equals(entry.word)
+        }?.hint
+    }
+
     private func hint(_ failure: JSONFailure) -> String {
-        switch failure.reason {
+        if let hint = foreignWord(at: failure.offset) { return hint }
+        return switch failure.reason {
+        case .trailing where layout.encoding == .jsonl && failure.offset > 0 && record[..<failure.offset].last == 0x0D:
+            "a carriage return alone ends no line here, since the file has line feeds too: save it with one kind of line ends"
+        case .unexpected(.key) where failure.offset < record.count && record[failure.offset] == 0x27:
+            "JSON has texts in double quotes: write the file with a JSON library; Python's str and repr write single ones"
         case .ends where layout.encoding == .jsonl && record.count < 3:
             "each line is one whole JSON object: the file seems to be indented JSON; write each example on one line, or all in one list"
         case .controlCharacter: #"write \n for a line end and \t for a tab inside of a text"#

@@ -3,14 +3,19 @@ extension ExampleReader {
     func readList() {
         let isShareGPT = layout.format == .shareGPT
         // The list is the format's first field. Its name is made where it is shown: that is never in a good file.
-        guard let value = values[0], tape.tokens[value].kind == .array, tape.tokens[value].next > value + 1 else {
+        let found = values[0]
+        guard let value = found, tape.tokens[value].kind == .array, tape.tokens[value].next > value + 1 else {
             let name = fields[0].name
             errors.add(
                 isShareGPT ? .missingConversationsList : .missingMessagesList, line: line, field: name, found: foundInstead(of: values[0], name),
-                expected: "a list of messages in \(name)", hint: otherFormat() ?? "write \(layout.format.sample)")
+                expected: "a list of messages in \(name)",
+                hint: otherFormat() ?? "write \(layout.format.sample)\(found == nil ? namesThatWouldDo().map { "; or \($0)" } ?? "" : "")")
             return
         }
-        if isShareGPT, let system = field(.system), let value = system.value { readText(value, system.name, as: .system) }
+        if let system = field(.system), let value = system.value {
+            // Beside OpenAI's list it may be anything, as all that is no part of that format.
+            if isShareGPT || tape[value].kind == .string { readText(value, system.name, as: .system) } else { leave(value) }
+        }
         readTurns(value, field: 0, shareGPT: isShareGPT)
     }
 
@@ -88,7 +93,7 @@ extension ExampleReader {
             } else {
                 others += 1
                 if others > 1, others < Self.keysCompared { checkDuplicate(key, before: at, in: object, path: path) }
-                if TurnKey(key, shareGPT: shareGPT) == nil { unrecognized(key, path: path) }
+                if strictKeys, TurnKey(key, shareGPT: shareGPT) == nil { unrecognized(key, path: path) }
             }
             at = Int(tokens[value].next)
         }
@@ -96,7 +101,7 @@ extension ExampleReader {
             let found = role.map { "\(tokens[$0].kindInWords) for a role" } ?? "no role"
             errors.add(
                 .messageMissingKey, line: line, field: "\(path()).\(shareGPT ? "from" : "role")", found: found, expected: Self.roles(shareGPT),
-                hint: "say who speaks")
+                hint: "say who speaks, in double quotes")
             return
         }
         let name = text(role)
@@ -139,13 +144,9 @@ extension ExampleReader {
     }
 
     private func unrecognized(_ key: Bytes, path: () -> String) {
-        let name = key.text
-        func add(_ log: inout ProblemLog) {
-            log.add(
-                .messageUnrecognizedKey, line: line, field: "\(path()).\(name.prefix(40))", found: "the unknown key \"\(name.prefix(40))\"",
-                expected: "role, content, name, weight, tool_calls or tool_call_id",
-                hint: strictKeys ? "remove it" : "it is kept and has no effect on training")
-        }
-        if strictKeys { add(&errors) } else { add(&warnings) }
+        let name = key.text.prefix(40)
+        errors.add(
+            .messageUnrecognizedKey, line: line, field: "\(path()).\(name)", found: "the unknown key \"\(name)\"",
+            expected: UnreadFields.messageKeys, hint: "remove it")
     }
 }

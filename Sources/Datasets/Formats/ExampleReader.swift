@@ -92,7 +92,7 @@ final class ExampleReader {
         }
     }
 
-    private func index(of key: Bytes) -> Int? {
+    func index(of key: Bytes) -> Int? {
         var start = 0
         for index in fields.indices {
             let end = fields[index].end
@@ -112,6 +112,21 @@ final class ExampleReader {
     /// The value of the field that plays a part, with its name in this file.
     func field(_ role: DatasetFormat.Role) -> (value: Int?, name: String)? {
         index(of: role).map { (values[$0], fields[$0].name) }
+    }
+
+    /// Keeps a field of the format as one that training does not read, for its value has no form that can be learned.
+    func leave(_ value: Int) {
+        if !isEmpty(value) { extras.append(value - 1) }
+    }
+
+    /// Whether a value says nothing: null, and text, a list or an object without content.
+    func isEmpty(_ value: Int) -> Bool {
+        switch tape[value].kind {
+        case .null: true
+        case .string: tape[value].start == tape[value].end
+        case .array, .object: Int(tape[value].next) == value + 1
+        default: false
+        }
     }
 
     func index(of role: DatasetFormat.Role) -> Int? { fields.firstIndex { $0.role == role } }

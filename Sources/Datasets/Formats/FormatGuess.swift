@@ -13,14 +13,18 @@ enum FormatGuess {
     static func names(of format: DatasetFormat, in keys: [String], given: [String: String] = [:]) -> [String: String]? {
         var names: [String: String] = [:]
         for field in format.fields {
-            let known = given[field.name].map { [$0] } ?? [field.name] + field.aliases
-            let found = known.lazy.compactMap { name in keys.first { $0 == name } ?? keys.first { $0.lowercased() == name.lowercased() } }.first
-            guard let found else {
+            guard let found = name(of: field, in: keys, given: given) else {
                 if field.isRequired { return nil }
                 continue
             }
             if found != field.name { names[field.name] = found }
         }
         return names
+    }
+
+    /// What a field is called among the keys: by its own name first, then by the others it is known under; case counts last.
+    static func name(of field: DatasetFormat.Field, in keys: [String], given: [String: String]) -> String? {
+        let known = given[field.name].map { [$0] } ?? [field.name] + field.aliases
+        return known.lazy.compactMap { name in keys.first { $0 == name } ?? keys.first { $0.lowercased() == name.lowercased() } }.first
     }
 }

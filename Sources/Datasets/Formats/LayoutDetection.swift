@@ -24,7 +24,8 @@ struct LayoutDetection {
             layout.delimiter = String(UnicodeScalar(delimiter))
             let source = DelimitedRecords(window, delimiter: delimiter, limit: options.maxRecordBytes)
             _ = try source.next()
-            return columns(source.columns, line: source.headerLine, &layout, format: format)
+            let rows = DelimitedGuess.rows(head, delimiter, upTo: Self.records).dropFirst()
+            return columns(source.columns, rows: Array(rows), line: source.headerLine, &layout, format: format)
         }
         let source: any RecordSource =
             detected == .json ? ArrayRecords(window, limit: options.maxRecordBytes) : LineRecords(window, limit: options.maxRecordBytes)
@@ -53,21 +54,35 @@ struct LayoutDetection {
     /// What most records look like.
     private func name(_ layout: inout DatasetLayout, by records: [[String]], format: DatasetFormat?) throws {
         var votes: [DatasetFormat: Int] = [:]
-        for keys in records { if let guess = FormatGuess.format(of: keys) { votes[guess.format, default: 0] += 1 } }
+        for keys in records {
+            // Names that were given are part of the format they belong to.
+            let given = options.fields.isEmpty ? nil : Self.format(of: keys, given: options.fields)
+            if let guess = given ?? FormatGuess.format(of: keys)?.format { votes[guess, default: 0] += 1 }
+        }
         if format == nil, let best = DatasetFormat.allCases.max(by: { votes[$0, default: 0] < votes[$1, default: 0] }), votes[best] != nil {
             layout.format = best
         }
         let chosen = layout.format
-        layout.fields = records.lazy.compactMap { FormatGuess.names(of: chosen, in: $0, given: options.fields) }.first ?? options.fields
+        let fitting = records.filter { FormatGuess.names(of: chosen, in: $0, given: options.fields) != nil }
+        guard let first = fitting.first, var names = FormatGuess.names(of: chosen, in: first, given: options.fields) else {
+            layout.fields = options.fields
+            return
+        }
+        // A field that need not be there may first be met in a later record.
+        let all = fitting.flatMap(\.self)
+        for field in chosen.fields where !field.isRequired {
+            names[field.name] = FormatGuess.name(of: field, in: all, given: options.fields) ?? options.fields[field.name]
+            if names[field.name] == field.name { names[field.name] = nil }
+        }
+        layout.fields = names
     }
 
     private func columns(
-        _ names: [String], line: Int, _ layout: inout DatasetLayout, format: DatasetFormat?
+        _ names: [String], rows: [[String]], line: Int, _ layout: inout DatasetLayout, format: DatasetFormat?
     ) -> (DatasetLayout, DatasetProblem?) {
         if format == nil {
             // Names that were given are part of the format they belong to.
-            let fitting = DatasetFormat.allCases.first { FormatGuess.names(of: $0, in: names, given: options.fields) != nil }
-            layout.format = fitting ?? FormatGuess.format(of: names)?.format ?? .questionAnswer
+            layout.format = Self.format(of: names, given: options.fields) ?? FormatGuess.format(of: names)?.format ?? .questionAnswer
         }
         if let fields = FormatGuess.names(of: layout.format, in: names, given: options.fields) {
             layout.fields = fields
@@ -81,8 +96,12 @@ struct LayoutDetection {
             expected: layout.formatDetected
                 ? "question and answer, prompt and completion, instruction and output, messages, or conversations"
                 : wanted.joined(separator: " and "),
-            hint: "rename the columns, or say which column is which field")
+            hint: ColumnGuess.hint(names, rows: rows, format: format))
         return (layout, problem)
+    }
+
+    private static func format(of names: [String], given: [String: String]) -> DatasetFormat? {
+        DatasetFormat.allCases.first { FormatGuess.names(of: $0, in: names, given: given) != nil }
     }
 
     static func encoding(_ head: Bytes, fields: [String: String] = [:]) -> DatasetEncoding {

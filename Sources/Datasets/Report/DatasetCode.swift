@@ -43,6 +43,7 @@ public enum DatasetCode: String, Sendable, Codable, CaseIterable {
     case emptyMessage = "empty_message"
     case noReply = "no_reply"
     case duplicateExample = "duplicate_example"
+    case fieldLeftOut = "field_left_out"
     case overLong = "over_long"
     case secretFound = "secret_found"
     case emailFound = "email_found"

@@ -8,6 +8,8 @@ public struct DatasetReport: Sendable, Codable, Equatable {
     public var replies = 0
     /// Why the others are left out.
     public var leftOut: TrainingExclusions = [:]
+    /// Fields of those that training takes and does not read.
+    public var fieldsLeftOut = UnreadFields()
     /// Size of the file; records may span lines.
     public var bytes = 0
     public var lines = 0
@@ -41,6 +43,7 @@ public struct DatasetReport: Sendable, Codable, Equatable {
     enum CodingKeys: String, CodingKey {
         case layout, examples, trainable, replies, bytes, lines, sha256, problems, warnings, duplicates, redactions, tokens, languages
         case leftOut = "left_out"
+        case fieldsLeftOut = "fields_left_out"
         case problemCount = "problem_count"
         case problemCounts = "problem_counts"
         case warningCount = "warning_count"

@@ -8,12 +8,13 @@ struct ProblemLog {
     init(limit: Int) { self.limit = limit }
 
     /// The texts are made only where they are shown: a file may have a problem in each of a million lines.
+    /// - Parameter times: how often it was found; it is shown once.
     mutating func add(
-        _ code: DatasetCode, line: Int?, field: @autoclosure () -> String? = nil, found: @autoclosure () -> String,
+        _ code: DatasetCode, count times: Int = 1, line: Int?, field: @autoclosure () -> String? = nil, found: @autoclosure () -> String,
         expected: @autoclosure () -> String, hint: @autoclosure () -> String
     ) {
-        count += 1
-        counts[code, default: 0] += 1
+        count += times
+        counts[code, default: 0] += times
         guard problems.count < limit else { return }
         problems.append(
             DatasetProblem(line: line, field: field(), code: code, found: found(), expected: expected(), hint: hint()))
