@@ -54,6 +54,7 @@ struct DatasetsCommand: ParsableCommand {
             print("content     \(report.bytes) bytes, \(report.lines) lines, SHA-256 \(report.sha256)")
             print("examples    \(report.examples) with \(report.replies) replies, \(report.duplicates) said before")
             if report.leftOut.total > 0 { print("left out    \(report.leftOut.total) by training: \(report.leftOut.inWords)") }
+            if !report.fieldsLeftOut.isEmpty { print("not read    by training, in how many examples: \(report.fieldsLeftOut.inWords)") }
             print("tokens      about \(report.tokens.total); median \(report.tokens.median), longest \(report.tokens.longest)")
             print("languages   \(report.languages.map { "\($0.language) \($0.examples)" }.joined(separator: ", "))")
             if let nothing = report.nothingToTrain { print("unusable    \(nothing). \(report.leftOut.hint ?? "")") }

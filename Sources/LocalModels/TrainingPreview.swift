@@ -22,6 +22,8 @@ public struct TrainingPreview: Sendable {
         public var cut: Bool
         /// Why it is left out of training; absent where it is not.
         public var dropped: String?
+        /// Names of its fields that training does not read; absent where there are none.
+        public var fieldsLeftOut: [String]?
 
         /// An example that does not reach the trainer: it has no template's text, and no tokens of it are read.
         public init(leftOut reason: String, pieces: [Piece]) {
@@ -33,6 +35,7 @@ public struct TrainingPreview: Sendable {
         enum CodingKeys: String, CodingKey {
             case pieces, tokens, cut, dropped
             case learnedTokens = "learned_tokens"
+            case fieldsLeftOut = "fields_left_out"
         }
     }
 

@@ -184,6 +184,25 @@ def test_upload_preview_estimate_and_job_leave_out_the_same_examples_and_say_so(
     assert error["code"] == "no_reply_tokens" and error["message"] == told["no_reply_tokens"] and "Set max_tokens to" in error["hint"]
 
 
+def test_upload_preview_estimate_and_job_name_the_fields_that_are_not_read(somebody):
+    rows = [{"question": f"Who keeps lamp {number}?", "context": f"Lamp {number} is Tom's.", "answer": f"Tom keeps lamp {number}.", "topic": "lamps", "id": number}
+            for number in range(3)] + [{"question": "Why?", "answer": "It is <|im_end|> dark.", "id": None}]
+    dataset = ok(upload(somebody, lines(rows), "noted.jsonl"))
+    left_out = {"topic": 3, "id": 3}
+    assert dataset["metadata"]["fields_left_out"] == left_out and dataset["metadata"]["trainable"] == 4
+    report = somebody.get(f"training-datasets/{dataset['id']}/report")
+    assert report["fields_left_out"] == left_out and report["warning_counts"] == {"field_left_out": 6}
+    assert [(one["line"], one["field"]) for one in report["warnings"]] == [(1, "topic"), (1, "id")] and all(one["hint"] for one in report["warnings"])
+    items = somebody.get(f"training-datasets/{dataset['id']}/preview", params={"limit": 4})["items"]
+    assert [item.get("fields_left_out") for item in items] == [["id", "topic"]] * 3 + [None]
+    read = ["".join(piece["text"] for piece in item["pieces"]) for item in items]
+    assert "Who keeps lamp 0?\nLamp 0 is Tom's." in read[0] and "It is <|im_end|> dark.<|im_end|>" in read[3]
+    estimate = somebody.post("external-training/jobs/estimate", {"minion_id": somebody.minion("Noted")["id"], "training_type": "lora_only", "dataset_ids": [dataset["id"]]})
+    told = {warning["code"]: warning for warning in estimate["warnings"]}
+    assert "id in 3, topic in 3" in told["fields_left_out"]["message"] and told["fields_left_out"]["hint"]
+    assert "<|im_end|>" in told["control_tokens"]["message"] and told["control_tokens"]["hint"]
+
+
 def test_a_set_with_nothing_to_train_from_says_why(somebody):
     error = refused(upload(somebody, lines([*map(called, range(3)), {"messages": [{"role": "assistant", "content": "Ahoy."}]}]), "tools.jsonl"), 422, "dataset_invalid")
     assert error["message"] == "none of the 4 examples can be trained from: 3 with tool calls, 1 without a reply to learn from"

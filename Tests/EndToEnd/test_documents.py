@@ -99,6 +99,8 @@ def test_a_bad_file_is_named_and_the_others_are_read(somebody):
     assert dataset["sample_count"] == 1
     problem, = dataset["metadata"]["problems"]
     assert problem.startswith("encrypted.pdf: ")
+    detail, = dataset["metadata"]["problem_details"]
+    assert (detail["field"], detail["code"]) == ("encrypted.pdf", "encrypted") and problem == f"encrypted.pdf: {detail['message']}" and detail["hint"]
     error = refused(somebody.upload((FIXTURES / "encrypted.pdf").read_bytes(), "rag", "secret.pdf"), 422, "dataset_invalid")
     assert (error["details"][0]["field"], error["details"][0]["code"]) == ("secret.pdf", "encrypted") and error["details"][0]["hint"]
 
@@ -110,6 +112,8 @@ def test_a_workbook_is_a_table_and_no_archive(somebody, tmp_path):
         dataset = somebody.dataset(book, "rag", name)
         assert dataset["sample_count"] == 1 and "problems" not in dataset["metadata"]
         assert f"{name}: hidden sheets were left out (1): Lists" in dataset["metadata"]["warnings"]
+        told = dataset["metadata"]["warning_details"]
+        assert [f"{one['field']}: {one['message']}" for one in told] == dataset["metadata"]["warnings"] and all(one["code"] and one["hint"] for one in told)
     minion = somebody.minion("Harbour")
     somebody.finish(somebody.job(minion, "rag_only", [dataset]))
     collection, = somebody.get("collections")["items"]
@@ -139,6 +143,7 @@ def test_an_archive_of_windows_loses_no_file_to_a_name(somebody):
     assert [line.split(":")[0] for line in dataset["metadata"]["problems"]] == ["link.md"]
     warning, = dataset["metadata"]["warnings"]
     assert warning.startswith("notes.zip: ") and "CP866" in warning
+    assert [(one["field"], one["code"], bool(one["hint"])) for one in dataset["metadata"]["warning_details"]] == [("notes.zip", "names_guessed", True)]
     somebody.finish(somebody.job(somebody.minion("Windows"), "rag_only", [dataset]))
     collection, = somebody.get("collections")["items"]
     assert {document["name"] for document in somebody.get(f"collections/{collection['id']}/documents")["items"]} == {

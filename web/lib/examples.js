@@ -13,5 +13,11 @@ export const leftOut = {
 export const leftOutInWords = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a)
   .map(([reason, number]) => `${number} ${leftOut[reason]?.many ?? reason}`).join(', ')
 
+/** "topic in 300, messages[].name in 12", of counts by field; the five most frequent. */
+export const fieldsInWords = (counts) => {
+  const all = Object.entries(counts).sort(([, a], [, b]) => b - a).map(([name, number]) => `${name} in ${number}`)
+  return [...all.slice(0, 5), ...(all.length > 5 ? [`and ${all.length - 5} more`] : [])].join(', ')
+}
+
 /** Behind a dataset's number of examples, where training does not take all of them. */
 export const trainableNote = ({ metadata, sample_count: examples }) => (metadata.trainable < examples ? ` (training takes ${metadata.trainable})` : '')

@@ -5,7 +5,7 @@ import { confirm } from '../lib/confirm.js'
 import { bytes, count, percent, plural, when } from '../lib/format.js'
 import { action, resource } from '../lib/resource.js'
 import { go } from '../lib/router.js'
-import { leftOutInWords } from '../lib/examples.js'
+import { fieldsInWords, leftOutInWords } from '../lib/examples.js'
 import { toast } from '../lib/toasts.js'
 import { ErrorNote, Facts, Loaded, Note, PageHead } from '../components/Basics.js'
 import { DatasetPreview } from '../components/DatasetPreview.js'
@@ -14,6 +14,9 @@ import { Icon } from '../components/Icon.js'
 import { TokenHistogram } from '../components/TokenHistogram.js'
 
 const modes = { replace: 'Replace the content', append: 'Add behind it', merge: 'Add what is new' }
+
+/** What was found in the files, each with what to do about it where that is known. */
+const notes = (sentences, details) => sentences.map((text, index) => html`<li>${text}${details?.[index]?.hint && html` <span class="muted">${details[index].hint}</span>`}</li>`)
 
 export const Dataset = {
   props: { id: String },
@@ -52,6 +55,7 @@ export const Dataset = {
         ['Format', report.data.layout.format.replaceAll('_', ' ')], ['Languages', report.data.languages.slice(0, 4).map((one) => `${one.language} ${percent(one.examples / Math.max(1, report.data.examples))}`).join(', ')],
         report.data.redactions ? ['Overwritten', count(report.data.redactions)] : null]} />
       ${report.data.trainable < report.data.examples && html`<${Note} kind="warn" icon="warn">Training takes ${count(report.data.trainable)} of ${plural(report.data.examples, 'example')}. Left out: ${leftOutInWords(report.data.left_out)}.</>`}
+      ${Object.keys(report.data.fields_left_out ?? {}).length > 0 && html`<${Note} kind="warn" icon="warn">Training does not read these fields: ${fieldsInWords(report.data.fields_left_out)}.</>`}
       <${TokenHistogram} tokens=${report.data.tokens} />
       ${report.data.tokens.over_long > 0 && html`<${Note} kind="warn" icon="warn">${plural(report.data.tokens.over_long, 'example')} are longer than training reads by default.</>`}
       ${report.data.warning_count > 0 && html`<details class="fold"><summary><${Icon} name="right" /> ${plural(report.data.warning_count, 'warning')}</summary>
@@ -77,8 +81,8 @@ export const Dataset = {
         <${Loaded} of=${dataset}>${one && html`<div class="stack loose">
           <${ErrorNote} error=${deleting.error ?? change.error} />
           <${Facts} items=${[['Kind', one.dataset_type === 'rag' ? 'Documents' : one.dataset_type === 'jsonl' ? 'Examples of a voice' : 'Custom'], ['In it', count(one.sample_count)], ['Size', bytes(one.bytes)], ['Version', one.version], ['SHA-256', html`<code title=${one.sha256}>${one.sha256.slice(0, 12)}</code>`], ['Changed', when(one.updated_at)]]} />
-          ${one.metadata.problems?.length > 0 && html`<${Note} kind="warn" icon="warn">These files could not be read:<ul>${one.metadata.problems.map((text) => html`<li>${text}</li>`)}</ul></>`}
-          ${one.metadata.warnings?.length > 0 && html`<${Note} kind="warn" icon="warn">Left out or changed while reading:<ul>${one.metadata.warnings.map((text) => html`<li>${text}</li>`)}</ul></>`}
+          ${one.metadata.problems?.length > 0 && html`<${Note} kind="warn" icon="warn">These files could not be read:<ul>${notes(one.metadata.problems, one.metadata.problem_details)}</ul></>`}
+          ${one.metadata.warnings?.length > 0 && html`<${Note} kind="warn" icon="warn">Left out or changed while reading:<ul>${notes(one.metadata.warnings, one.metadata.warning_details)}</ul></>`}
           ${isExamples() && found()}
           ${isExamples() && html`<section class="card stack"><h2>As training sees it</h2><${DatasetPreview} key=${one.version} id=${props.id} /></section>`}
           ${contents()}

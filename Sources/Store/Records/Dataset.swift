@@ -72,6 +72,8 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     /// Examples of a chat file that training takes, and why it leaves out the others → how many. Absent in datasets of earlier versions.
     public var trainable: Int?
     public var leftOut: [String: Int]?
+    /// Fields of the examples that training does not read → of how many examples; absent where there are none.
+    public var fieldsLeftOut: [String: Int]?
     /// How a `jsonl` was said to be read, where it was not told from the content: the format, the encoding (`jsonl`, `csv`, …) and
     /// the names its fields have in the file.
     public var readAs: ReadAs?
@@ -85,6 +87,9 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
     public var problems: [String]?
     /// What of the files that were read was left out, changed or guessed, by name.
     public var warnings: [String]?
+    /// The same, one for one, for programs and with what to do; absent in datasets of earlier versions.
+    public var problemDetails: [Note]?
+    public var warningDetails: [Note]?
     public var description: String?
 
     public struct ReadAs: Sendable, Codable, Equatable {
@@ -99,11 +104,32 @@ public struct DatasetMetadata: Sendable, Codable, Equatable {
         }
     }
 
+    /// What was found in one of the files, in the shape of an error's details.
+    public struct Note: Sendable, Codable, Equatable {
+        /// The file's name; `file.jsonl:17` for a line of a corpus. Absent where several are meant.
+        public var field: String?
+        /// Stable.
+        public var code: String
+        public var message: String
+        /// What to do about it.
+        public var hint: String
+
+        public init(field: String? = nil, code: String, message: String, hint: String) {
+            self.field = field
+            self.code = code
+            self.message = message
+            self.hint = hint
+        }
+    }
+
     enum CodingKeys: String, CodingKey {
         case replies, redact, tags, date, problems, warnings, description
         case readAs = "read_as"
         case trainable
         case leftOut = "left_out"
+        case fieldsLeftOut = "fields_left_out"
+        case problemDetails = "problem_details"
+        case warningDetails = "warning_details"
     }
 
     public init(

@@ -57,7 +57,11 @@ public struct DatasetContents: Sendable {
         var rendered =
             lines.isEmpty
             ? [] : try await places.withPlace(dataset.userID) { [previewer] in try await previewer.render(lines) }[...]
-        return items.compactMap { $0.leftOut ?? rendered.popFirst() }
+        return items.compactMap { item in
+            var shown = item.leftOut ?? rendered.popFirst()
+            if shown?.dropped == nil { shown?.fieldsLeftOut = item.fieldsLeftOut.isEmpty ? nil : item.fieldsLeftOut }
+            return shown
+        }
     }
 
     private struct Enough: Error {}
@@ -66,8 +70,10 @@ public struct DatasetContents: Sendable {
     private struct Item: Sendable {
         var line: Data?
         var leftOut: TrainingPreview.Example?
+        var fieldsLeftOut: [String]
 
         init(_ example: ChatExample, _ seen: inout Set<Data>) throws {
+            fieldsLeftOut = example.fieldsLeftOut
             let text = try TrainingExample(example)?.line()
             guard let text, seen.insert(text).inserted else {
                 leftOut = TrainingPreview.Example(

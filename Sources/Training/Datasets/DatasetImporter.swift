@@ -222,6 +222,7 @@ public struct DatasetImporter: Sendable {
             draft.metadata.replies = report.replies
             draft.metadata.trainable = report.trainable
             draft.metadata.leftOut = report.leftOut.isEmpty ? nil : report.leftOut.byName
+            draft.metadata.fieldsLeftOut = report.fieldsLeftOut.isEmpty ? nil : report.fieldsLeftOut.counts
             draft.metadata.readAs = description.reading.readAs
             draft.metadata.redact = description.reading.redact.isEmpty ? nil : description.reading.redact.map(\.rawValue).sorted()
         case .rag:
@@ -231,8 +232,13 @@ public struct DatasetImporter: Sendable {
             func lines(_ found: [DocumentProblem]) -> [String]? {
                 found.isEmpty ? nil : found.map { $0.name.isEmpty ? $0.message : "\($0.name): \($0.message)" }
             }
-            draft.metadata.problems = lines(problems.filter { !$0.isWarning })
-            draft.metadata.warnings = lines(problems.filter(\.isWarning))
+            func notes(_ found: [DocumentProblem]) -> [DatasetMetadata.Note]? {
+                found.isEmpty
+                    ? nil : found.map { .init(field: $0.name.isEmpty ? nil : $0.name, code: $0.code, message: $0.message, hint: $0.hint) }
+            }
+            let (failed, warnings) = (problems.filter { !$0.isWarning }, problems.filter(\.isWarning))
+            (draft.metadata.problems, draft.metadata.problemDetails) = (lines(failed), notes(failed))
+            (draft.metadata.warnings, draft.metadata.warningDetails) = (lines(warnings), notes(warnings))
             draft.metadata.tags = description.tags.isEmpty ? nil : description.tags
             draft.metadata.date = description.date?.description
         case .custom: break

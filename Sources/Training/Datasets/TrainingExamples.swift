@@ -9,6 +9,8 @@ struct TrainingExamples: Sendable {
     /// Examples in the datasets' files, and why some of them are left out.
     private(set) var total = 0
     private(set) var leftOut: TrainingExclusions = [:]
+    /// Fields of the others that are not read.
+    private(set) var fieldsLeftOut = UnreadFields()
     private var examples: [(hash: String, line: Data)] = []
 
     var count: Int { examples.count }
@@ -20,7 +22,7 @@ struct TrainingExamples: Sendable {
         var seen: Set<String> = []
         for dataset in datasets where dataset.datasetType == .jsonl {
             let reader = ChatReading(dataset.metadata).reader(try dataset.file(in: data, stage: stage))
-            let (lines, leftOut) = try await BlockingExecutor.run {
+            let (lines, leftOut, fields) = try await BlockingExecutor.run {
                 var lines: [Data] = []
                 var leftOut: TrainingExclusions = [:]
                 let report = try reader.read { example in
@@ -28,8 +30,9 @@ struct TrainingExamples: Sendable {
                     if let example = TrainingExample(example) { try lines.append(example.line()) }
                 }
                 guard report.isUsable else { throw DatasetRefused(report) }
-                return (lines, leftOut)
+                return (lines, leftOut, report.fieldsLeftOut)
             }
+            found.fieldsLeftOut.merge(fields)
             found.total += lines.count + leftOut.total
             found.leftOut.merge(leftOut, uniquingKeysWith: +)
             for line in lines {

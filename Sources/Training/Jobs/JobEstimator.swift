@@ -44,6 +44,9 @@ public struct JobEstimator: Sendable {
         try split.validation.write(to: validation)
         let config = TrainerConfig(draft.config, base: base, train: train, validation: validation)
         var estimate = try await TrainingEstimator(paths: engine).estimate(config, folder: folder, calibration: data.trainingSpeed)
+        if let message = examples.fieldsLeftOut.message {
+            estimate.warnings.insert(.init(code: "fields_left_out", message: message, hint: examples.fieldsLeftOut.hint), at: 0)
+        }
         if let message = examples.leftOutMessage {
             estimate.warnings.insert(.init(code: "examples_left_out", message: message, hint: examples.leftOut.hint), at: 0)
         }

@@ -1,5 +1,6 @@
 import Answers
 import Crypto
+import Datasets
 import Files
 import Foundation
 import Knowledge
@@ -76,6 +77,7 @@ struct PrepareStage: Sendable {
         var heldOutCount: Int
         /// Absent in folders of earlier versions, and where nothing is left out.
         var leftOut: LeftOut?
+        var fields: UnreadFieldsNote?
     }
 
     /// The event that tells which examples are not trained from.
@@ -99,6 +101,25 @@ struct PrepareStage: Sendable {
         }
     }
 
+    /// The event that tells which fields of the examples are not read.
+    struct UnreadFieldsNote: Codable, Sendable {
+        var message: String
+        var hint: String?
+        var fieldsLeftOut: UnreadFields
+
+        init?(_ fields: UnreadFields) {
+            guard let message = fields.message else { return nil }
+            self.message = message
+            hint = fields.hint
+            fieldsLeftOut = fields
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case message, hint
+            case fieldsLeftOut = "fields_left_out"
+        }
+    }
+
     private func split(_ datasets: [Dataset], _ context: JobContext, _ prepared: inout PreparedData) async throws {
         let path = "\(context.folder)/prepared/\(try Self.hash(datasets, seed: context.job.config.seed))"
         let folder = data.url(path)
@@ -114,8 +135,10 @@ struct PrepareStage: Sendable {
             let unfinished = try data.folder(unfinishedPath)
             try train.write(to: unfinished.appending(path: "train.jsonl"))
             try validation.write(to: unfinished.appending(path: "validation.jsonl"))
-            try JSONEncoder().encode(Facts(trainCount: examples.count - heldOut, heldOutCount: heldOut, leftOut: LeftOut(examples)))
-                .write(to: unfinished.appending(path: "facts.json"))
+            let found = Facts(
+                trainCount: examples.count - heldOut, heldOutCount: heldOut, leftOut: LeftOut(examples),
+                fields: UnreadFieldsNote(examples.fieldsLeftOut))
+            try JSONEncoder().encode(found).write(to: unfinished.appending(path: "facts.json"))
             // Another attempt may have come first, with the very same.
             do { try data.publish(unfinished, as: path) } catch  where FileManager.default.fileExists(atPath: folder.path) {
                 try data.remove(unfinishedPath)
@@ -123,6 +146,7 @@ struct PrepareStage: Sendable {
         }
         let facts = try JSONDecoder().decode(Facts.self, from: Data(contentsOf: folder.appending(path: "facts.json")))
         if let leftOut = facts.leftOut { try await context.event("log", leftOut) }
+        if let fields = facts.fields { try await context.event("log", fields) }
         prepared.train = folder.appending(path: "train.jsonl")
         prepared.validation = folder.appending(path: "validation.jsonl")
         prepared.trainCount = facts.trainCount
