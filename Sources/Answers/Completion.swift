@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Providers
 
 /// An answer as the two vendors' endpoints tell it, whichever way it was made.

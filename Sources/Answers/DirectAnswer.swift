@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Files
 import Foundation
 import LocalModels
@@ -35,7 +36,7 @@ public struct DirectAnswer: Sendable {
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router) { routes in
                 try await router.complete(
-                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.spread,
+                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.pipeline.spread,
                     gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
@@ -55,7 +56,7 @@ public struct DirectAnswer: Sendable {
         return try await recorded(snapshot, ledger, admission) {
             try await withRoutes(snapshot, router, isSilent: { !hasSpoken.load(ordering: .relaxed) }) { routes in
                 let stream = router.chat(
-                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.spread,
+                    prepared(snapshot.minion, request, admission), routes: routes, spread: snapshot.minion.pipeline.spread,
                     gate: meter.gate(admission)
                 ) {
                     ledger.add($0, purpose: "answer")
@@ -101,10 +102,8 @@ public struct DirectAnswer: Sendable {
     func prepared(_ minion: Minion, _ request: ChatRequest, _ admission: Admission) -> ChatRequest {
         var request = request
         if !minion.systemPrompt.isEmpty { request.messages.insert(ChatMessage(.system, minion.systemPrompt), at: 0) }
-        request.sampling.temperature = request.sampling.temperature ?? minion.sampling.temperature
-        request.sampling.topP = request.sampling.topP ?? minion.sampling.topP
-        request.sampling.maxTokens = request.sampling.maxTokens ?? minion.sampling.maxTokens ?? admission.longestReply
-        request.sampling.seed = request.sampling.seed ?? minion.sampling.seed
+        request.sampling = request.sampling.over(minion.sampling)
+        request.sampling.maxTokens = request.sampling.maxTokens ?? admission.longestReply
         return request
     }
 

@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 
 extension ChatExample {
     /// The normalised record: `{"messages":[…],…}` in one line without its end. `atelier_source` holds the record of another format.

@@ -1,3 +1,5 @@
+import Domain
+
 /// Tries an endpoint and says in one sentence what it found.
 public struct ConnectionTest: Sendable {
     /// What was found.

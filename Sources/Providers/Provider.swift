@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// One vendor dialect. The whole contract of a provider is this one required method; what a vendor

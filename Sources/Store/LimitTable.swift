@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// The limits that hold where a user has none of their own.

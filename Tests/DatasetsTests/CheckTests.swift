@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Checks of examples")
@@ -134,7 +135,7 @@ struct CheckTests {
     /// Against a plain set; with room for all, for some, and for so few that parts on disk are taken in pieces.
     @Test(arguments: [1_000_000, 3000, 16]) func `duplicates are found in bounded memory`(room: Int) throws {
         try withFolder { folder in
-            var random = Random(state: 42)
+            var random = SeededGenerator(seed: 42)
             var text = ""
             var first: [Int: Int] = [:]
             var expected: [Int: Int] = [:]

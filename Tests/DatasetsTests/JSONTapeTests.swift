@@ -1,5 +1,7 @@
 import Datasets
+import Domain
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("JSON scanner")
@@ -61,7 +63,7 @@ struct JSONTapeTests {
 
     /// Seeds are mutated byte by byte; both must take or refuse, and read the same.
     @Test(arguments: 0..<8) func `agrees with Foundation on mutated texts`(seed: Int) throws {
-        var random = Random(state: UInt64(seed) &* 977 &+ 5)
+        var random = SeededGenerator(seed: UInt64(seed) &* 977 &+ 5)
         let seeds = [
             good, #"{"a":[1,2.5,-3e2,true,false,null,"x\u00e9\ud83d\ude00\n"],"b":{"c":"ü€😀 and a longer text of plain ASCII"},"d":[]}"#,
             #"[{"k":"v\"\\\/"},[[]],{},0,-0.0,1e-5,"\t"]"#, #"{"messages":[{"role":"user","content":null,"weight":0}],"tools":[{"x":[1]}]}"#,

@@ -1,6 +1,7 @@
 import Foundation
 import Knowledge
 import Synchronization
+import TestSupport
 import Testing
 
 /// A build in a process of its own, killed with signal 9 wherever it happens to be.
@@ -56,7 +57,7 @@ struct BuildKilledTests {
             let undisturbed = (steps: steps.withLock { $0 }, embedded: embedded.withLock { $0 })
             #expect(undisturbed.embedded > 500)
 
-            var random = SplitMix(state: 4)
+            var random = SeededGenerator(seed: 4)
             var interrupted = 0
             for round in 0..<20 {
                 try CollectionFolder.remove(directory)

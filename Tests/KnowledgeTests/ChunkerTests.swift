@@ -1,5 +1,6 @@
 import Foundation
 import Knowledge
+import TestSupport
 import Testing
 
 @Suite("Chunking")
@@ -134,7 +135,7 @@ struct ChunkerTests {
     }
 
     @Test(arguments: 0..<60) func `any document keeps the invariants`(seed: Int) async throws {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let pieces = [
             "# Heading \(seed)\n", "## Sub\n\n", "Title\n---\n", "Prose with words. And more!\n", "\n", "\n\n", "- item one\n", "  - nested\n",
             "1. first\n", "```\ncode here\n", "```\n", "| a | b |\n|---|---|\n| c | d |\n", "    indented code\n", "***\n", "ünï ¢ødé 字。\r\n",
@@ -151,18 +152,5 @@ struct ChunkerTests {
         for word in ["Prose", "item", "nested", "code", "indented", "ünï", "quote", "long"] where text.contains(word) {
             #expect(chunks.contains { $0.text.contains(word) || $0.headings.contains { $0.contains(word) } }, "lost \(word)")
         }
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64: the same sequence on every machine.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }

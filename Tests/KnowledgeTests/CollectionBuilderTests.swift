@@ -1,6 +1,8 @@
+import Domain
 import Foundation
 import Knowledge
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Building collections")
@@ -51,7 +53,7 @@ struct CollectionBuilderTests {
 
     @Test(arguments: 0..<12) func `a build killed at any point resumes to the undisturbed result`(seed: Int) async throws {
         try await withTemporaryFolder { folder in
-            var random = SplitMix(state: UInt64(seed))
+            var random = SeededGenerator(seed: UInt64(seed))
             let source = try folder.write("corpus.jsonl", corpus(documents: 150, sentences: 16))
             let settings = ChunkingSettings(maxTokens: 40, overlapTokens: 8)
             let whole = folder.appendingPathComponent("whole")

@@ -1,4 +1,5 @@
 import CVectorScan
+import Domain
 import Foundation
 import Knowledge
 import Synchronization

@@ -1,6 +1,8 @@
+import Domain
 import Foundation
 import NIOCore
 import Providers
+import TestSupport
 import Testing
 
 /// A vendor may say any number. None ends the process, none is billed that no call can have used.

@@ -1,6 +1,8 @@
 import AsyncHTTPClient
+import Domain
 import Foundation
 import Providers
+import TestSupport
 import Testing
 
 /// What a hostile server may answer. The client's own state machine ends the process on some of it.

@@ -1,6 +1,8 @@
+import Domain
 import Foundation
 import Providers
 import Synchronization
+import TestSupport
 import Testing
 
 /// Concurrency limits of keys.
@@ -119,7 +121,7 @@ import Testing
 
     @Test func aThousandRandomCancellationsLeakNoSlot() async throws {
         let router = router(RestlessProvider())
-        var generator = SplitMix64(state: 7)
+        var generator = SeededGenerator(seed: 7)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<1000 {
                 let turns = Int.random(in: 0..<60, using: &generator)
@@ -186,16 +188,5 @@ private final class Counter: Sendable {
             $0 += 1
             return $0
         }
-    }
-}
-
-private struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

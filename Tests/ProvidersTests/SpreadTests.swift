@@ -1,6 +1,8 @@
+import Domain
 import Foundation
 import Providers
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct SpreadTests {
@@ -21,7 +23,7 @@ import Testing
     }
 
     @Test func weightsAreShares() async throws {
-        // The same sequence in every run (SplitMix64).
+        // The same sequence in every run (SeededGenerator).
         let state = Mutex<UInt64>(1)
         let die: @Sendable () -> Double = {
             state.withLock { state in

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Providers
 import Testing
@@ -152,5 +153,26 @@ import Testing
         #expect(sent.headers["authorization"] == nil && sent.headers["x-api-key"] == nil)
         let body = try JSONValue(parsing: sent.body)
         #expect(body["top_k"] == 3 && body["temperature"] == nil && body["logprobs"] == nil && body["options"]?["temperature"] == nil)
+    }
+
+    @Test func aDefinitionOfUnknownFieldsIsRefusedInAFewLines() throws {
+        let body = "{" + (0..<20_000).map { "\"unknown_\($0)\":0" }.joined(separator: ",") + "}"
+        let problems = try #require(throws: DataProblems.self) { try VendorDefinition(parsing: body) }
+        #expect(problems.problems.count == DataProblems.limit && problems.unlisted > 19_900)
+        #expect(problems.description.utf8.count < 20_000 && problems.description.hasSuffix("and \(problems.unlisted) more"))
+        // What is known is said once, however many fields are not.
+        #expect(problems.problems.count { $0.message.contains("known:") } == 1)
+    }
+
+    @Test func longNamesAndListsOfADefinitionAreCut() throws {
+        let name = String(repeating: "n", count: 100_000)
+        for body in [
+            #"{"\#(name)":1}"#, #"{"id":"\#(name)","name":"\#(name)","dialect":"\#(name)","base_url":"x","prices":[{},{},{"provider":"q"}]}"#,
+            #"{"renames":{"\#(name)":"\#(name)"},"headers":{"\#(name)":"\#(name)"},"extra_fields":["\#(name)"]}"#,
+            #"{"prices":["# + Array(repeating: "{}", count: 20_000).joined(separator: ",") + "]}",
+        ] {
+            let problems = try #require(throws: DataProblems.self) { try VendorDefinition(parsing: body) }
+            #expect(problems.description.utf8.count < 60_000, "\(problems.description.utf8.count)")
+        }
     }
 }

@@ -5,6 +5,7 @@ import Testing
 @Suite struct LayerTests {
     /// From the bottom up; a target uses those of the lines before its own.
     private static let layers = [
+        ["Domain"],
         ["Store", "Knowledge", "Providers", "LocalModels", "Datasets"],
         ["Files"], ["Calls"], ["Answers"], ["Releases"], ["Training"], ["Server"], ["Atelier"],
     ]

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Store
 import TestDatabases
@@ -93,13 +94,13 @@ import Testing
         #expect(settings.topK == 20 && settings.voiceExamples == 1 && settings.draftTimeout == 600 && settings.restyleTimeout == 0.001)
         #expect(settings.rerank == 100 && settings.expand == 0 && settings.neighbours == 3 && settings.passageTokens == 1)
         #expect(settings.draftMaxTokens == 1024 && settings.draftTemperature == 0 && settings.adapterScale == 2 && settings.restyleThreshold == 1)
-        let sampling = try JSONDecoder().decode(SamplingSettings.self, from: Data(#"{"max_tokens":9223372036854775807,"seed":-1,"top_p":5}"#.utf8))
-        #expect(sampling == SamplingSettings(topP: 1, maxTokens: 200_000, seed: 0))
+        let sampling = try JSONDecoder().decode(Sampling.self, from: Data(#"{"max_tokens":9223372036854775807,"seed":-1,"top_p":5}"#.utf8))
+        #expect(sampling == Sampling(topP: 1, maxTokens: 200_000, seed: 0))
         let config = try JSONDecoder().decode(
             TrainingConfig.self, from: Data(#"{"rank":-1,"chunk_tokens":0,"chunk_overlap":9223372036854775807}"#.utf8))
         #expect(config.rank == 1 && config.chunkTokens == 32 && config.chunkOverlap == 256)
         let beyond = #"{"max_tokens":9223372036854775808,"seed":-9223372036854775809}"#
-        #expect(try JSONDecoder().decode(SamplingSettings.self, from: Data(beyond.utf8)) == SamplingSettings(maxTokens: 200_000, seed: 0))
+        #expect(try JSONDecoder().decode(Sampling.self, from: Data(beyond.utf8)) == Sampling(maxTokens: 200_000, seed: 0))
         let retry = try JSONDecoder().decode(RetryPolicy.self, from: Data(#"{"max_attempts":9223372036854775807,"backoff_seconds":-5}"#.utf8))
         #expect(retry == RetryPolicy(maxAttempts: 100, backoffSeconds: 0))
         // What is within them is left alone.

@@ -1,5 +1,6 @@
 import Foundation
 import Store
+import TestSupport
 import Testing
 
 /// Who comes when.
@@ -58,7 +59,7 @@ import Testing
     /// Whatever the order of arrivals and endings: a user who waits is not passed over twice by the same other user.
     @Test(arguments: 0..<6)
     func nobodyStarves(_ seed: Int) async throws {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         try await withQueue { fixture, users in
             var running: [TrainingJob] = []
             var waiting: [String: Int] = [:]
@@ -170,17 +171,5 @@ import Testing
             _ = try await fixture.queue.requeueLost(now: fixture.now, isAlive: { _ in false })
             #expect(try await fixture.claim()?.id == first)
         }
-    }
-}
-
-/// https://prng.di.unimi.it/splitmix64.c
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

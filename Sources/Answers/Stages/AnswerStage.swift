@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import LocalModels
 import Providers
 import Store
@@ -59,7 +60,7 @@ struct AnswerStage: Sendable {
         }
         let ledger = context.ledger
         let stream = context.router.chat(
-            context.question.request(prompt, sampling(context)), routes: resolved.routes, spread: minion.spread,
+            context.question.request(prompt, sampling(context)), routes: resolved.routes, spread: minion.pipeline.spread,
             gate: meter.gate(context.admission, answerID: context.id)
         ) {
             ledger.add($0, purpose: "answer")
@@ -109,13 +110,8 @@ struct AnswerStage: Sendable {
 
     /// What the question leaves open is the minion's.
     private func sampling(_ context: AnswerContext) -> Sampling {
-        var sampling = context.question.sampling
-        let own = context.minion.sampling
-        sampling.temperature = sampling.temperature ?? own.temperature
-        sampling.topP = sampling.topP ?? own.topP
-        sampling.maxTokens =
-            sampling.maxTokens ?? own.maxTokens ?? (context.plan.form == .direct ? context.admission.longestReply : Self.defaultMaxTokens)
-        sampling.seed = sampling.seed ?? own.seed
+        var sampling = context.question.sampling.over(context.minion.sampling)
+        sampling.maxTokens = sampling.maxTokens ?? (context.plan.form == .direct ? context.admission.longestReply : Self.defaultMaxTokens)
         return sampling
     }
 }

@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Knowledge
 import Providers
 import Synchronization

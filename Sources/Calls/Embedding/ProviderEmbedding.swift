@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Knowledge
 import Providers
@@ -65,7 +66,7 @@ public struct ProviderEmbedding: Sendable {
         var vectors: [[Float]] = []
         for start in stride(from: 0, to: texts.count, by: Self.batch) {
             let part = Array(texts[start..<min(texts.count, start + Self.batch)])
-            let request = EmbedRequest(model: account.route.model, texts: part, kind: kind == .query ? .query : .passage)
+            let request = EmbedRequest(model: account.route.model, texts: part, kind: kind)
             vectors += try await patiently(account.patience) {
                 try await call(request, routes, router, selection?.prices ?? catalog.prices, user: account.userID, minion: minion)
             }.vectors
@@ -83,7 +84,7 @@ public struct ProviderEmbedding: Sendable {
         let ledger = AttemptLedger(admission)
         defer { meter.settle(admission, ledger.records(minionID: minion?.id, answerID: nil)) }
         return try await router.embed(
-            request, routes: routes, spread: minion?.spread ?? .weighted, gate: meter.gate(admission)
+            request, routes: routes, spread: minion?.pipeline.spread ?? .weighted, gate: meter.gate(admission)
         ) { ledger.add($0, purpose: "embedding") }
     }
 

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Knowledge
 import LocalModels
@@ -38,7 +39,7 @@ public struct TextEmbedding: Sendable {
     /// - Returns: with the rate headers of the reply.
     /// - Throws: ``LimitExceeded``, ``ProviderError``, ``LocalModelError``.
     public func embed(
-        _ texts: [String], model: String, kind: EmbedRequest.Kind, for minion: Minion
+        _ texts: [String], model: String, kind: EmbedKind, for minion: Minion
     ) async throws -> (Reply, headers: [(String, String)]) {
         let estimate = texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
         if model == embedder.model {
@@ -75,7 +76,7 @@ public struct TextEmbedding: Sendable {
     }
 
     private func embedLocally(
-        _ texts: [String], _ kind: EmbedRequest.Kind, _ minion: Minion, _ admission: Admission
+        _ texts: [String], _ kind: EmbedKind, _ minion: Minion, _ admission: Admission
     ) async throws -> Reply {
         let at = Date()
         var reply = Reply(vectors: [], tokens: 0)
@@ -93,7 +94,7 @@ public struct TextEmbedding: Sendable {
                 // A caller who leaves is heard between two of them.
                 try Task.checkCancellation()
                 let (batch, tokens) = try await embedder.batches.withPlace(minion.userID) {
-                    let batch = try await engine.embed(part, kind: kind == .query ? .query : .passage)
+                    let batch = try await engine.embed(part, kind: kind)
                     return (batch, try await engine.tokenCounts(part).reduce(0, +))
                 }
                 let width = batch.dimension

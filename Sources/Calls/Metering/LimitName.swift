@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// What can be limited, by the name it has in settings, errors and metrics.

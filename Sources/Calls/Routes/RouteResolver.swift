@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import LocalModels
 import Providers
@@ -64,16 +65,6 @@ package struct RouteResolver: Sendable {
                 provider: route.provider, model: route.model, endpoint: choice.endpoint, keyID: choice.key?.id, weight: choice.key?.weight ?? 1,
                 maxConcurrent: choice.key?.maxConcurrent,
                 price: OwnPrices.price(choice.key?.prices ?? [], provider: route.provider, model: route.model))
-        }
-    }
-}
-
-extension Minion {
-    /// How calls are spread over the keys of one provider.
-    package var spread: Spread {
-        switch pipeline.spread {
-        case .weighted: .weighted
-        case .leastLatency: .leastLatency
         }
     }
 }

@@ -1,3 +1,5 @@
+import Domain
+
 extension ChatExample {
     /// Overwrites what is found, in texts and in all other fields. The record it was made of is let go then, since it says it too.
     /// - Returns: places overwritten.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Writes a dataset in another format, or in its own again.

@@ -1,3 +1,5 @@
+import Domain
+
 /// Rows of a CSV or TSV file. Cells are quoted where they must be; what is no text is written as JSON.
 struct DelimitedWriter {
     let delimiter: UInt8

@@ -1,3 +1,5 @@
+import Domain
+
 /// An example as the fields of a record of some format.
 struct ExampleForm {
     let format: DatasetFormat

@@ -1,3 +1,5 @@
+import Domain
+
 extension ExampleReader {
     /// The record that was read last, which was valid.
     func makeExample() -> ChatExample {

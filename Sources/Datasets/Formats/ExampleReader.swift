@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Reads records into turns, and says what is wrong with those it cannot read. One record at a time; its memory is used again.

@@ -1,3 +1,5 @@
+import Domain
+
 /// One spelling for all examples that say the same: keys sorted by their bytes, no white space, only those escapes that must be.
 /// Numbers stay as they were written: 1 and 1.0 are two.
 enum CanonicalForm {

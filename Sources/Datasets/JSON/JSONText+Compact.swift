@@ -1,3 +1,5 @@
+import Domain
+
 extension JSONText {
     /// The same JSON without white space between its parts.
     static func compact(_ json: Bytes, to output: inout PaddedBytes) {

@@ -1,3 +1,5 @@
+import Domain
+
 /// Between JSON's spelling of text and text.
 package enum JSONText {
     /// Writes what the escaped bytes between two quotes say; they were scanned. `target` has room for as many bytes.

@@ -1,3 +1,5 @@
+import Domain
+
 /// The column names of a CSV or TSV file, and how a row becomes a JSON object under them.
 struct DelimitedHeader {
     /// Columns that hold JSON: a cell of theirs that is a list or an object is taken as one.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// The cells of one row, as places in the window.

@@ -1,3 +1,5 @@
+import Domain
+
 /// How documents are cut. Part of a collection version: other settings, other chunks.
 ///
 /// The defaults are measured: of the 40 questions on the sample handbook hybrid search has the answer

@@ -1,3 +1,5 @@
+import Domain
+
 extension Outline {
     /// The outline as a strategy sees it; `SectionPacker` does the rest.
     func arranged(for strategy: ChunkingStrategy, bytes: [UInt8]) -> Outline {

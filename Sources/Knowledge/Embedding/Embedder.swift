@@ -1,3 +1,5 @@
+import Domain
+
 /// Turns texts into vectors. Implemented outside this module (a local engine, a vendor's API).
 public protocol Embedder: Sendable {
     /// The model behind it; constant for the life of the value.

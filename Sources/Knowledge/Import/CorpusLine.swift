@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// One line of a BEIR-like corpus: `{"_id": …, "title": …, "text": …}`, with optional facts for filters

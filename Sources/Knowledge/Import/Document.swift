@@ -1,3 +1,5 @@
+import Domain
+
 /// One readable document of a source.
 public struct Document: Sendable, Equatable {
     /// Path relative to the source, with `/`; a file's own name; or a corpus line's `_id`.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Turns files of other kinds (PDF, DOCX, HTML, …) into text. Implemented outside this module, where a

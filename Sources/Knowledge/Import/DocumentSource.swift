@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A file, a folder or an archive that holds documents.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// The documents of an upload as text, in one folder: what is slow to read (pages, pictures of pages,

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// How a new version of a collection comes from an earlier one. The earlier one is only read: it goes on

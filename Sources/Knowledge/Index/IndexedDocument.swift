@@ -1,3 +1,5 @@
+import Domain
+
 /// A document as a collection knows it.
 public struct IndexedDocument: Sendable, Codable, Equatable {
     public var name: String

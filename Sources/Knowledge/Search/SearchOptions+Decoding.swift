@@ -1,3 +1,5 @@
+import Domain
+
 extension SearchOptions {
     /// Every key may be left out.
     public init(from decoder: any Decoder) throws {

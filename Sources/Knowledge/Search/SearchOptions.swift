@@ -1,3 +1,5 @@
+import Domain
+
 /// What a search returns and how it weighs its parts.
 public struct SearchOptions: Sendable, Codable, Equatable {
     /// Passages returned at most, at least 1.

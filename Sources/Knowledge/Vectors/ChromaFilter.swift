@@ -1,3 +1,5 @@
+import Domain
+
 /// A document filter in Chroma's language of conditions, over hashes of the words in it.
 struct ChromaFilter: Encodable, Sendable {
     enum Value: Encodable, Sendable {

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Vectors in a ChromaDB server (v2 REST API), one Chroma collection each.

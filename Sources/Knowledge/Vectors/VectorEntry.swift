@@ -1,3 +1,5 @@
+import Domain
+
 /// A vector and what filters ask of it. Texts stay in the collection: a vector index holds none.
 public struct VectorEntry: Sendable, Equatable {
     /// A chunk's id.

@@ -1,3 +1,5 @@
+import Domain
+
 /// Vectors of one collection, found by cosine similarity. One contract, whether the vectors lie in a file
 /// here or in a server elsewhere; a new implementation passes by being added to the contract suite.
 public protocol VectorIndex: Sendable {

@@ -1,3 +1,5 @@
+import Domain
+
 /// One vector per text, in the order of the texts.
 public struct EmbedReply: Sendable, Equatable, Codable {
     public var vectors: [[Float]]

@@ -1,13 +1,13 @@
+import Domain
+
 /// Texts to turn into vectors.
 public struct EmbedRequest: Sendable, Equatable, Codable {
-    /// Some models embed a question and a passage differently; vendors that do not ignore it.
-    public enum Kind: String, Sendable, Codable { case query, passage }
-
     public var model: String
     public var texts: [String]
-    public var kind: Kind
+    /// Vendors that make no difference ignore it.
+    public var kind: EmbedKind
 
-    public init(model: String, texts: [String], kind: Kind = .passage) {
+    public init(model: String, texts: [String], kind: EmbedKind = .passage) {
         self.model = model
         self.texts = texts
         self.kind = kind

@@ -1,3 +1,5 @@
+import Domain
+
 /// One entry of a vendor's model list.
 public struct ModelInfo: Sendable, Equatable, Codable {
     /// The id to put into a request.

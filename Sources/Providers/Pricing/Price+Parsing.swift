@@ -1,3 +1,5 @@
+import Domain
+
 extension Price {
     /// Reads one entry of a price list. What is missing or wrong is in the problems; the price is then not to be used.
     /// - Parameter provider: whose definition carries the entry; such an entry names no provider and

@@ -1,3 +1,5 @@
+import Domain
+
 /// Prices by provider and model. What is not in the table has no price: `nil`, never zero.
 public struct PriceTable: Sendable {
     private struct Prices: Sendable {

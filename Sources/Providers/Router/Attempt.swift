@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// One upstream call, however it ended: what a usage record is made of. A call that was not made after

@@ -1,3 +1,5 @@
+import Domain
+
 /// What one attempt has used so far. Pure: fed the events, asked for the usage at the end.
 struct AttemptMeter: Sendable {
     private let request: ChatRequest

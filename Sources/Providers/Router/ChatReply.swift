@@ -1,3 +1,5 @@
+import Domain
+
 /// A reply collected whole.
 public struct ChatReply: Sendable, Equatable, Codable {
     public var text: String

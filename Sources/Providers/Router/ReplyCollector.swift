@@ -1,3 +1,5 @@
+import Domain
+
 /// Puts a reply together from its events. Pure.
 public struct ReplyCollector: Sendable {
     public private(set) var text = ""

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// When a route is asked again, and after how long. Clock and dice are members, so that tests neither

@@ -1,3 +1,5 @@
+import Domain
+
 /// One place a request can be sent to.
 public struct Route: Sendable {
     /// A provider's id.

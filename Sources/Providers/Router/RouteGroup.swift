@@ -1,3 +1,5 @@
+import Domain
+
 /// The routes of one group as one call goes through them: each is asked once, then, after waits, those
 /// that may have recovered. Pure.
 struct RouteGroup {

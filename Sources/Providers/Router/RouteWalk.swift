@@ -1,3 +1,5 @@
+import Domain
+
 /// One request's way along its routes, until one answers.
 struct RouteWalk {
     /// The reply broke off after its first token had reached the caller.

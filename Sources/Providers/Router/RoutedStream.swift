@@ -1,3 +1,5 @@
+import Domain
+
 /// A reply on its way through the router.
 public struct RoutedStream: Sendable {
     /// The reply. Ends after `.finish`; throws ``RouterError``. Where the consuming task is

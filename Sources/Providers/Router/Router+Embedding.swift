@@ -1,3 +1,5 @@
+import Domain
+
 extension Router {
     /// Vectors along the first route that gives them: with the same keys, retries and fallbacks as a chat.
     ///

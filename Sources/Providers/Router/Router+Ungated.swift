@@ -1,3 +1,5 @@
+import Domain
+
 extension Router {
     /// Without a gate; so that a trailing closure is the one for attempts.
     public func chat(

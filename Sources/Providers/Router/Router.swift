@@ -1,3 +1,5 @@
+import Domain
+
 /// Sends a request along the first route that answers.
 ///
 /// The routes of a group are alternatives: a ``Spread`` chooses their order, and when one fails another

@@ -1,3 +1,5 @@
+import Domain
+
 /// No route answered, or one broke off after its first token.
 public struct RouterError: Error, Sendable, CustomStringConvertible {
     /// Every call that was made, in order.

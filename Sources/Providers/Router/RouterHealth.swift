@@ -1,3 +1,4 @@
+import Domain
 import Synchronization
 
 /// What all routers of a process know about keys and endpoints: circuits, slots, paces. Bounded; holds

@@ -1,3 +1,5 @@
+import Domain
+
 /// Token counts where the vendor gave none: UTF-8 bytes divided by four, rounded up. That is near the
 /// truth for English; for scripts of two or three bytes a letter it is nearer than letters would be.
 public enum UsageEstimate {

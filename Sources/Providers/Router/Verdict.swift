@@ -1,3 +1,5 @@
+import Domain
+
 /// What a call's end says about the key and the endpoint it used.
 enum Verdict: Sendable, Equatable {
     case success

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Which addresses a user's base URL may lead to. Without it, a base URL is a way into the

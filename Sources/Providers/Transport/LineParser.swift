@@ -1,3 +1,5 @@
+import Domain
+
 /// A line of a stream, or the data of an event, that is longer than anybody needs: what is not complete has to be kept.
 public struct OverlongLine: Error, CustomStringConvertible {
     /// Bytes: 1 MiB.

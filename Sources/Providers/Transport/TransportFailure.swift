@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Domain
 import NIOCore
 
 /// Turns what the HTTP client throws into a ``ProviderError``.

@@ -1,3 +1,5 @@
+import Domain
+
 /// One HTTP call to a vendor, as a value: what a request builder returns and a test can compare.
 public struct UpstreamRequest: Sendable, Equatable {
     public enum Method: String, Sendable { case get = "GET", post = "POST" }

@@ -1,3 +1,5 @@
+import Domain
+
 /// Anthropic's messages API (https://platform.claude.com/docs/en/api/messages), version 2023-06-01,
 /// at Anthropic or at a vendor that offers it too.
 public struct Anthropic: Provider {

@@ -1,3 +1,4 @@
+import Domain
 import Synchronization
 
 /// One chat call from request to last event: the part that every dialect shares. Two clocks run

@@ -1,3 +1,5 @@
+import Domain
+
 /// A dialect's words for the end of a reply, and what each of them means.
 ///
 /// A word that is listed nowhere is a failure: a reply that ended for a reason nobody knows may be half of one.

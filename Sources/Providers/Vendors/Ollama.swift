@@ -1,3 +1,5 @@
+import Domain
+
 /// Ollama's own API (https://docs.ollama.com/api). A key is sent where one is given, as for Ollama's
 /// cloud or a proxy in front of it.
 public struct Ollama: Provider {

@@ -1,3 +1,5 @@
+import Domain
+
 /// Every vendor that speaks OpenAI's chat completions; a ``VendorDefinition`` says how it differs.
 public struct OpenAICompatible: Provider {
     public let vendor: VendorDefinition

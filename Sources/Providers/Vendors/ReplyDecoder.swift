@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 /// Turns a reply's bytes into events: pure, one per call, the same events however the bytes are split.

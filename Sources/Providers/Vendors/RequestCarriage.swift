@@ -1,3 +1,5 @@
+import Domain
+
 /// What of a request a vendor does not get: hints are left out and named, everything that decides
 /// what kind of reply comes is refused instead.
 enum RequestCarriage {

@@ -1,3 +1,5 @@
+import Domain
+
 /// A request's `response_format`, read.
 enum ResponseFormat: Equatable {
     case jsonObject

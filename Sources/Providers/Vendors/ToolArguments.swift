@@ -1,3 +1,5 @@
+import Domain
+
 /// Tool arguments travel as JSON text with OpenAI, as an object with Anthropic and Ollama.
 enum ToolArguments {
     /// The object that `text` holds; text that holds none (a model's slip) is kept under `arguments`

@@ -1,3 +1,5 @@
+import Domain
+
 /// A request's `tool_choice`, read.
 enum ToolChoice: Equatable {
     case auto

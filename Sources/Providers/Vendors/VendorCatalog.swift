@@ -1,3 +1,5 @@
+import Domain
+
 /// The vendors this server knows, from `Resources/vendors.json`.
 public enum VendorCatalog {
     /// In the file's order.

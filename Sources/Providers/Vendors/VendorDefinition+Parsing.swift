@@ -1,3 +1,5 @@
+import Domain
+
 extension VendorDefinition {
     /// Reads and checks a user's definition, from JSON as `docs/adding-a-provider.md` describes it.
     /// - Throws: ``DataProblems`` with every problem at once.

@@ -1,3 +1,5 @@
+import Domain
+
 /// A vendor as data: where it is, which dialect it speaks and how it differs from that dialect's own
 /// vendor. The entries of `Resources/vendors.json` and users' own providers are of this one type.
 public struct VendorDefinition: Sendable, Equatable {

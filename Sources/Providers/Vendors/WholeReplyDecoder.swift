@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 /// Decoder of a reply that comes as one JSON document.

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Reads the messages and text blocks of Anthropic's form.

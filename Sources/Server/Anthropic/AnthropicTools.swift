@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Reads tools and their choice from Anthropic's form into the neutral one.

@@ -1,4 +1,5 @@
 import Answers
+import Domain
 import Providers
 import Store
 
@@ -28,7 +29,7 @@ struct MessagesRequest {
     private mutating func read(_ field: String, _ value: JSONValue, _ fields: inout GatewayFields) {
         switch field {
         case "model": model = fields.text(field, value, 1...200) ?? ""
-        case "max_tokens": question.sampling.maxTokens = fields.integer(field, value, SamplingSettings.Bounds.maxTokens)
+        case "max_tokens": question.sampling.maxTokens = fields.integer(field, value, Sampling.Bounds.maxTokens)
         case "messages": question.messages = AnthropicMessages.read(value, &fields)
         case "stream": question.stream = fields.bool(field, value) ?? false
         case "temperature": question.sampling.temperature = fields.number(field, value, 0...1)

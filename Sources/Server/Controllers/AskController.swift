@@ -1,5 +1,6 @@
 import Answers
 import Calls
+import Domain
 import Foundation
 import Hummingbird
 import Providers
@@ -35,10 +36,10 @@ struct AskController: Sendable {
         question.adapterScale = fields.number("adapter_scale", PipelineSettings.Bounds.adapterScale)
         question.topK = fields.integer("top_k", PipelineSettings.Bounds.topK)
         question.sampling = Sampling(
-            temperature: fields.number("temperature", SamplingSettings.Bounds.temperature),
-            topP: fields.number("top_p", SamplingSettings.Bounds.topP),
-            maxTokens: fields.integer("max_tokens", SamplingSettings.Bounds.maxTokens),
-            seed: fields.integer("seed", SamplingSettings.Bounds.seed))
+            temperature: fields.number("temperature", Sampling.Bounds.temperature),
+            topP: fields.number("top_p", Sampling.Bounds.topP),
+            maxTokens: fields.integer("max_tokens", Sampling.Bounds.maxTokens),
+            seed: fields.integer("seed", Sampling.Bounds.seed))
         if let conflict = question.conflict(minion) { fields.fail(conflict.field, conflict.message) }
         try fields.finish()
         let asked = question.naming(request)

@@ -1,3 +1,4 @@
+import Domain
 import LocalModels
 import Store
 import Training

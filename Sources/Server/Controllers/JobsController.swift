@@ -1,5 +1,6 @@
 import Answers
 import Calls
+import Domain
 import Files
 import Foundation
 import Hummingbird
@@ -232,7 +233,7 @@ struct JobsController: Sendable {
             TrainerFields.read(&inner, &config)
             config.chunkTokens = inner.integer("chunk_tokens", Bounds.chunkTokens) ?? config.chunkTokens
             config.chunkOverlap = inner.integer("chunk_overlap", Bounds.chunkOverlap) ?? config.chunkOverlap
-            config.chunkStrategy = inner.choice("chunk_strategy", TrainingConfig.ChunkStrategy.self) ?? config.chunkStrategy
+            config.chunkStrategy = inner.choice("chunk_strategy", ChunkingStrategy.self) ?? config.chunkStrategy
             inner.nested("embedder") { embedder in
                 let provider = embedder.required("provider")
                 // This server's own, to go back to it.
@@ -266,12 +267,7 @@ struct JobsController: Sendable {
         fields.nested("collection_filter") { inner in
             let filter = SearchFields.filter(&inner)
             // An empty filter would match every document: `replace_all` says that in plain words.
-            config.collectionFilter =
-                filter.isEmpty
-                ? nil
-                : DocumentSelection(
-                    documents: filter.documents, tagsAny: filter.tagsAny, tagsAll: filter.tagsAll, kinds: filter.kinds,
-                    from: filter.from?.description, to: filter.to?.description)
+            config.collectionFilter = filter.isEmpty ? nil : filter
         }
         if config.collectionUpdate != .replaceMatching {
             if fields.has("collection_filter") { fields.fail("collection_filter", "is for collection_update replace_matching alone") }

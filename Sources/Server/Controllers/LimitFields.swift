@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Store
 
 /// Limits as a request's fields. A field that is left out sets no limit.

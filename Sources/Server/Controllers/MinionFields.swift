@@ -1,3 +1,4 @@
+import Domain
 import Providers
 import Store
 
@@ -24,11 +25,11 @@ struct MinionFields {
         draft.releasePolicy = current?.releasePolicy ?? .init()
         fields.nested("release_policy") { draft.releasePolicy = Self.policy(&$0) }
         fields.nested("sampling") { inner in
-            draft.sampling = SamplingSettings(
-                temperature: inner.number("temperature", SamplingSettings.Bounds.temperature),
-                topP: inner.number("top_p", SamplingSettings.Bounds.topP),
-                maxTokens: inner.integer("max_tokens", SamplingSettings.Bounds.maxTokens),
-                seed: inner.integer("seed", SamplingSettings.Bounds.seed))
+            draft.sampling = Sampling(
+                temperature: inner.number("temperature", Sampling.Bounds.temperature),
+                topP: inner.number("top_p", Sampling.Bounds.topP),
+                maxTokens: inner.integer("max_tokens", Sampling.Bounds.maxTokens),
+                seed: inner.integer("seed", Sampling.Bounds.seed))
         }
         fields.nested("pipeline") { inner in
             draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
@@ -38,7 +39,7 @@ struct MinionFields {
             draft.pipeline.draftTimeout = inner.number("draft_timeout", Bounds.timeout) ?? draft.pipeline.draftTimeout
             draft.pipeline.restyleTimeout = inner.number("restyle_timeout", Bounds.timeout) ?? draft.pipeline.restyleTimeout
             draft.pipeline.restyleThreshold = inner.number("restyle_threshold", Bounds.restyleThreshold) ?? draft.pipeline.restyleThreshold
-            draft.pipeline.spread = inner.choice("spread", PipelineSettings.Spread.self) ?? draft.pipeline.spread
+            draft.pipeline.spread = inner.choice("spread", Spread.self) ?? draft.pipeline.spread
             // Empty takes it away; absent keeps it.
             if let model = inner.name("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
             draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft

@@ -1,5 +1,6 @@
 import Answers
 import Calls
+import Domain
 import Files
 import Foundation
 import Hummingbird

@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Files
 import Foundation
 import HTTPTypes

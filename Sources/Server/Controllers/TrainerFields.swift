@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// The trainer's options in a job's `config`. What is absent keeps its value; where that can be nothing, `null` says so.

@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Foundation
 import Hummingbird
 import Providers

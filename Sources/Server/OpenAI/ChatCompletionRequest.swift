@@ -1,4 +1,5 @@
 import Answers
+import Domain
 import Providers
 import Store
 
@@ -38,10 +39,10 @@ struct ChatCompletionRequest {
             guard let options = fields.object(field, value) else { return }
             fields.only(["include_usage", "include_obfuscation"], in: options, prefix: "stream_options.")
             includeUsage = fields.flag("include_usage", in: options, prefix: "stream_options.") ?? false
-        case "temperature": question.sampling.temperature = fields.number(field, value, SamplingSettings.Bounds.temperature)
-        case "top_p": question.sampling.topP = fields.number(field, value, SamplingSettings.Bounds.topP)
-        case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, SamplingSettings.Bounds.maxTokens)
-        case "seed": question.sampling.seed = fields.integer(field, value, SamplingSettings.Bounds.seed)
+        case "temperature": question.sampling.temperature = fields.number(field, value, Sampling.Bounds.temperature)
+        case "top_p": question.sampling.topP = fields.number(field, value, Sampling.Bounds.topP)
+        case "max_tokens", "max_completion_tokens": question.sampling.maxTokens = fields.integer(field, value, Sampling.Bounds.maxTokens)
+        case "seed": question.sampling.seed = fields.integer(field, value, Sampling.Bounds.seed)
         case "stop": question.sampling.stop = value.stringValue.map { [$0] } ?? fields.strings(field, value, max: 4)
         case "tools": question.tools = OpenAITools.tools(value, &fields)
         case "tool_choice": question.toolChoice = OpenAITools.choice(value, &fields)

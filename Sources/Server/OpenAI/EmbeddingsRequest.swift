@@ -1,10 +1,11 @@
+import Domain
 import Providers
 
 /// A body of `/v1/embeddings` (https://platform.openai.com/docs/api-reference/embeddings).
 struct EmbeddingsRequest {
     private(set) var model = ""
     private(set) var texts: [String] = []
-    private(set) var kind = EmbedRequest.Kind.passage
+    private(set) var kind = EmbedKind.passage
     /// Whether vectors are told as base64 of little-endian 32-bit floats, which OpenAI's clients ask for.
     private(set) var isBase64 = false
 

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Reads the messages of a chat-completions body.

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Reads what a chat-completions body says of tools and of the answer's form.

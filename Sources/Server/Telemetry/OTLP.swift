@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Providers
 
 /// Spans as `ExportTraceServiceRequest` in JSON

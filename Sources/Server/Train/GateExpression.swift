@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// A condition on a release's evaluation, such as `validation_loss<=4.2` or `style_score@hybrid>0.6`.

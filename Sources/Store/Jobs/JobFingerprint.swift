@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// What makes two jobs the same: minion, type, settings, and the datasets with the content they have now.

@@ -1,3 +1,5 @@
+import Domain
+
 /// When and how a job is run, beside what it trains.
 public struct JobPlan: Sendable, Equatable {
     /// Among its user's own jobs, -10 to 10: the higher, the sooner.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// How much a worker may take.

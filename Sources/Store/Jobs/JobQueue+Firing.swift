@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A job whose time has come to start a run.

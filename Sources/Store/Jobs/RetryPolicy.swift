@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// What becomes of a job whose failure may be gone the next time.

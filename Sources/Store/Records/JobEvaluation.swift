@@ -1,3 +1,5 @@
+import Domain
+
 /// A job's ablation table.
 public struct JobEvaluation: Sendable, Encodable, Equatable {
     public var jobID: String

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// An AI agent of a user (`external_api_models`): an external model, a voice and a knowledge base.
@@ -11,7 +12,7 @@ public struct Minion: Sendable, Encodable, Identifiable, Equatable {
     public var modelID: String
     public var baseURL: String?
     public var systemPrompt: String
-    public var sampling: SamplingSettings
+    public var sampling: Sampling
     /// Tried in order after `provider`/`modelID`.
     public var fallbacks: [ModelRoute]
     public var pipeline: PipelineSettings
@@ -71,14 +72,14 @@ public struct MinionDraft: Sendable, Equatable {
     public var modelID: String
     public var baseURL: String?
     public var systemPrompt: String
-    public var sampling: SamplingSettings
+    public var sampling: Sampling
     public var fallbacks: [ModelRoute]
     public var pipeline: PipelineSettings
     public var releasePolicy: ReleasePolicy
 
     public init(
         name: String, displayName: String, provider: String, modelID: String, baseURL: String? = nil, systemPrompt: String = "",
-        sampling: SamplingSettings = .init(), fallbacks: [ModelRoute] = [], pipeline: PipelineSettings = .init(),
+        sampling: Sampling = .init(), fallbacks: [ModelRoute] = [], pipeline: PipelineSettings = .init(),
         releasePolicy: ReleasePolicy = .init()
     ) {
         self.releasePolicy = releasePolicy
@@ -91,52 +92,5 @@ public struct MinionDraft: Sendable, Equatable {
         self.sampling = sampling
         self.fallbacks = fallbacks
         self.pipeline = pipeline
-    }
-}
-
-/// A provider and a model of it.
-public struct ModelRoute: Sendable, Codable, Equatable {
-    public var provider: String
-    public var model: String
-    public init(provider: String, model: String) {
-        self.provider = provider
-        self.model = model
-    }
-}
-
-/// What is sent to the external model; an absent value leaves the vendor's default.
-public struct SamplingSettings: Sendable, Codable, Equatable {
-    public var temperature: Double?
-    public var topP: Double?
-    public var maxTokens: Int?
-    public var seed: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case temperature, seed
-        case topP = "top_p"
-        case maxTokens = "max_tokens"
-    }
-
-    /// What each number may be, whichever way it comes in.
-    public enum Bounds {
-        public static let temperature = 0.0...2
-        public static let topP = 0.0...1
-        public static let maxTokens = 1...200_000
-        public static let seed = 0...Int(Int32.max)
-    }
-
-    public init(temperature: Double? = nil, topP: Double? = nil, maxTokens: Int? = nil, seed: Int? = nil) {
-        self.temperature = temperature
-        self.topP = topP
-        self.maxTokens = maxTokens
-        self.seed = seed
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
-        temperature = try fields.number(.temperature, Bounds.temperature)
-        topP = try fields.number(.topP, Bounds.topP)
-        maxTokens = try fields.number(.maxTokens, Bounds.maxTokens)
-        seed = try fields.number(.seed, Bounds.seed)
     }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A LoRA adapter on disk: PEFT files and `adapter.gguf`.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Everything a release is: what it is made of and which models it needs. Written once; the SHA-256 of its
@@ -84,7 +85,7 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
         public var provider: String
         public var modelID: String
         public var systemPrompt: String
-        public var sampling: SamplingSettings
+        public var sampling: Sampling
         public var pipeline: PipelineSettings
 
         enum CodingKeys: String, CodingKey {
@@ -109,7 +110,7 @@ public struct ReleaseContent: Sendable, Codable, Equatable {
             provider = try required(.provider, atMost: Minion.Bounds.provider)
             modelID = try required(.modelID, atMost: Minion.Bounds.modelID)
             systemPrompt = try required(.systemPrompt, atMost: Minion.Bounds.systemPrompt)
-            sampling = try fields.fields.decode(SamplingSettings.self, forKey: .sampling)
+            sampling = try fields.fields.decode(Sampling.self, forKey: .sampling)
             pipeline = try fields.fields.decode(PipelineSettings.self, forKey: .pipeline)
         }
     }

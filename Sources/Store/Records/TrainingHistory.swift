@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A dataset as a job was given it; what became of the dataset since is not told.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A person with an account.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// A release that comes from elsewhere, its files in their places.

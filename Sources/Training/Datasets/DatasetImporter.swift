@@ -1,5 +1,6 @@
 import Calls
 import Datasets
+import Domain
 import Files
 import Foundation
 import Knowledge

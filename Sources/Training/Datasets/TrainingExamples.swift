@@ -1,5 +1,6 @@
 import Crypto
 import Datasets
+import Domain
 import Files
 import Foundation
 import Store

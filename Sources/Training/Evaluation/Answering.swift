@@ -1,4 +1,5 @@
 import Answers
+import Domain
 import Store
 
 /// What the evaluation asks: the same pipeline that answers users.

@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// The payload of an `evaluation` event: one arm's figures, or what is about to be spent.

@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// One arm against base, question by question, before a judge.

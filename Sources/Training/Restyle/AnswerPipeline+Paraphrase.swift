@@ -1,5 +1,6 @@
 import Answers
 import Calls
+import Domain
 import Foundation
 import Providers
 import Store
@@ -45,7 +46,7 @@ extension AnswerPipeline {
                 throw RouterError(
                     attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
             }
-            reply = try await router.complete(request, routes: resolved.routes, spread: minion.spread, gate: meter.gate(admission)) {
+            reply = try await router.complete(request, routes: resolved.routes, spread: minion.pipeline.spread, gate: meter.gate(admission)) {
                 ledger.add($0, purpose: Paraphraser.purpose)
             }
         }

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Who says the user's replies in plain prose (style transfer through paraphrase: Krishna, Wieting & Iyyer,

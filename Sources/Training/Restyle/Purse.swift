@@ -1,4 +1,5 @@
 import Answers
+import Domain
 import Providers
 import Store
 

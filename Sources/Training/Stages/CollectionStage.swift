@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Files
 import Foundation
 import Knowledge
@@ -47,7 +48,7 @@ struct CollectionStage: Sendable {
             let builder = CollectionBuilder(
                 embedder: embedder, extractor: extractor, parser: parser, whenBusy: .buildBeside,
                 settings: ChunkingSettings(
-                    strategy: job.config.chunkStrategy.chunking, maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
+                    strategy: job.config.chunkStrategy, maxTokens: job.config.chunkTokens, overlapTokens: job.config.chunkOverlap))
             let update = try await earlier(collection, job, minion)
             let summary: CollectionSummary
             do {
@@ -121,7 +122,7 @@ struct CollectionStage: Sendable {
         case .merge: return CollectionUpdate(previous: folder, strategy: .merge)
         case .replaceMatching:
             // Without a filter nothing goes: an empty one would match every document.
-            let filter = DocumentFilter(job.config.collectionFilter ?? .init(documents: []))
+            let filter = job.config.collectionFilter ?? DocumentFilter(documents: [])
             return CollectionUpdate(previous: folder, strategy: .replace(matching: filter))
         case .replaceAll:
             guard (try? CollectionIndex.open(folder)) != nil else { return nil }
@@ -132,24 +133,6 @@ struct CollectionStage: Sendable {
     /// Removes a finished version that no release will refer to.
     func discard(_ built: BuiltCollection, _ context: JobContext) async throws {
         try await context.remove(DataPaths.collection(built.id, version: built.version, user: context.job.userID))
-    }
-}
-
-extension DocumentFilter {
-    fileprivate init(_ selection: DocumentSelection) {
-        self.init(
-            documents: selection.documents, tagsAny: selection.tagsAny, tagsAll: selection.tagsAll,
-            from: selection.from.flatMap(CalendarDate.init), to: selection.to.flatMap(CalendarDate.init), kinds: selection.kinds)
-    }
-}
-
-extension TrainingConfig.ChunkStrategy {
-    fileprivate var chunking: ChunkingStrategy {
-        switch self {
-        case .structural: .structural
-        case .fixed: .fixed
-        case .rows: .rows
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 import Answers
 import Crypto
 import Datasets
+import Domain
 import Files
 import Foundation
 import Knowledge

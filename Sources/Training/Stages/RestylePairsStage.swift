@@ -1,6 +1,7 @@
 import Answers
 import Calls
 import Crypto
+import Domain
 import Foundation
 import Knowledge
 import Store

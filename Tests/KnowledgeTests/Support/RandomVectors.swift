@@ -1,13 +1,14 @@
 import Knowledge
+import TestSupport
 
 /// Vectors in clusters, as those of texts are.
 struct RandomVectors {
-    var random: SplitMix
+    var random: SeededGenerator
     let dimension: Int
 
     init(_ dimension: Int, seed: UInt64) {
         self.dimension = dimension
-        random = SplitMix(state: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     mutating func one() -> [Float] { Self.normalised((0..<dimension).map { _ in Float.random(in: -1...1, using: &random) }) }

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Answers with the last message of the user. Calls nobody.

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// Recorded replies of one dialect: what the contract suite plays to every provider that speaks it.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Classifies Anthropic's errors, in a refusal's body or in an `error` event.

@@ -1,3 +1,5 @@
+import Domain
+
 /// Reads a whole message. Pure.
 public enum AnthropicReply {
     /// - Throws: ``ProviderError``: the vendor's own where the body is an error, `.malformedReply`

@@ -1,3 +1,5 @@
+import Domain
+
 /// Translates a neutral request into Anthropic's messages body. Pure.
 public enum AnthropicRequestBuilder {
     /// What `max_tokens`, which the API requires, is where the caller sets none.

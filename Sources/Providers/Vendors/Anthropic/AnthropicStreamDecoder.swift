@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 /// Reads the events of a streamed message; unknown events, blocks and deltas are skipped.

@@ -1,3 +1,5 @@
+import Domain
+
 /// Running totals of one Anthropic reply. Counts are cumulative: one that comes again replaces the
 /// former. Anthropic's `input_tokens` leaves cached tokens out; ours includes them.
 struct AnthropicUsage: Sendable {

@@ -1,3 +1,5 @@
+import Domain
+
 /// Classifies Ollama's errors: `{"error":"…"}` with a status, or as a line of a stream.
 public enum OllamaErrors {
     public static func error(_ failure: VendorFailure, provider: String, key: Secret?) -> ProviderError {

@@ -1,3 +1,5 @@
+import Domain
+
 /// Translates a neutral request into the body of Ollama's `/api/chat`. Pure.
 public enum OllamaRequestBuilder {
     /// Fields that a caller may add; `options` is merged over ours.

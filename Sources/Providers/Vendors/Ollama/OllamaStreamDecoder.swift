@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 /// Reads Ollama's newline-delimited JSON; a reply that was not streamed is one such line.

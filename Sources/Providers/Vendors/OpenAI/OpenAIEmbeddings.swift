@@ -1,3 +1,5 @@
+import Domain
+
 /// Requests and replies of `/embeddings` and of Hugging Face's feature extraction. Pure.
 public enum OpenAIEmbeddings {
     public static func request(_ request: EmbedRequest, at endpoint: Endpoint, vendor: VendorDefinition) throws -> UpstreamRequest {

@@ -1,3 +1,5 @@
+import Domain
+
 /// Classifies OpenAI-style errors, in a refusal's body or inside a stream.
 public enum OpenAIErrors {
     /// 429 codes that waiting does not cure. Source: OpenAI's error codes guide.

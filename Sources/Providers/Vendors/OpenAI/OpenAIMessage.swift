@@ -1,3 +1,5 @@
+import Domain
+
 /// Reads the parts that a streamed `delta` and a whole `message` have in common.
 enum OpenAIMessage {
     /// The most calls of one reply that are told apart.

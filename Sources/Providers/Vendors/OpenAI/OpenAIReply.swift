@@ -1,3 +1,5 @@
+import Domain
+
 /// Reads a whole `chat.completion`. Pure.
 public enum OpenAIReply {
     /// - Throws: ``ProviderError``: the vendor's own where the body carries one, `.malformedReply`

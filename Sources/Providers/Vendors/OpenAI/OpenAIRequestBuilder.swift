@@ -1,3 +1,5 @@
+import Domain
+
 /// Translates a neutral request into OpenAI's chat-completions body. Pure.
 public enum OpenAIRequestBuilder {
     /// The JSON body; only fields that `vendor` allows, under its names.

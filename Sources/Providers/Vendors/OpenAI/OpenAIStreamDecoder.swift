@@ -1,3 +1,4 @@
+import Domain
 import NIOCore
 
 /// Reads a stream of `chat.completion.chunk`s. Usage is accepted on any chunk; the end is held

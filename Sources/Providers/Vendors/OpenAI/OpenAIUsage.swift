@@ -1,3 +1,5 @@
+import Domain
+
 /// Reads OpenAI's usage object.
 enum OpenAIUsage {
     /// `nil` where it is absent, null or without a token count; ``TokenUsage/unbelievable`` where a count is impossible.

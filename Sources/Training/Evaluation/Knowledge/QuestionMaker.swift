@@ -1,4 +1,5 @@
 import Answers
+import Domain
 import Foundation
 import Knowledge
 import Providers

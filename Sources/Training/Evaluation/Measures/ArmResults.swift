@@ -1,3 +1,4 @@
+import Domain
 import Store
 
 /// Every arm's answers to the same questions.

@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Store
 
 /// What each arm costs, in time and money, and what the voice leaves of the meaning.

@@ -1,6 +1,7 @@
 import Foundation
-import Store
 import Testing
+
+@testable import Domain
 
 @Suite struct TrainingConfigTests {
     private static func options(_ config: TrainingConfig) throws -> [String: String] {

@@ -1,5 +1,4 @@
 import Foundation
-import NIOCore
 
 extension JSONValue {
     /// Parses one JSON text (RFC 8259; a bare scalar is a text too), which must be UTF-8.
@@ -8,9 +7,9 @@ extension JSONValue {
         self = try data.withUnsafeBytes { try JSONParser.parse($0) }
     }
 
-    /// Parses the readable bytes. - Throws: ``JSONSyntaxError``.
-    public init(parsing buffer: ByteBuffer, limits: JSONLimits = .standard) throws {
-        self = try buffer.withUnsafeReadableBytes { try JSONParser.parse($0, limits: limits) }
+    /// Parses `bytes` within bounds of the caller's. - Throws: ``JSONSyntaxError``.
+    public init(parsing bytes: UnsafeRawBufferPointer, limits: JSONLimits = .standard) throws {
+        self = try JSONParser.parse(bytes, limits: limits)
     }
 
     /// - Throws: ``JSONSyntaxError``.

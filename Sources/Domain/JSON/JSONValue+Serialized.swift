@@ -1,5 +1,3 @@
-import NIOCore
-
 extension JSONValue: CustomStringConvertible {
     /// Compact JSON text, equal for equal values: members sorted by their names' Unicode scalars,
     /// slashes left alone. A number JSON cannot express (NaN, infinity) becomes `null`.
@@ -11,12 +9,6 @@ extension JSONValue: CustomStringConvertible {
         writer.write(self)
         return writer.bytes
     }
-
-    /// Appends ``serialized()`` to `buffer`.
-    public func write(into buffer: inout ByteBuffer) { buffer.writeBytes(serializedBytes()) }
-
-    /// ``serialized()`` in a buffer of its own.
-    public func buffer() -> ByteBuffer { ByteBuffer(bytes: serializedBytes()) }
 
     public var description: String { serialized() }
 }

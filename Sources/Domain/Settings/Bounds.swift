@@ -17,17 +17,17 @@ extension Int {
 ///
 /// Of a row a number out of bounds is moved to the nearest bound, because a row that cannot be read would take its minion or job
 /// with it. What comes from outside is decoded with ``CodingUserInfoKey/refusesOutOfBounds`` and then refused.
-struct BoundedFields<Key: CodingKey> {
-    let fields: KeyedDecodingContainer<Key>
+package struct BoundedFields<Key: CodingKey> {
+    package let fields: KeyedDecodingContainer<Key>
     private let refuses: Bool
 
-    init(_ decoder: any Decoder, keyedBy: Key.Type = Key.self) throws {
+    package init(_ decoder: any Decoder, keyedBy: Key.Type = Key.self) throws {
         fields = try decoder.container(keyedBy: Key.self)
         refuses = decoder.userInfo[.refusesOutOfBounds] as? Bool ?? false
     }
 
     /// - Throws: `DecodingError`, also for a number out of bounds where those are refused.
-    func number<N: Comparable & Decodable>(_ key: Key, _ range: ClosedRange<N>) throws -> N? {
+    package func number<N: Comparable & Decodable>(_ key: Key, _ range: ClosedRange<N>) throws -> N? {
         let isBelow: Bool
         do {
             guard let value = try fields.decodeIfPresent(N.self, forKey: key) else { return nil }
@@ -43,7 +43,7 @@ struct BoundedFields<Key: CodingKey> {
     }
 
     /// - Parameter length: the most code points; a row's longer text is left as it is.
-    func text(_ key: Key, atMost length: Int) throws -> String? {
+    package func text(_ key: Key, atMost length: Int) throws -> String? {
         guard let text = try fields.decodeIfPresent(String.self, forKey: key) else { return nil }
         if text.unicodeScalars.count > length { try refuse(key, "must have at most \(length) characters") }
         // To SQLite a NUL ends the text, to everybody else it does not.
@@ -51,7 +51,7 @@ struct BoundedFields<Key: CodingKey> {
         return text
     }
 
-    func value<T: Decodable>(_ key: Key, as type: T.Type = T.self) throws -> T? { try fields.decodeIfPresent(type, forKey: key) }
+    package func value<T: Decodable>(_ key: Key, as type: T.Type = T.self) throws -> T? { try fields.decodeIfPresent(type, forKey: key) }
 
     private func refuse(_ key: Key, _ message: String) throws {
         if refuses { throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: message) }
@@ -60,5 +60,5 @@ struct BoundedFields<Key: CodingKey> {
 
 extension CodingUserInfoKey {
     /// Whether a number out of bounds is an error instead of being moved to the nearest bound.
-    static let refusesOutOfBounds = CodingUserInfoKey(rawValue: "refusesOutOfBounds")!
+    package static let refusesOutOfBounds = CodingUserInfoKey(rawValue: "refusesOutOfBounds")!
 }

@@ -1,6 +1,7 @@
 import Foundation
-import Store
 import Testing
+
+@testable import Domain
 
 @Suite struct CronTests {
     private func date(_ text: String) -> Date { try! Date(text, strategy: .iso8601) }

@@ -1,21 +1,21 @@
 /// Reads the members of one JSON object and notes what is missing, of the wrong kind or unknown.
-struct FieldReader {
+package struct FieldReader {
     private let members: [String: JSONValue]
     /// Prepended to field names in problems.
     private let path: String
     private var read: Set<String> = []
     /// The first of them, a bound for what a small text can make.
-    private(set) var problems: [DataProblem] = []
+    package private(set) var problems: [DataProblem] = []
     /// How many there are beside those.
-    private(set) var unlisted = 0
+    package private(set) var unlisted = 0
 
-    init(_ json: JSONValue, at path: String = "") {
+    package init(_ json: JSONValue, at path: String = "") {
         self.path = path
         members = json.objectValue ?? [:]
         if json.objectValue == nil { problems.append(DataProblem(path.isEmpty ? "body" : path, "must be a JSON object")) }
     }
 
-    mutating func fail(_ name: String, _ message: String) {
+    package mutating func fail(_ name: String, _ message: String) {
         guard problems.count < DataProblems.limit else {
             unlisted += 1
             return
@@ -23,56 +23,56 @@ struct FieldReader {
         problems.append(DataProblem(path.isEmpty ? name : "\(path).\(name)", message))
     }
 
-    mutating func add(_ more: [DataProblem], unlisted: Int = 0) {
+    package mutating func add(_ more: [DataProblem], unlisted: Int = 0) {
         let kept = more.prefix(DataProblems.limit - problems.count)
         problems += kept
         self.unlisted += unlisted + more.count - kept.count
     }
 
-    mutating func add(_ inner: FieldReader) { add(inner.problems, unlisted: inner.unlisted) }
+    package mutating func add(_ inner: FieldReader) { add(inner.problems, unlisted: inner.unlisted) }
 
     /// The member, `nil` where it is absent or null.
-    mutating func value(_ name: String) -> JSONValue? {
+    package mutating func value(_ name: String) -> JSONValue? {
         read.insert(name)
         // Not in a closure with a `?:`, where `nil` would be read as the JSON null.
         guard let value = members[name], !value.isNull else { return nil }
         return value
     }
 
-    mutating func string(_ name: String) -> String? { of("text", name, \.stringValue) }
-    mutating func bool(_ name: String) -> Bool? { of("true or false", name, \.boolValue) }
-    mutating func number(_ name: String) -> Double? { of("a number", name, \.doubleValue) }
+    package mutating func string(_ name: String) -> String? { of("text", name, \.stringValue) }
+    package mutating func bool(_ name: String) -> Bool? { of("true or false", name, \.boolValue) }
+    package mutating func number(_ name: String) -> Double? { of("a number", name, \.doubleValue) }
 
-    mutating func requiredString(_ name: String) -> String {
+    package mutating func requiredString(_ name: String) -> String {
         let text = string(name)
         if text == nil, members[name] ?? .null == .null { fail(name, "is required") }
         return text ?? ""
     }
 
-    mutating func strings(_ name: String) -> [String]? {
+    package mutating func strings(_ name: String) -> [String]? {
         of("a list of texts", name) { json in
             let texts = json.arrayValue?.compactMap(\.stringValue)
             return texts?.count == json.arrayValue?.count ? texts : nil
         }
     }
 
-    mutating func requiredStrings(_ name: String) -> [String] {
+    package mutating func requiredStrings(_ name: String) -> [String] {
         let texts = strings(name)
         if texts == nil, members[name] ?? .null == .null { fail(name, "is required") }
         return texts ?? []
     }
 
-    mutating func stringMap(_ name: String) -> [String: String]? {
+    package mutating func stringMap(_ name: String) -> [String: String]? {
         of("an object of texts", name) { json in
             let texts = json.objectValue?.compactMapValues(\.stringValue)
             return texts?.count == json.objectValue?.count ? texts : nil
         }
     }
 
-    mutating func list(_ name: String) -> [JSONValue]? { of("a list", name, \.arrayValue) }
+    package mutating func list(_ name: String) -> [JSONValue]? { of("a list", name, \.arrayValue) }
 
     /// Notes every member that was not asked for. Call last.
-    mutating func refuseUnknown() {
+    package mutating func refuseUnknown() {
         let unknown = members.keys.filter { !read.contains($0) }
         // Sorted before they are cut, so that the same text has the same problems. The known ones are said once.
         let known = read.sorted().joined(separator: ", ")

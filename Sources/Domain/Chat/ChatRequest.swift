@@ -28,7 +28,7 @@ public struct ChatRequest: Sendable, Equatable, Codable {
     }
 
     /// The same request, to be answered in one piece.
-    var whole: ChatRequest {
+    package var whole: ChatRequest {
         guard stream else { return self }
         var request = self
         request.stream = false
@@ -52,23 +52,6 @@ public struct ChatMessage: Sendable, Equatable, Codable {
         self.toolCalls = toolCalls
         self.toolCallID = toolCallID
         self.name = name
-    }
-}
-
-/// Sampling parameters; an absent one is not sent, so the vendor's default holds.
-public struct Sampling: Sendable, Equatable, Codable {
-    public var temperature: Double?
-    public var topP: Double?
-    public var maxTokens: Int?
-    public var stop: [String]?
-    public var seed: Int?
-
-    public init(temperature: Double? = nil, topP: Double? = nil, maxTokens: Int? = nil, stop: [String]? = nil, seed: Int? = nil) {
-        self.temperature = temperature
-        self.topP = topP
-        self.maxTokens = maxTokens
-        self.stop = stop
-        self.seed = seed
     }
 }
 

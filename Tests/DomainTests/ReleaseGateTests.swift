@@ -1,5 +1,6 @@
-import Store
 import Testing
+
+@testable import Domain
 
 @Suite struct ReleaseGateTests {
     private func loss(_ base: Double?, _ voice: Double?) -> ReleaseEvaluation {

@@ -34,12 +34,6 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         public var hasExamples: Bool { self != .draft }
     }
 
-    /// How calls are spread over the routes of equal rank.
-    public enum Spread: String, Sendable, Codable, CaseIterable {
-        case weighted
-        case leastLatency = "least_latency"
-    }
-
     /// Which answers are taken from, and kept in, the response cache.
     public enum Cache: String, Sendable, Codable, CaseIterable {
         case off
