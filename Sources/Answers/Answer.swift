@@ -132,18 +132,6 @@ public struct Citation: Sendable, Codable, Equatable {
 public enum AnswerEvent: Sendable {
     /// A stage ended.
     case stage(StageTiming)
-    case text(String)
-    case reasoning(String)
-    /// A piece of a tool call; `id` and `name` come with the first piece of an index.
-    case toolCall(index: Int, id: String?, name: String?, arguments: String)
-    case done(Answer)
-
-    /// Bytes of the text that it adds to what waits for a reader.
-    var length: Int {
-        switch self {
-        case .text(let text), .reasoning(let text): text.utf8.count
-        case .toolCall(_, _, _, let arguments): arguments.utf8.count
-        case .stage, .done: 0
-        }
-    }
+    /// A piece of the reply, as the model gives it.
+    case reply(ChatEvent)
 }

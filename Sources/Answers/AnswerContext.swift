@@ -16,52 +16,45 @@ struct AnswerContext: Sendable {
     let plan: AnswerPlan
     /// With the user's own providers.
     let router: Router
+    /// Where the minion's models are asked, but for those that this server runs.
+    let resolved: RouteResolver.Resolved
     let ledger: AttemptLedger
     let admission: Admission
-    var emit: @Sendable (AnswerEvent) -> Void
     /// Waits until whoever reads the events has caught up.
-    let room: @Sendable () async -> Void
-
-    /// Whether a provider is run by this server.
-    func isManaged(_ provider: String) -> Bool { router.registry[provider]?.info.isManaged ?? false }
+    let emit: @Sendable (AnswerEvent) async -> Void
 }
 
-/// What became of a stage that may fail without failing the answer.
-struct StageOutcome<T: Sendable>: Sendable {
-    var timing: StageTiming
-    var value: T?
-    var failure: String?
+/// An answer as far as it is made.
+struct AnswerState: Sendable {
+    var trace: Trace
+    var reply: ChatReply?
+    /// The reply's text, where it is cited on its way to the client.
+    var cited: CitedReply?
+    /// Marks taken out of the reply before it was restyled.
+    var removed: [String] = []
+    var citations: [Citation] = []
 
-    /// Runs a stage; only cancellation gets through.
-    static func of(_ stage: String, if applies: Bool, _ body: @Sendable () async throws -> T) async throws -> StageOutcome {
-        guard applies else { return StageOutcome(timing: StageTiming(stage: stage, milliseconds: 0, status: "skipped")) }
-        let start = ContinuousClock().now
-        do {
-            let value = try await body()
-            return StageOutcome(timing: StageTiming(stage: stage, milliseconds: start.elapsedMilliseconds, status: "ok"), value: value)
-        } catch is CancellationError { throw CancellationError() } catch {
-            return StageOutcome(timing: StageTiming(stage: stage, milliseconds: start.elapsedMilliseconds, status: "failed"), failure: "\(error)")
-        }
-    }
-}
-
-extension Trace {
-    /// Takes over how a stage went.
-    /// - Parameters:
-    ///   - effect: what its failure means for the answer.
-    ///   - lacks: the half of the release that the answer is then without.
-    mutating func note<T>(_ outcome: StageOutcome<T>, _ emit: (AnswerEvent) -> Void, effect: String, lacks: Degradation.Half? = nil) {
-        stages.append(outcome.timing)
-        emit(.stage(outcome.timing))
-        if let failure = outcome.failure {
-            degraded.append(Degradation(stage: outcome.timing.stage, reason: failure, effect: effect, lacks: lacks))
-        }
+    init(_ context: AnswerContext) {
+        trace = Trace(answerID: context.id, minionID: context.minion.id)
+        trace.order = context.plan.order
+        trace.releaseID = context.materials.releaseID
+        trace.releaseNumber = context.materials.releaseNumber
+        trace.canaryArm = context.arm
     }
 
-    mutating func stage(_ name: String, since start: ContinuousClock.Instant, _ emit: (AnswerEvent) -> Void) {
-        let timing = StageTiming(stage: name, milliseconds: start.elapsedMilliseconds, status: "ok")
-        stages.append(timing)
-        emit(.stage(timing))
+    /// Tells the client a piece of the reply, past what holds marks back.
+    func tell(_ event: ChatEvent, _ context: AnswerContext) async {
+        if let cited { await cited.pass(event) } else { await context.emit(.reply(event)) }
+    }
+
+    func answer(_ context: AnswerContext) -> Answer {
+        var trace = trace
+        trace.attempts = context.ledger.attempts
+        trace.tokens = TokenTotals(trace.attempts)
+        return Answer(
+            id: context.id, text: reply?.text ?? "", citations: citations, provider: reply?.provider ?? "", model: reply?.model ?? "",
+            finishReason: reply?.finish ?? .other, toolCalls: reply?.toolCalls ?? [], reasoning: reply?.reasoning ?? "", degraded: trace.degraded,
+            trace: trace)
     }
 }
 

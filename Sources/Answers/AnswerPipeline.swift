@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Files
 import Foundation
 import Knowledge
@@ -16,6 +17,8 @@ import Store
 /// The plan says which of them run (``PipelineSettings/Order``); the first three run side by side. What
 /// fails degrades in this order, and the answer says so: no draft → lexical search only → no passages →
 /// the next provider → the reply as it was. Only when no provider answers is the question's reply an error.
+///
+/// A stage is added by a file of its own and a line in ``gathering`` or ``making``.
 public struct AnswerPipeline: Sendable {
     package let store: Store
     let data: DataDirectory
@@ -23,17 +26,13 @@ public struct AnswerPipeline: Sendable {
     package let catalog: ProviderCatalog
     let cache: ResponseCache
     package let meter: Meter
-    let direct: DirectAnswer
     package let server: AdapterServer
-    let logger: Logger
     let trials: CanaryWatch
-    private let draft: DraftStage
-    private let examples: VoiceExamplesStage
-    private let retrieve: RetrieveStage
-    private let compose: ComposeStage
-    private let answer: AnswerStage
-    private let restyle: RestyleStage
-    private let cite = CiteStage()
+    private let logger: Logger
+    /// What goes into the prompt, side by side; told in this order.
+    private let gathering: [any GatheringStage]
+    /// From the prompt to the answer, one after the other.
+    private let making: [any MakingStage]
 
     public init(
         store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, catalog: ProviderCatalog, cache: ResponseCache,
@@ -50,88 +49,103 @@ public struct AnswerPipeline: Sendable {
         trials = CanaryWatch(store: store, logger: logger)
         let local = LocalModel(
             router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server)
-        draft = DraftStage(local: local)
-        examples = VoiceExamplesStage(library: VoiceLibrary(), embedder: embedder)
-        retrieve = RetrieveStage(search: search)
-        compose = ComposeStage(notes: NoteSelector(embedder: embedder))
-        answer = AnswerStage(store: store, server: server, meter: meter)
-        restyle = RestyleStage(local: local, embedder: embedder)
-        direct = DirectAnswer(store: store, data: data, server: server, router: router, meter: meter, cache: cache)
+        gathering = [
+            RetrieveStage(search: search), DraftStage(local: local), VoiceExamplesStage(library: VoiceLibrary(), embedder: embedder),
+        ]
+        making = [
+            ComposeStage(notes: NoteSelector(embedder: embedder)), ModelStage(server: server, meter: meter),
+            RestyleStage(local: local, embedder: embedder), CiteStage(),
+        ]
     }
 
     /// The longest that an answer may wait for a vendor's sake, beside what its calls take.
     public var longestWait: Duration { .seconds(router.retry.patience) }
 
+    /// Lets a question in, before anything is spent or said: reserves what its answer may come to along the
+    /// dearest of the routes it may take.
+    /// - Throws: ``LimitExceeded``.
+    public func admit(_ snapshot: MinionSnapshot, _ question: Question) async throws -> AnswerRun {
+        try await admit(AskedMinion(snapshot), question)
+    }
+
+    /// The same for somebody who knows the minion otherwise.
+    public func admit(_ minion: Minion, _ question: Question) async throws -> AnswerRun {
+        try await admit(AskedMinion(minion, store, catalog), question)
+    }
+
+    /// Answers with what is given in place of a release: what a job has made and not published yet can be asked as it will be.
+    /// Past the response cache, and kept nowhere; its use is recorded.
+    /// - Parameter purpose: what its calls are recorded as; nil for each stage's own.
+    /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
+    package func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String? = nil) async throws -> Answer {
+        var run = try await admit(AskedMinion(minion, store, catalog), question, purpose: purpose ?? "answer")
+        run.purpose = purpose
+        return try await run.answer(with: materials)
+    }
+
+    private func admit(_ asked: AskedMinion, _ question: Question, purpose: String = "answer") async throws -> AnswerRun {
+        let estimate = SpendingEstimate(question, minion: asked.minion) { router.registry[$0]?.info.isManaged ?? false }
+        let admission = try await meter.admit(
+            user: asked.minion.userID, minion: asked.minion.id, routes: asked.resolved.routes, isLocalToo: asked.resolved.isLocalToo,
+            usage: estimate.usage, tokens: estimate.tokens, isOpenEnded: estimate.isOpenEnded,
+            prices: asked.selection?.prices ?? catalog.prices, purpose: purpose)
+        return AnswerRun(pipeline: self, asked: asked, question: question, admission: admission)
+    }
+
     func make(_ context: AnswerContext) async throws -> Answer {
-        try await Admission.$question.withValue(context.admission) { try await stages(context) }
+        // Nothing but the answer's own call is made on the way.
+        guard context.plan.form != .direct else { return try await finish(context, AnswerState(context)) }
+        return try await Admission.$question.withValue(context.admission) {
+            try await finish(context, gathered(context))
+        }
     }
 
-    private func stages(_ context: AnswerContext) async throws -> Answer {
-        let (plan, emit) = (context.plan, context.emit)
-        var trace = Trace(context)
-        async let drafted = StageOutcome.of("draft", if: plan.drafts) { [draft] in try await draft.run(context) }
-        async let remembered = StageOutcome.of("examples", if: plan.examples > 0) { [examples] in try await examples.run(context) }
-        async let searched = StageOutcome.of("retrieve", if: plan.retrieves) { [retrieve] in try await retrieve.run(context) }
-
-        let found = try await searched
-        trace.note(found, emit, effect: "the answer has no passages", lacks: .knowledge)
-        if let found = found.value ?? nil {
-            trace.search = found.trace
-            trace.passages = found.passages
-            if let degraded = found.degraded { trace.degraded.append(degraded) }
+    private func gathered(_ context: AnswerContext) async throws -> AnswerState {
+        var state = AnswerState(context)
+        try await withThrowingTaskGroup(of: (place: Int, outcome: StageOutcome).self) { group in
+            for (place, stage) in gathering.enumerated() {
+                group.addTask { (place, try await StageOutcome.of(stage, context)) }
+            }
+            var outcomes: [Int: StageOutcome] = [:]
+            var next = 0
+            for try await (place, outcome) in group {
+                outcomes[place] = outcome
+                while let outcome = outcomes[next] {
+                    if outcome.timing.status != "skipped" || gathering[next].isToldWhereSkipped {
+                        state.trace.stages.append(outcome.timing)
+                        await context.emit(.stage(outcome.timing))
+                    }
+                    outcome.change(&state.trace)
+                    next += 1
+                }
+            }
         }
-        let voice = try await drafted
-        trace.note(voice, emit, effect: "the answer is without the draft's voice", lacks: .voice)
-        trace.draft = voice.value
-        let own = try await remembered
-        if plan.examples > 0 {
-            trace.note(own, emit, effect: "the prompt is without replies of the user's own")
-            trace.voiceExamples = own.value?.examples
-            if let degraded = own.value?.degraded { trace.degraded.append(degraded) }
-        }
-
-        var start = ContinuousClock().now
-        let composed = await compose.run(
-            context, voice: .init(draft: trace.draft.flatMap { $0.inPrompt ? $0.text : nil }, examples: trace.voiceExamples ?? []),
-            passages: trace.passages)
-        trace.prompt = composed.prompt
-        if let degraded = composed.degraded { trace.degraded.append(degraded) }
-        if plan.form != .direct { trace.stage("compose", since: start, emit) }
-
-        start = ContinuousClock().now
-        let cited = cite.begin(context, trace.passages)
-        var speaking = context
-        if let cited { speaking.emit = cited.pass }
-        var (reply, worse) = try await answer.run(composed.prompt, speaking, holdsText: plan.restyles)
-        trace.degraded += worse
-        trace.stage("answer", since: start, emit)
-
-        var removed: [String] = []
-        if plan.order == .restyleLast {
-            start = ContinuousClock().now
-            if plan.restyles, let cited { (reply.text, removed) = cited.cleaned(reply.text) }
-            let styled = try await restyle.run(reply, speaking)
-            reply.text = styled.text
-            trace.restyle = styled.trace
-            trace.degraded += styled.degraded
-            trace.stage("restyle", since: start, emit)
-        }
-        let (text, citations, worseCited) = cited?.finish(removed: removed) ?? (reply.text, [], nil)
-        if let worseCited { trace.degraded.append(worseCited) }
-        trace.attempts = context.ledger.attempts
-        trace.tokens = TokenTotals(trace.attempts)
-        return Answer(
-            id: context.id, text: text, citations: citations, provider: reply.provider, model: reply.model, finishReason: reply.finish,
-            toolCalls: reply.toolCalls, reasoning: reply.reasoning, degraded: trace.degraded, trace: trace)
+        return state
     }
-}
 
-extension Trace {
-    fileprivate init(_ context: AnswerContext) {
-        self.init(answerID: context.id, minionID: context.minion.id)
-        order = context.plan.order
-        releaseID = context.materials.releaseID
-        releaseNumber = context.materials.releaseNumber
-        canaryArm = context.arm
+    private func finish(_ context: AnswerContext, _ gathered: AnswerState) async throws -> Answer {
+        var state = gathered
+        for stage in making where stage.applies(to: context.plan) {
+            let start = ContinuousClock().now
+            try await stage.run(context, &state)
+            guard stage.isTold(in: context.plan) else { continue }
+            let timing = StageTiming(stage: stage.name, milliseconds: start.elapsedMilliseconds, status: "ok")
+            state.trace.stages.append(timing)
+            await context.emit(.stage(timing))
+        }
+        return state.answer(context)
+    }
+
+    /// Keeps the answer and its trace. In a task of its own: a client that left has cancelled this one.
+    func keep(_ answer: Answer, _ question: Question, _ minion: Minion) async {
+        let (store, logger) = (store, logger)
+        await Task {
+            do {
+                let trace = answer.trace
+                try await store.user(minion.userID).saveAnswer(
+                    id: trace.answerID, minionID: minion.id, releaseID: trace.releaseID, question: question.text, answer: answer.text,
+                    trace: String(decoding: try JSONEncoder.api.encode(trace), as: UTF8.self), at: Date())
+            } catch { logger.error("cannot keep the trace of an answer: \(error)") }
+        }.value
     }
 }

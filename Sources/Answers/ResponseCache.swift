@@ -34,24 +34,23 @@ public struct ResponseCache: Sendable {
     /// - Parameters:
     ///   - request: everything the reply depends on beside the minion. Two requests that differ only in
     ///     whether they stream must be equal here.
-    ///   - kind: what is kept there; a reply of another kind has another place.
     ///   - temperature: the request's own, where it has one.
     /// - Returns: nil where the minion's setting keeps this request out of the cache, or the cache cannot be used.
-    public func entry(for minion: Minion, _ request: some Encodable, as kind: String, temperature: Double?) async -> Entry? {
+    public func entry(for minion: Minion, _ request: some Encodable, temperature: Double?) async -> Entry? {
         switch minion.pipeline.cache {
         case .off: return nil
         case .deterministic: guard (temperature ?? minion.sampling.temperature) == 0 else { return nil }
         case .always: break
         }
         do {
-            return Entry(hash: try await hash(minion, request, kind), minion: minion)
+            return Entry(hash: try await hash(minion, request), minion: minion)
         } catch {
             logger.warning("the response cache cannot be used: \(error)")
             return nil
         }
     }
 
-    private func hash(_ minion: Minion, _ request: some Encodable, _ kind: String) async throws -> String {
+    private func hash(_ minion: Minion, _ request: some Encodable) async throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var state = minion
@@ -59,7 +58,7 @@ public struct ResponseCache: Sendable {
         (state.createdAt, state.updatedAt, state.tokenHint) = (.distantPast, .distantPast, nil)
         var hasher = SHA256()
         // Each part with its length, so that no two requests can run together into the same bytes.
-        for part in try [encoder.encode(state), encoder.encode(request), encoder.encode(await upstreams(minion)), Data(kind.utf8)] {
+        for part in try [encoder.encode(state), encoder.encode(request), encoder.encode(await upstreams(minion)), Data("answer".utf8)] {
             withUnsafeBytes(of: UInt64(part.count).bigEndian) { hasher.update(bufferPointer: $0) }
             hasher.update(data: part)
         }

@@ -1,3 +1,4 @@
+import Answers
 import NIOCore
 import NIOPosix
 
@@ -14,4 +15,9 @@ final class EventLoopExecutor: TaskExecutor {
         // The current event loop where there is one.
         MultiThreadedEventLoopGroup.singleton.any().execute { job.runSynchronously(on: executor) }
     }
+}
+
+extension AnswerRun {
+    /// What its tasks run on: stages beside the model's call compute for long.
+    var executor: (any TaskExecutor)? { isDirect ? EventLoopExecutor.shared : nil }
 }

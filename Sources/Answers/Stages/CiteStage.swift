@@ -5,12 +5,25 @@ import Providers
 import Synchronization
 
 /// From marks in the text to the passages they stand for, while the text passes to the client.
-struct CiteStage: Sendable {
+struct CiteStage: MakingStage {
     /// As ``Degradation/stage``. What it did to an answer does not pass by itself.
     static let name = "cite"
 
+    var name: String { Self.name }
+    func applies(to plan: AnswerPlan) -> Bool { plan.form != .direct }
+    /// It is at work while the reply is told.
+    func isTold(in plan: AnswerPlan) -> Bool { false }
+
+    func run(_ context: AnswerContext, _ state: inout AnswerState) async throws {
+        guard let cited = state.cited else { return }
+        let (text, citations, degraded) = await cited.finish(removed: state.removed)
+        state.reply?.text = text
+        state.citations = citations
+        if let degraded { state.trace.degraded.append(degraded) }
+    }
+
     /// - Returns: nil where there is nothing to cite, and for JSON: with a mark behind it, it is none.
-    func begin(_ context: AnswerContext, _ passages: [Passage]) -> CitedReply? {
+    static func begin(_ context: AnswerContext, _ passages: [Passage]) -> CitedReply? {
         passages.isEmpty || context.question.wantsJSON ? nil : CitedReply(context, passages)
     }
 }
@@ -18,7 +31,7 @@ struct CiteStage: Sendable {
 /// One reply on its way through ``CitedText``.
 final class CitedReply: Sendable {
     private let passages: [Passage]
-    private let emit: @Sendable (AnswerEvent) -> Void
+    private let emit: @Sendable (AnswerEvent) async -> Void
     /// Short prompts hold sentences without numbers: there is nothing that a model could cite.
     private let cited: Int
     private let text: Mutex<CitedText>
@@ -33,17 +46,17 @@ final class CitedReply: Sendable {
     }
 
     /// Where the stages behind it tell what they do.
-    @Sendable func pass(_ event: AnswerEvent) {
+    func pass(_ event: ChatEvent) async {
         switch event {
-        case .text(let piece): tell(text.withLock { $0.add(piece) })
+        case .text(let piece): await tell(text.withLock { $0.add(piece) })
         case .toolCall:
-            tell(text.withLock { $0.flush() })
-            emit(event)
-        case .stage, .reasoning, .done: emit(event)
+            await tell(text.withLock { $0.flush() })
+            await emit(.reply(event))
+        case .model, .reasoning, .usage, .finish, .failed: await emit(.reply(event))
         }
     }
 
-    private func tell(_ piece: String) { if !piece.isEmpty { emit(.text(piece)) } }
+    private func tell(_ piece: String) async { if !piece.isEmpty { await emit(.reply(.text(piece))) } }
 
     /// A whole reply before it is restyled, without marks that stand for no passage.
     /// - Returns: the text, and what was removed.
@@ -56,12 +69,12 @@ final class CitedReply: Sendable {
 
     /// The reply is over: emits what was held back.
     /// - Parameter removed: before the text came here.
-    func finish(removed: [String]) -> (text: String, citations: [Citation], degraded: Degradation?) {
+    func finish(removed: [String]) async -> (text: String, citations: [Citation], degraded: Degradation?) {
         let (rest, whole) = text.withLock { text in
             let rest = text.finish()
             return (rest, text)
         }
-        tell(rest)
+        await tell(rest)
         return (whole.text, Citations.citations(whole.marks, passages), Self.degradation(removed + whole.removed))
     }
 

@@ -6,8 +6,12 @@ import Providers
 import Store
 
 /// Joins voice, passages and conversation into the prompt.
-struct ComposeStage: Sendable {
+struct ComposeStage: MakingStage {
     let notes: NoteSelector
+
+    var name: String { "compose" }
+    func applies(to plan: AnswerPlan) -> Bool { true }
+    func isTold(in plan: AnswerPlan) -> Bool { plan.form != .direct }
 
     /// What of the voice enters the prompt.
     struct Voice: Sendable {
@@ -15,7 +19,14 @@ struct ComposeStage: Sendable {
         var examples: [VoiceExample] = []
     }
 
-    func run(_ context: AnswerContext, voice: Voice, passages: [Passage]) async -> (prompt: [ChatMessage], degraded: Degradation?) {
+    func run(_ context: AnswerContext, _ state: inout AnswerState) async throws {
+        let voice = Voice(draft: state.trace.draft.flatMap { $0.inPrompt ? $0.text : nil }, examples: state.trace.voiceExamples ?? [])
+        let composed = await compose(context, voice: voice, passages: state.trace.passages)
+        state.trace.prompt = composed.prompt
+        if let degraded = composed.degraded { state.trace.degraded.append(degraded) }
+    }
+
+    private func compose(_ context: AnswerContext, voice: Voice, passages: [Passage]) async -> (prompt: [ChatMessage], degraded: Degradation?) {
         let (question, minion) = (context.question, context.minion)
         switch context.plan.form {
         case .direct:
@@ -25,7 +36,7 @@ struct ComposeStage: Sendable {
         case .full: return (fullPrompt(question, minion, voice, passages), nil)
         case .short:
             let (sentences, failure) = await notes.select(question.text, passages)
-            let degraded = failure.map { Degradation(stage: "compose", reason: $0, effect: "the prompt holds whole passages") }
+            let degraded = failure.map { Degradation(stage: name, reason: $0, effect: "the prompt holds whole passages") }
             return (shortPrompt(question, minion, sentences), degraded)
         }
     }

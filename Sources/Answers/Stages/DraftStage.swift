@@ -5,8 +5,14 @@ import Foundation
 import Providers
 
 /// Asks the local model with the user's adapter for a first version: the voice.
-struct DraftStage: Sendable {
+struct DraftStage: GatheringStage {
     let local: LocalModel
+
+    var name: String { "draft" }
+    var effect: String { "the answer is without the draft's voice" }
+    var lacks: Degradation.Half? { .voice }
+    var isToldWhereSkipped: Bool { true }
+    func applies(to plan: AnswerPlan) -> Bool { plan.drafts }
 
     /// Without the least likely words, which a small model makes up.
     private static let topP = 0.9
@@ -14,7 +20,7 @@ struct DraftStage: Sendable {
     private static let seed = 7
 
     /// - Throws: ``DeadlineExceeded`` after the minion's `draft_timeout`; what the local model's call throws.
-    func run(_ context: AnswerContext) async throws -> DraftTrace {
+    func gather(_ context: AnswerContext) async throws -> @Sendable (inout Trace) -> Void {
         guard let voice = context.materials.voice else { throw LocatedError("the minion has no adapter") }
         let (plan, question, settings, ledger) = (context.plan, context.question, context.minion.pipeline, context.ledger)
         let limit = Duration.seconds(settings.draftTimeout)
@@ -27,8 +33,9 @@ struct DraftStage: Sendable {
                 for: context.minion.userID, voice: voice, scale: plan.scale, decoding: .answering, limit: limit,
                 onAttempt: { ledger.add($0, purpose: "draft") })
         }
-        return DraftTrace(
+        let draft = DraftTrace(
             text: reply.text.trimmingCharacters(in: .whitespacesAndNewlines), adapterID: voice.id, scale: plan.scale, inPrompt: plan.draftInPrompt)
+        return { $0.draft = draft }
     }
 }
 

@@ -8,9 +8,12 @@ import Providers
 /// says each again, and what lost meaning on the way stays as the external model wrote it.
 ///
 /// The client gets every piece as soon as it is judged.
-struct RestyleStage: Sendable {
+struct RestyleStage: MakingStage {
     let local: LocalModel
     let embedder: QueryEmbedder
+
+    var name: String { "restyle" }
+    func applies(to plan: AnswerPlan) -> Bool { plan.order == .restyleLast }
 
     struct Styled: Sendable {
         var text: String
@@ -19,29 +22,41 @@ struct RestyleStage: Sendable {
         var degraded: [Degradation] = []
     }
 
-    func run(_ reply: ChatReply, _ context: AnswerContext) async throws -> Styled {
-        func unchanged(_ reason: String?) -> Styled {
-            if context.plan.restyles, !reply.text.isEmpty { context.emit(.text(reply.text)) }
+    func run(_ context: AnswerContext, _ state: inout AnswerState) async throws {
+        guard var reply = state.reply else { return }
+        if context.plan.restyles, let cited = state.cited { (reply.text, state.removed) = cited.cleaned(reply.text) }
+        let before = state
+        let styled = try await styled(reply, context) { await before.tell(.text($0), context) }
+        reply.text = styled.text
+        state.reply = reply
+        state.trace.restyle = styled.trace
+        state.trace.degraded += styled.degraded
+    }
+
+    private func styled(_ reply: ChatReply, _ context: AnswerContext, _ tell: (String) async -> Void) async throws -> Styled {
+        func unchanged(_ reason: String?) async -> Styled {
+            if context.plan.restyles, !reply.text.isEmpty { await tell(reply.text) }
             let degraded = reason.map {
                 Degradation(stage: "restyle", reason: $0, effect: "the reply is as the external model wrote it", lacks: .voice)
             }
             return Styled(text: reply.text, degraded: degraded.map { [$0] } ?? [])
         }
         // A call of a tool and JSON are for a program, not for somebody to hear a voice in.
-        guard reply.toolCalls.isEmpty, !context.question.wantsJSON, !reply.text.isEmpty else { return unchanged(nil) }
-        guard let voice = context.materials.voice else { return unchanged("the minion has no adapter") }
+        guard reply.toolCalls.isEmpty, !context.question.wantsJSON, !reply.text.isEmpty else { return await unchanged(nil) }
+        guard let voice = context.materials.voice else { return await unchanged("the minion has no adapter") }
         guard let profile = try RestyleProfile.read(voice.folder) else {
-            return unchanged("the adapter was not trained to restyle: train the minion with \"restyle\": true")
+            return await unchanged("the adapter was not trained to restyle: train the minion with \"restyle\": true")
         }
         let judge: RestyleJudge
         do { judge = try await RestyleJudge(profile, threshold: context.minion.pipeline.restyleThreshold, embedder) } catch is CancellationError {
             throw CancellationError()
-        } catch { return unchanged("whether meaning is kept cannot be measured: \(error)") }
-        return try await restyle(reply.text, voice, profile, judge, context)
+        } catch { return await unchanged("whether meaning is kept cannot be measured: \(error)") }
+        return try await restyle(reply.text, voice, profile, judge, context, tell)
     }
 
     private func restyle(
-        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ judge: RestyleJudge, _ context: AnswerContext
+        _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ judge: RestyleJudge, _ context: AnswerContext,
+        _ tell: (String) async -> Void
     ) async throws -> Styled {
         let seconds = context.minion.pipeline.restyleTimeout
         let end = ContinuousClock.now + .seconds(seconds)
@@ -58,7 +73,7 @@ struct RestyleStage: Sendable {
                 pieces.append(verdict)
             }
             styled.text += said
-            context.emit(.text(said))
+            await tell(said)
         }
         let kept = pieces.count(where: \.kept)
         styled.trace = RestyleTrace(

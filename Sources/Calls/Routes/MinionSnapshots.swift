@@ -105,13 +105,11 @@ public final class MinionSnapshots: Sendable {
         }
         let adapter = try await adapterOf(minion.releaseID)
         let canaryAdapter = try await adapterOf(minion.canary?.releaseID)
-        let providers = [minion.provider] + minion.fallbacks.map(\.provider)
         let selection = try await catalog.selection(for: minion)
         let registry = selection?.registry ?? catalog.standard
-        let needsLease = providers.contains { registry[$0]?.info.isManaged ?? false }
-        let resolved = try await RouteResolver(store: store, registry: registry).resolve(minion, lease: nil, scale: 1)
+        let resolved = try await RouteResolver(store: store, registry: registry).resolve(minion)
         return MinionSnapshot(
-            minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, resolved: resolved, selection: selection, needsLease: needsLease)
+            minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, resolved: resolved, selection: selection)
     }
 
     private enum Found {

@@ -19,25 +19,50 @@ package struct RouteResolver: Sendable {
         package var routes: [Route] = []
         /// Providers that cannot be asked, with the reason.
         package var left: [ProviderError] = []
-        /// Whether a model of this server's own is among what was asked for, be there a lease for it or not.
-        package var isLocalToo = false
+        /// The ranks of models that this server runs itself: a place there is leased when it is needed.
+        package var locals: [Int] = []
 
-        package init(routes: [Route] = [], left: [ProviderError] = [], isLocalToo: Bool = false) {
+        package var isLocalToo: Bool { !locals.isEmpty }
+
+        package init(routes: [Route] = [], left: [ProviderError] = [], locals: [Int] = []) {
             self.routes = routes
             self.left = left
-            self.isLocalToo = isLocalToo
+            self.locals = locals
+        }
+
+        /// With this server's own models behind a lease, each at its rank.
+        /// - Parameter lease: nil where no server could be started.
+        package func leased(_ lease: AdapterServer.Lease?, for user: String, scale: Double) -> Resolved {
+            var resolved = Resolved(routes: routes, left: left)
+            for rank in locals {
+                do throws(ProviderError) {
+                    var route = try RouteResolver.local(lease, for: user, scale: scale)
+                    route.group = rank
+                    resolved.routes.append(route)
+                } catch { resolved.left.append(error) }
+            }
+            if locals.count < resolved.routes.count { resolved.routes.sort { $0.group < $1.group } }
+            return resolved
+        }
+
+        /// - Throws: ``RouterError`` where there is no route.
+        package func usable(_ minion: Minion) throws -> [Route] {
+            guard routes.isEmpty else { return routes }
+            throw RouterError(
+                attempts: [], last: left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
         }
     }
 
-    /// - Parameter lease: a local server, where one of the routes is local.
-    package func resolve(_ minion: Minion, lease: AdapterServer.Lease?, scale: Double) async throws -> Resolved {
+    package func resolve(_ minion: Minion) async throws -> Resolved {
         var resolved = Resolved()
         let wanted = [ModelRoute(provider: minion.provider, model: minion.modelID)] + minion.fallbacks
         for (position, route) in wanted.enumerated() {
-            if registry[route.provider]?.info.isManaged ?? false { resolved.isLocalToo = true }
+            if registry[route.provider]?.info.isManaged ?? false {
+                resolved.locals.append(position)
+                continue
+            }
             do {
-                var routes = try await self.routes(
-                    route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil, lease: lease, scale: scale)
+                var routes = try await self.routes(route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil)
                 for index in routes.indices { routes[index].group = position }
                 resolved.routes += routes
             } catch let error as ProviderError { resolved.left.append(error) }
@@ -53,12 +78,9 @@ package struct RouteResolver: Sendable {
         return LocalRoute.make(lease, for: user, scale: scale, timeLimit: .seconds(180), decoding: decoding)
     }
 
-    private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?, lease: AdapterServer.Lease?, scale: Double) async throws -> [Route] {
+    private func routes(_ route: ModelRoute, minion: Minion, baseURL: String?) async throws -> [Route] {
         guard let provider = registry[route.provider] else {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
-        }
-        if provider.info.isManaged {
-            return [try Self.local(lease, for: minion.userID, scale: scale)]
         }
         return try await ProviderEndpoint.choices(provider.info, rows: store.user(minion.userID), baseURL: baseURL).map { choice in
             Route(

@@ -17,12 +17,10 @@ struct AnthropicController: Sendable {
         let parsed = try MessagesRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
         guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
         let question = parsed.question.naming(request)
-        let admission = try await pipeline.admit(snapshot, question)
+        let run = try await pipeline.admit(snapshot, question)
         guard question.stream else {
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, question, admission)
-            }
-            return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(admission.headers)
+            let completion = Completion(try await clients.whileConnected(context.channel, on: run.executor) { try await run.answer() })
+            return .json(bytes: MessagesReply.whole(completion, model: parsed.model)).marked(cached: completion.isCached).adding(run.headers)
         }
         let requestID = context.vendorRequestID
         let stream = Shared(MessagesStream(model: parsed.model))
@@ -33,13 +31,14 @@ struct AnthropicController: Sendable {
                 return ServerSentEvents.frame(event: "error", data: body.serialized())
             }
         ) { send in
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, question, admission) { event in
-                    if let bytes = stream.state.withLock({ $0.bytes(for: event) }) { await send(bytes) }
+            let answer = try await clients.whileConnected(context.channel, on: run.executor) {
+                try await run.answer { event in
+                    guard case .reply(let piece) = event else { return }
+                    if let bytes = stream.state.withLock({ $0.bytes(for: piece) }) { await send(bytes) }
                 }
             }
-            await send(stream.state.withLock { $0.ending(completion) })
-        }.adding(admission.headers)
+            await send(stream.state.withLock { $0.ending(Completion(answer)) })
+        }.adding(run.headers)
     }
 
     /// Events come one after the other, but from a task of the pipeline's.

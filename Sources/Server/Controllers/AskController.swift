@@ -44,10 +44,10 @@ struct AskController: Sendable {
         try fields.finish()
         let asked = question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
-        let admission = if let snapshot { try await pipeline.admit(snapshot, asked) } else { try await pipeline.admit(minion, asked) }
-        if stream { return try await streamed(minion, asked, admission, trace: wantsTrace, context).adding(admission.headers) }
-        return try await clients.whileConnected(context.channel) { try await whole(minion, asked, admission, trace: wantsTrace) }
-            .adding(admission.headers)
+        let run = if let snapshot { try await pipeline.admit(snapshot, asked) } else { try await pipeline.admit(minion, asked) }
+        if stream { return try await streamed(run, trace: wantsTrace, context).adding(run.headers) }
+        let answer = try await clients.whileConnected(context.channel) { try await run.answer() }
+        return .json(AnswerBody(answer, trace: wantsTrace)).marked(cached: answer.cached ?? false).adding(run.headers)
     }
 
     /// A kept answer with its trace.
@@ -126,31 +126,22 @@ struct AskController: Sendable {
         }
     }
 
-    private func whole(_ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool) async throws -> Response {
-        for try await event in pipeline.ask(minion, question, admission) {
-            if case .done(let answer) = event { return .json(AnswerBody(answer, trace: trace)).marked(cached: answer.cached ?? false) }
-        }
-        throw CancellationError()
-    }
-
-    private func streamed(
-        _ minion: Minion, _ question: Question, _ admission: Admission, trace: Bool, _ context: AppContext
-    ) async throws -> Response {
+    private func streamed(_ run: AnswerRun, trace: Bool, _ context: AppContext) async throws -> Response {
         try await ServerSentEvents.reply(
             holding: { $0.readableBytesView.starts(with: Self.stageFrame) },
             failure: { ServerSentEvents.frame(event: "error", data: String(decoding: APIError($0).body, as: UTF8.self)) }
         ) { send in
             let answer = { @Sendable () async throws -> Void in
                 try await clients.whileConnected(context.channel) {
-                    for try await event in pipeline.ask(minion, question, admission) {
+                    let answer = try await run.answer { event in
                         switch event {
-                        case .stage(let timing): await send(try Self.frame("stage", timing))
-                        case .text(let text): await send(try Self.frame("text", ["text": text]))
+                        case .stage(let timing): if let frame = try? Self.frame("stage", timing) { await send(frame) }
+                        case .reply(.text(let text)): if let frame = try? Self.frame("text", ["text": text]) { await send(frame) }
                         // A question of this kind brings no tools; what a model thinks is not its answer.
-                        case .reasoning, .toolCall: break
-                        case .done(let answer): await send(try Self.frame("done", AnswerBody(answer, trace: trace)))
+                        case .reply: break
                         }
                     }
+                    await send(try Self.frame("done", AnswerBody(answer, trace: trace)))
                 }
             }
             guard case .person(let user, let token) = context.identity else { return try await answer() }

@@ -23,12 +23,10 @@ struct OpenAIController: Sendable {
         let reply = ChatCompletionReply(model: parsed.model)
         let question = parsed.question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
-        let admission = try await pipeline.admit(snapshot, question)
+        let run = try await pipeline.admit(snapshot, question)
         guard question.stream else {
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, question, admission)
-            }
-            return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(admission.headers)
+            let completion = Completion(try await clients.whileConnected(context.channel, on: run.executor) { try await run.answer() })
+            return .json(bytes: reply.whole(completion)).marked(cached: completion.isCached).adding(run.headers)
         }
         return try await ServerSentEvents.reply(
             within: pipeline.longestWait,
@@ -36,18 +34,19 @@ struct OpenAIController: Sendable {
             failure: { ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(gateway: $0)), as: UTF8.self)) }
         ) { send in
             let isOpen = Once()
-            let completion = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
-                try await pipeline.complete(snapshot, question, admission) { event in
-                    guard let chunk = reply.chunk(event) else { return }
+            let answer = try await clients.whileConnected(context.channel, on: run.executor) {
+                try await run.answer { event in
+                    guard case .reply(let piece) = event, let chunk = reply.chunk(piece) else { return }
                     if isOpen.first() { await send(reply.opening()) }
                     await send(chunk)
                 }
             }
+            let completion = Completion(answer)
             if isOpen.first() { await send(reply.opening()) }
             await send(reply.closing(completion.finish))
             if parsed.includeUsage { await send(reply.usageChunk(completion)) }
             await send(ChatCompletionReply.done)
-        }.adding(admission.headers)
+        }.adding(run.headers)
     }
 
     @Sendable func embeddings(_ request: Request, context: AppContext) async throws -> Response {

@@ -21,7 +21,7 @@ extension AnswerPipeline {
         let estimate = Paraphraser.estimate(bytes: text.utf8.count)
         var resolved = RouteResolver.Resolved()
         if paraphraser != .base {
-            resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion, lease: nil, scale: 0)
+            resolved = try await RouteResolver(store: store, registry: router.registry).resolve(minion)
             // Who it was is written down, so no fallback makes it.
             resolved.routes.removeAll { $0.group != 0 }
         }
@@ -42,11 +42,8 @@ extension AnswerPipeline {
                 }
             }
         case .external:
-            guard !resolved.routes.isEmpty else {
-                throw RouterError(
-                    attempts: [], last: resolved.left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
-            }
-            reply = try await router.complete(request, routes: resolved.routes, spread: minion.pipeline.spread, gate: meter.gate(admission)) {
+            let routes = try resolved.usable(minion)
+            reply = try await router.complete(request, routes: routes, spread: minion.pipeline.spread, gate: meter.gate(admission)) {
                 ledger.add($0, purpose: Paraphraser.purpose)
             }
         }

@@ -21,11 +21,6 @@ extension Answer {
     }
 }
 
-extension ChatReply {
-    /// As for an answer: what a fallback said while the first model was down must not stay.
-    var mayBeKept: Bool { attempts.allSatisfy { $0.outcome == Attempt.ok } && [.stop, .length, .toolCalls].contains(finish) }
-}
-
 extension TokenTotals {
     /// Nothing used, nothing to pay.
     static var none: TokenTotals {
