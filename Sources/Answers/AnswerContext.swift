@@ -14,12 +14,9 @@ struct AnswerContext: Sendable {
     let question: Question
     let materials: AnswerMaterials
     let plan: AnswerPlan
-    /// With the user's own providers.
-    let router: Router
     /// Where the minion's models are asked, but for those that this server runs.
     let resolved: RouteResolver.Resolved
-    let ledger: AttemptLedger
-    let admission: Admission
+    let calls: ModelCalls
     /// Waits until whoever reads the events has caught up.
     let emit: @Sendable (AnswerEvent) async -> Void
 }
@@ -49,7 +46,7 @@ struct AnswerState: Sendable {
 
     func answer(_ context: AnswerContext) -> Answer {
         var trace = trace
-        trace.attempts = context.ledger.attempts
+        trace.attempts = context.calls.ledger.attempts
         trace.tokens = TokenTotals(trace.attempts)
         return Answer(
             id: context.id, text: reply?.text ?? "", citations: citations, provider: reply?.provider ?? "", model: reply?.model ?? "",

@@ -22,10 +22,8 @@ import Store
 public struct AnswerPipeline: Sendable {
     package let store: Store
     let data: DataDirectory
-    package let router: Router
-    package let catalog: ProviderCatalog
+    package let caller: ModelCaller
     let cache: ResponseCache
-    package let meter: Meter
     package let server: AdapterServer
     let trials: CanaryWatch
     private let logger: Logger
@@ -35,31 +33,28 @@ public struct AnswerPipeline: Sendable {
     private let making: [any MakingStage]
 
     public init(
-        store: Store, data: DataDirectory, server: AdapterServer, router: Router, meter: Meter, catalog: ProviderCatalog, cache: ResponseCache,
-        search: CollectionSearch, embedder: QueryEmbedder, logger: Logger
+        caller: ModelCaller, data: DataDirectory, server: AdapterServer, cache: ResponseCache, search: CollectionSearch, embedder: QueryEmbedder,
+        logger: Logger
     ) {
-        self.store = store
+        store = caller.store
+        self.caller = caller
         self.data = data
-        self.router = router
-        self.meter = meter
         self.server = server
-        self.catalog = catalog
         self.cache = cache
         self.logger = logger
         trials = CanaryWatch(store: store, logger: logger)
-        let local = LocalModel(
-            router: Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health), server: server)
+        let local = LocalModel(router: caller.router, server: server)
         gathering = [
             RetrieveStage(search: search), DraftStage(local: local), VoiceExamplesStage(library: VoiceLibrary(), embedder: embedder),
         ]
         making = [
-            ComposeStage(notes: NoteSelector(embedder: embedder)), ModelStage(server: server, meter: meter),
+            ComposeStage(notes: NoteSelector(embedder: embedder)), ModelStage(server: server),
             RestyleStage(local: local, embedder: embedder), CiteStage(),
         ]
     }
 
     /// The longest that an answer may wait for a vendor's sake, beside what its calls take.
-    public var longestWait: Duration { .seconds(router.retry.patience) }
+    public var longestWait: Duration { .seconds(caller.router.retry.patience) }
 
     /// Lets a question in, before anything is spent or said: reserves what its answer may come to along the
     /// dearest of the routes it may take.
@@ -70,7 +65,7 @@ public struct AnswerPipeline: Sendable {
 
     /// The same for somebody who knows the minion otherwise.
     public func admit(_ minion: Minion, _ question: Question) async throws -> AnswerRun {
-        try await admit(AskedMinion(minion, store, catalog), question)
+        try await admit(AskedMinion(minion, caller), question)
     }
 
     /// Answers with what is given in place of a release: what a job has made and not published yet can be asked as it will be.
@@ -78,24 +73,28 @@ public struct AnswerPipeline: Sendable {
     /// - Parameter purpose: what its calls are recorded as; nil for each stage's own.
     /// - Throws: ``RouterError``, ``LimitExceeded``; `CancellationError`.
     package func answer(_ minion: Minion, _ question: Question, with materials: AnswerMaterials, purpose: String? = nil) async throws -> Answer {
-        var run = try await admit(AskedMinion(minion, store, catalog), question, purpose: purpose ?? "answer")
+        var run = try await admit(AskedMinion(minion, caller), question, purpose: purpose ?? "answer", patience: .background)
         run.purpose = purpose
         return try await run.answer(with: materials)
     }
 
-    private func admit(_ asked: AskedMinion, _ question: Question, purpose: String = "answer") async throws -> AnswerRun {
-        let estimate = SpendingEstimate(question, minion: asked.minion) { router.registry[$0]?.info.isManaged ?? false }
-        let admission = try await meter.admit(
-            user: asked.minion.userID, minion: asked.minion.id, routes: asked.resolved.routes, isLocalToo: asked.resolved.isLocalToo,
-            usage: estimate.usage, tokens: estimate.tokens, isOpenEnded: estimate.isOpenEnded,
-            prices: asked.selection?.prices ?? catalog.prices, purpose: purpose)
-        return AnswerRun(pipeline: self, asked: asked, question: question, admission: admission)
+    private func admit(
+        _ asked: AskedMinion, _ question: Question, purpose: String = "answer", patience: ModelCaller.Patience = .caller
+    ) async throws -> AnswerRun {
+        let estimate = SpendingEstimate(question, minion: asked.minion, isManaged: isManaged)
+        let calls = try await caller.open(
+            asked.targets, user: asked.minion.userID, minion: asked.minion.id, usage: estimate.usage, tokens: estimate.tokens,
+            isOpenEnded: estimate.isOpenEnded, purpose: purpose, patience: patience)
+        return AnswerRun(pipeline: self, asked: asked, question: question, calls: calls)
     }
+
+    /// Whether a provider is run by this server.
+    package func isManaged(_ provider: String) -> Bool { caller.catalog.standard[provider]?.info.isManaged ?? false }
 
     func make(_ context: AnswerContext) async throws -> Answer {
         // Nothing but the answer's own call is made on the way.
         guard context.plan.form != .direct else { return try await finish(context, AnswerState(context)) }
-        return try await Admission.$question.withValue(context.admission) {
+        return try await Admission.$question.withValue(context.calls.admission) {
             try await finish(context, gathered(context))
         }
     }

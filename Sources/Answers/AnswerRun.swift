@@ -12,12 +12,12 @@ public struct AnswerRun: Sendable {
     let pipeline: AnswerPipeline
     let asked: AskedMinion
     let question: Question
-    let admission: Admission
+    let calls: ModelCalls
     /// What its calls are recorded as; nil for each stage's own.
-    var purpose: String?
+    var purpose: String? = nil
 
     /// `x-ratelimit-*`, for the reply.
-    public var headers: [(String, String)] { admission.headers }
+    public var headers: [(String, String)] { calls.admission.headers }
     /// Whether the question goes straight to the model.
     public var isDirect: Bool { question.isDirect(asked.minion) }
 
@@ -45,39 +45,31 @@ public struct AnswerRun: Sendable {
             ? nil : await pipeline.cache.entry(for: minion, question.asCacheKey, temperature: question.sampling.temperature)
         if let entry, let answer = await given(before: entry, minion, emit) { return answer }
         let id = RowID.make("ans")
-        let answer = try await recorded(answerID: isDirect ? nil : id) { ledger in
+        let answer = try await calls.recording(answerID: isDirect ? nil : id) {
             let materials = try await asked.materials(trial, isDirect: isDirect, pipeline.store, pipeline.data)
-            return try await pipeline.make(
-                context(minion, materials, ledger, router: asked.router(pipeline.router), id: id, arm: trial.arm, emit: emit))
+            return try await pipeline.make(context(minion, materials, id: id, arm: trial.arm, emit: emit))
         }
         if answer.trace.order != nil { await pipeline.keep(answer, question, minion) }
-        if let entry, answer.mayBeKept, !(answer.finishReason == .length && admission.wasBounded) { await pipeline.cache.keep(answer, at: entry) }
+        if let entry, answer.mayBeKept, !(answer.finishReason == .length && calls.admission.wasBounded) {
+            await pipeline.cache.keep(answer, at: entry)
+        }
         return answer
     }
 
     /// Answers with what is given in place of a release. Past trials and the response cache, and kept nowhere; no vendor's wish to
     /// wait is too long.
     func answer(with materials: AnswerMaterials) async throws -> Answer {
-        try await recorded(answerID: nil) { ledger in
-            try await pipeline.make(context(asked.minion, materials, ledger, router: asked.router(pipeline.router.patient), emit: { _ in }))
-        }
-    }
-
-    /// Runs `body`, and settles what every attempt used before this returns: what was used is safe by then.
-    private func recorded(answerID: String?, _ body: (AttemptLedger) async throws -> Answer) async throws -> Answer {
-        let ledger = AttemptLedger(admission)
-        defer { pipeline.meter.settle(admission, ledger.records(minionID: asked.minion.id, answerID: answerID, purpose: purpose)) }
-        return try await body(ledger)
+        try await calls.recording(as: purpose) { try await pipeline.make(context(asked.minion, materials, emit: { _ in })) }
     }
 
     private func context(
-        _ minion: Minion, _ materials: AnswerMaterials, _ ledger: AttemptLedger, router: Router, id: String = RowID.make("ans"),
-        arm: CanaryArm? = nil, emit: @Sendable @escaping (AnswerEvent) async -> Void
+        _ minion: Minion, _ materials: AnswerMaterials, id: String = RowID.make("ans"), arm: CanaryArm? = nil,
+        emit: @Sendable @escaping (AnswerEvent) async -> Void
     ) -> AnswerContext {
         AnswerContext(
             id: id, minion: minion, arm: arm, question: question, materials: materials,
-            plan: AnswerPlan(minion, question, materials, provider: router.registry[minion.provider]?.info), router: router,
-            resolved: asked.resolved, ledger: ledger, admission: admission, emit: emit)
+            plan: AnswerPlan(minion, question, materials, provider: calls.router.registry[minion.provider]?.info),
+            resolved: asked.targets.resolved, calls: calls, emit: emit)
     }
 
     /// The answer this request was given before, with its use on record.
@@ -88,13 +80,10 @@ public struct AnswerRun: Sendable {
         guard let kept: Answer = await pipeline.cache.find(entry) else { return nil }
         let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
         let answer = kept.fromCache(timing)
-        pipeline.meter.settle(
-            admission,
-            [
-                .cacheHit(
-                    minion, answerID: answer.trace.order == nil ? nil : answer.id, provider: answer.provider, model: answer.model, at: at,
-                    milliseconds: timing.milliseconds)
-            ])
+        calls.end(
+            with: .cacheHit(
+                minion, answerID: answer.trace.order == nil ? nil : answer.id, provider: answer.provider, model: answer.model, at: at,
+                milliseconds: timing.milliseconds))
         await emit(.stage(timing))
         if !answer.reasoning.isEmpty { await emit(.reply(.reasoning(answer.reasoning))) }
         if !answer.text.isEmpty { await emit(.reply(.text(answer.text))) }
@@ -108,30 +97,21 @@ public struct AnswerRun: Sendable {
 /// A minion as one question finds it: its row, and where each of its models is asked and with which key. Looked up once.
 struct AskedMinion: Sendable {
     let minion: Minion
-    let resolved: RouteResolver.Resolved
-    /// The user's providers, where the minion names one that is data.
-    let selection: ProviderCatalog.Selection?
+    let targets: CallTargets
     /// What is known already of the release's adapter.
     let snapshot: MinionSnapshot?
 
-    init(_ snapshot: MinionSnapshot) {
-        (minion, resolved, selection, self.snapshot) = (snapshot.minion, snapshot.resolved, snapshot.selection, snapshot)
-    }
+    init(_ snapshot: MinionSnapshot) { (minion, targets, self.snapshot) = (snapshot.minion, snapshot.targets, snapshot) }
 
-    init(_ minion: Minion, _ store: Store, _ catalog: ProviderCatalog) async throws {
-        self.minion = minion
-        snapshot = nil
-        selection = try await catalog.selection(for: minion)
-        resolved = try await RouteResolver(store: store, registry: selection?.registry ?? catalog.standard).resolve(minion)
+    init(_ minion: Minion, _ caller: ModelCaller) async throws {
+        (self.minion, snapshot) = (minion, nil)
+        targets = try await caller.targets(of: minion)
     }
-
-    /// With the user's own providers.
-    func router(_ router: Router) -> Router { selection.map(router.with) ?? router }
 
     /// What the release holds of what the answer needs: straight to a model of others it needs nothing.
     func materials(_ trial: CanaryTrial, isDirect: Bool, _ store: Store, _ data: DataDirectory) async throws -> AnswerMaterials {
         guard isDirect, let snapshot else { return try await AnswerMaterials.load(trial.minion, store, data) }
-        return AnswerMaterials(
-            releaseID: trial.minion.releaseID, voice: resolved.isLocalToo ? snapshot.adapter(of: trial.arm).map { VoiceAdapter($0, data) } : nil)
+        let adapter = targets.resolved.isLocalToo ? snapshot.adapter(of: trial.arm) : nil
+        return AnswerMaterials(releaseID: trial.minion.releaseID, voice: adapter.map { VoiceAdapter($0, data) })
     }
 }

@@ -1,4 +1,5 @@
 import Calls
+import Domain
 import Foundation
 import Knowledge
 import LocalModels
@@ -17,7 +18,7 @@ public struct LocalExpander: QueryExpander {
 
     /// On whose account it is counted.
     struct Account: Sendable {
-        var meter: Meter
+        var caller: ModelCaller
         var userID: String
         var minionID: String?
     }
@@ -37,25 +38,19 @@ public struct LocalExpander: QueryExpander {
 
     public func variants(of query: String, limit: Int) async throws -> [String] {
         let request = QueryVariants.request(query, limit: limit, maxTokens: Self.tokens * limit)
-        let admission = try await account.flatMapAsync {
-            try await $0.meter.admit(
-                user: $0.userID, minion: $0.minionID, tokens: UsageEstimate.input(request) + Self.tokens * limit, cost: 0)
+        guard let account else { return QueryVariants.read(try await reply(request, user: "") { _ in }, query: query, limit: limit) }
+        let calls = try await account.caller.open(
+            local: UsageEstimate.input(request) + Self.tokens * limit, user: account.userID, minion: account.minionID, purpose: "expansion")
+        let text = try await calls.recording {
+            try await reply(request, user: account.userID) { calls.ledger.add($0, purpose: "expansion") }
         }
-        let ledger = AttemptLedger(admission)
-        defer { if let account, let admission { account.meter.settle(admission, ledger.records(minionID: account.minionID, answerID: nil)) } }
-        let reply = try await server.withLease { lease in
-            let route = LocalRoute.make(lease, for: account?.userID ?? "", scale: 0, timeLimit: Self.timeLimit)
-            return try await router.complete(request, routes: [route], onAttempt: { ledger.add($0, purpose: "expansion") })
-        }
-        return QueryVariants.read(reply.text, query: query, limit: limit)
+        return QueryVariants.read(text, query: query, limit: limit)
     }
-}
 
-extension Optional {
-    fileprivate func flatMapAsync<T>(_ body: (Wrapped) async throws -> T) async rethrows -> T? {
-        switch self {
-        case .some(let value): try await body(value)
-        case nil: nil
+    private func reply(_ request: ChatRequest, user: String, _ onAttempt: @escaping @Sendable (Attempt) -> Void) async throws -> String {
+        try await server.withLease { lease in
+            let route = LocalRoute.make(lease, for: user, scale: 0, timeLimit: Self.timeLimit)
+            return try await router.complete(request, routes: [route], gate: nil, onAttempt: onAttempt).text
         }
     }
 }

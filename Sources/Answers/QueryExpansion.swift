@@ -5,17 +5,15 @@ import Providers
 
 /// Makes the expander of one user's search.
 public struct QueryExpansion: Sendable {
-    private let router: Router
+    private let caller: ModelCaller
     private let server: AdapterServer
-    private let meter: Meter
 
-    public init(router: Router, server: AdapterServer, meter: Meter) {
-        self.router = router
+    public init(caller: ModelCaller, server: AdapterServer) {
+        self.caller = caller
         self.server = server
-        self.meter = meter
     }
 
     func expander(user: String, minion: String?) -> any QueryExpander {
-        LocalExpander(router: router, server: server, account: .init(meter: meter, userID: user, minionID: minion))
+        LocalExpander(router: caller.router, server: server, account: .init(caller: caller, userID: user, minionID: minion))
     }
 }

@@ -100,13 +100,13 @@ public struct App: Sendable {
             timeouts: Timeouts(firstToken: .seconds(settings.firstTokenTimeout), total: .seconds(settings.totalTimeout)))
         let library = CollectionLibrary()
         let embedder = QueryEmbedder(paths: engine, logger: logger)
-        let providers = ProviderEmbedding(store: store, catalog: catalog, router: router, meter: meter)
+        let caller = ModelCaller(store: store, catalog: catalog, router: router, meter: meter)
+        let providers = ProviderEmbedding(caller: caller)
         let search = CollectionSearch(
             library: library, data: data, embedder: embedder, server: vectors, providers: providers,
-            expansion: QueryExpansion(router: router, server: server, meter: meter))
+            expansion: QueryExpansion(caller: caller, server: server))
         let answers = AnswerPipeline(
-            store: store, data: data, server: server, router: router, meter: meter, catalog: catalog, cache: cache, search: search,
-            embedder: embedder, logger: logger)
+            caller: caller, data: data, server: server, cache: cache, search: search, embedder: embedder, logger: logger)
         let pipeline = TrainingPipeline(
             store: store, data: data, engine: engine, extractor: extractor, parser: parser, vectors: vectors, answers: answers, library: library,
             search: search, queries: embedder, providers: providers, mostProcesses: settings.trainingProcesses
@@ -131,7 +131,7 @@ public struct App: Sendable {
             embedder: embedder, parser: parser, vectors: vectors, search: search, addresses: addresses, catalog: catalog, journal: journal,
             meter: meter, health: router.health,
             answers: answers,
-            snapshots: MinionSnapshots(store: store, catalog: catalog, outage: .seconds(settings.outageSeconds), logger: logger),
+            snapshots: MinionSnapshots(caller: caller, outage: .seconds(settings.outageSeconds), logger: logger),
             clients: clients(settings, logger: logger),
             importer: DatasetImporter(
                 store: store, data: data, extractor: extractor, parser: parser, parquet: ParquetTool(paths: engine), places: imports,
@@ -213,7 +213,8 @@ public struct App: Sendable {
                 maxBytes: settings.maxUploadMegabytes << 20, logger: logger), meter: meter, clients: clients, logger: logger
         ).routes(user.group("minions"))
         WebhooksController(store: store, addresses: addresses, sender: webhooks, meter: meter).routes(user.group("webhooks"))
-        ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter).routes(user.group("providers"))
+        ProvidersController(store: store, catalog: catalog, addresses: addresses, meter: meter, caller: answers.caller).routes(
+            user.group("providers"))
         let definitions = DefinitionsController(store: store, catalog: catalog, addresses: addresses, meter: meter)
         definitions.routes(user.group("provider-definitions"))
         definitions.routes(admin.group("provider-definitions"))
@@ -236,7 +237,7 @@ public struct App: Sendable {
         LimitsController(store: store, meter: meter).routes(user.group("limits"))
 
         let v1 = router.group("v1")
-        let embedding = TextEmbedding(catalog: catalog, store: store, meter: meter, embedder: embedder)
+        let embedding = TextEmbedding(caller: answers.caller, embedder: embedder)
         ModelsController(embedding: embedding, meter: meter).routes(v1)
         OpenAIController(pipeline: answers, embedding: embedding, clients: clients).routes(v1)
         AnthropicController(pipeline: answers, clients: clients).routes(v1)

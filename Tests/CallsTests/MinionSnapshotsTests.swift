@@ -35,13 +35,17 @@ import Testing
         let rows = store.user(user.id)
         let minion = try await rows.createMinion(Self.draft("openai"))
         let clock = Clock()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let folder = data.root.appending(path: "usage")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let caller = ModelCaller(
+            store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()),
+            router: Router(registry: .standard()),
+            meter: Meter(store: store, journal: try UsageJournal(folder: folder, usage: store.usage, logger: logger)))
         try await body(
             Setup(
                 store: store, database: database,
-                snapshots: MinionSnapshots(
-                    store: store, catalog: ProviderCatalog(store: store, standard: .standard(), transport: HTTPTransport()),
-                    patience: .seconds(600), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-                    now: { clock.now }),
+                snapshots: MinionSnapshots(caller: caller, patience: .seconds(600), logger: logger, now: { clock.now }),
                 clock: clock, rows: rows,
                 minion: minion, token: try await rows.regenerateMinionToken(minion.id)))
     }

@@ -22,7 +22,7 @@ struct DraftStage: GatheringStage {
     /// - Throws: ``DeadlineExceeded`` after the minion's `draft_timeout`; what the local model's call throws.
     func gather(_ context: AnswerContext) async throws -> @Sendable (inout Trace) -> Void {
         guard let voice = context.materials.voice else { throw LocatedError("the minion has no adapter") }
-        let (plan, question, settings, ledger) = (context.plan, context.question, context.minion.pipeline, context.ledger)
+        let (plan, question, settings, ledger) = (context.plan, context.question, context.minion.pipeline, context.calls.ledger)
         let limit = Duration.seconds(settings.draftTimeout)
         let reply = try await DeadlineExceeded.within(limit, "the draft") { [local] in
             try await local.reply(

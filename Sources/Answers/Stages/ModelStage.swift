@@ -8,7 +8,6 @@ import Synchronization
 /// Sends the prompt along the minion's routes, or to its voice alone.
 struct ModelStage: MakingStage {
     let server: AdapterServer
-    let meter: Meter
 
     /// Tokens of an answer where neither question nor minion says; direct mode leaves it to the vendor.
     static let defaultMaxTokens = 512
@@ -55,7 +54,7 @@ struct ModelStage: MakingStage {
     private func ask(
         _ context: AnswerContext, _ state: AnswerState, _ turn: Turn, _ onSpeech: @Sendable () -> Void
     ) async throws -> (ChatReply, [Degradation]) {
-        let (minion, plan, ledger) = (context.minion, context.plan, context.ledger)
+        let (minion, plan) = (context.minion, context.plan)
         var degraded = turn.degraded
         if plan.answersInVoice, context.materials.voice == nil {
             degraded.append(
@@ -67,10 +66,10 @@ struct ModelStage: MakingStage {
         }
         let routes = try turn.resolved.usable(minion)
         let request = context.question.request(state.trace.prompt, sampling(context))
-        let gate = meter.gate(context.admission, answerID: plan.form == .direct ? nil : context.id)
+        let answerID = plan.form == .direct ? nil : context.id
         let reply: ChatReply
         if context.question.stream {
-            let stream = context.router.chat(request, routes: routes, spread: minion.pipeline.spread, gate: gate) { ledger.add($0, purpose: "answer") }
+            let stream = context.calls.chat(request, routes: routes, spread: minion.pipeline.spread, answerID: answerID, purpose: name)
             var collector = ReplyCollector()
             for try await event in stream.events {
                 if !plan.restyles {
@@ -82,9 +81,8 @@ struct ModelStage: MakingStage {
             try Task.checkCancellation()
             reply = collector.reply(attempts: stream.attempts)
         } else {
-            reply = try await context.router.complete(request, routes: routes, spread: minion.pipeline.spread, gate: gate) {
-                ledger.add($0, purpose: "answer")
-            }
+            reply = try await context.calls.complete(
+                request, routes: routes, spread: minion.pipeline.spread, answerID: answerID, purpose: name)
             if !plan.restyles { for event in reply.events { await tell(event, state, context) } }
         }
         for attempt in reply.attempts where attempt.outcome != Attempt.ok {
@@ -110,7 +108,7 @@ struct ModelStage: MakingStage {
     /// What the question leaves open is the minion's.
     private func sampling(_ context: AnswerContext) -> Sampling {
         var sampling = context.question.sampling.over(context.minion.sampling)
-        sampling.maxTokens = sampling.maxTokens ?? (context.plan.form == .direct ? context.admission.longestReply : Self.defaultMaxTokens)
+        sampling.maxTokens = sampling.maxTokens ?? (context.plan.form == .direct ? context.calls.admission.longestReply : Self.defaultMaxTokens)
         return sampling
     }
 }

@@ -128,7 +128,7 @@ struct RestyleStage: MakingStage {
     private func say(
         _ text: String, _ voice: VoiceAdapter, _ profile: RestyleProfile, _ temperature: Double, _ context: AnswerContext, limit: Duration
     ) async throws -> (text: String, isCut: Bool) {
-        let ledger = context.ledger
+        let ledger = context.calls.ledger
         let reply = try await local.reply(
             [ChatMessage(.user, RestyleProfile.prompt(profile.instruction, text))],
             // A voice may be wordier than what it says again, within reason.

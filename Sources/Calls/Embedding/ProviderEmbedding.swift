@@ -10,17 +10,9 @@ public struct ProviderEmbedding: Sendable {
     /// Texts a call: what the vendors take whose bounds are tightest.
     private static let batch = 32
 
-    private let store: Store
-    private let catalog: ProviderCatalog
-    private let router: Router
-    private let meter: Meter
+    private let caller: ModelCaller
 
-    public init(store: Store, catalog: ProviderCatalog, router: Router, meter: Meter) {
-        self.store = store
-        self.catalog = catalog
-        self.router = router
-        self.meter = meter
-    }
+    public init(caller: ModelCaller) { self.caller = caller }
 
     /// Whose model is asked, and on whose account.
     package struct Account: Sendable {
@@ -44,48 +36,38 @@ public struct ProviderEmbedding: Sendable {
     /// - Throws: ``LimitExceeded``, `RouterError`, `ProviderError`, `CancellationError`; `KnowledgeError.embedderInvalid`
     ///   where a vector has no direction.
     package func vectors(_ texts: [String], kind: EmbedKind, for account: Account) async throws -> [[Float]] {
-        let rows = store.user(account.userID)
-        let provider = account.route.provider
-        let selection = catalog.standard[provider] == nil ? try await catalog.selection(for: account.userID) : nil
-        var router = selection.map(router.with) ?? router
-        // The answer's own model may have to be waited for: once is enough.
-        if account.patience == 0 { router = router.hasty }
-        guard let info = router.registry[provider]?.info, !info.isManaged else {
-            throw ProviderError(.unsupported, provider: provider, message: "there is no provider \"\(provider)\" to embed with")
-        }
         // A minion that is gone leaves its collection behind.
         let minion: Minion?
-        do { minion = try await account.minionID.asyncMap { try await rows.minion($0) } } catch StoreError.notFound { minion = nil }
-        let choices = try await ProviderEndpoint.choices(info, rows: rows, baseURL: minion?.provider == provider ? minion?.baseURL : nil)
-        let routes = choices.map { choice in
-            Route(
-                provider: provider, model: account.route.model, endpoint: choice.endpoint, keyID: choice.key?.id, weight: choice.key?.weight ?? 1,
-                maxConcurrent: choice.key?.maxConcurrent,
-                price: OwnPrices.price(choice.key?.prices ?? [], provider: provider, model: account.route.model))
+        do { minion = try await account.minionID.asyncMap { try await caller.store.user(account.userID).minion($0) } } catch StoreError.notFound {
+            minion = nil
         }
+        let targets = try await caller.targets(
+            of: account.route, user: account.userID, baseURL: minion?.provider == account.route.provider ? minion?.baseURL : nil)
         var vectors: [[Float]] = []
         for start in stride(from: 0, to: texts.count, by: Self.batch) {
             let part = Array(texts[start..<min(texts.count, start + Self.batch)])
             let request = EmbedRequest(model: account.route.model, texts: part, kind: kind)
             vectors += try await patiently(account.patience) {
-                try await call(request, routes, router, selection?.prices ?? catalog.prices, user: account.userID, minion: minion)
-            }.vectors
+                // The answer's own model may have to be waited for: once is enough.
+                try await Self.call(
+                    request, targets, user: account.userID, minion: minion, caller, patience: account.patience == 0 ? .none : .caller)
+            }.reply.vectors
         }
         return try vectors.map { try Self.normalised($0, account.route) }
     }
 
-    private func call(
-        _ request: EmbedRequest, _ routes: [Route], _ router: Router, _ prices: PriceBook, user: String, minion: Minion?
-    ) async throws -> EmbedReply {
+    /// One call along the router.
+    /// - Returns: the vectors, and the rate headers of a reply with them.
+    static func call(
+        _ request: EmbedRequest, _ targets: CallTargets, user: String, minion: Minion?, _ caller: ModelCaller, patience: ModelCaller.Patience
+    ) async throws -> (reply: EmbedReply, tokens: Int, headers: [(String, String)]) {
         let estimate = request.texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
-        let admission = try await meter.admit(
-            user: user, minion: minion?.id, routes: routes, usage: TokenUsage(input: estimate, output: 0), prices: prices,
-            purpose: "embedding")
-        let ledger = AttemptLedger(admission)
-        defer { meter.settle(admission, ledger.records(minionID: minion?.id, answerID: nil)) }
-        return try await router.embed(
-            request, routes: routes, spread: minion?.pipeline.spread ?? .weighted, gate: meter.gate(admission)
-        ) { ledger.add($0, purpose: "embedding") }
+        let calls = try await caller.open(
+            targets, user: user, minion: minion?.id, usage: TokenUsage(input: estimate, output: 0), purpose: "embedding", patience: patience)
+        let reply = try await calls.recording {
+            try await calls.embed(request, routes: targets.resolved.routes, spread: minion?.pipeline.spread ?? .weighted)
+        }
+        return (reply, reply.usage?.input ?? estimate, calls.admission.headers)
     }
 
     /// Waits out what passes by itself: a limit per minute, here or at the vendor.

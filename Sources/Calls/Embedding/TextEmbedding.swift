@@ -17,15 +17,11 @@ public struct TextEmbedding: Sendable {
     /// Texts that this server's own embedder gets at a time.
     private static let batch = 32
 
-    private let catalog: ProviderCatalog
-    private let store: Store
-    private let meter: Meter
+    private let caller: ModelCaller
     private let embedder: QueryEmbedder
 
-    public init(catalog: ProviderCatalog, store: Store, meter: Meter, embedder: QueryEmbedder) {
-        self.catalog = catalog
-        self.store = store
-        self.meter = meter
+    public init(caller: ModelCaller, embedder: QueryEmbedder) {
+        self.caller = caller
         self.embedder = embedder
     }
 
@@ -37,55 +33,36 @@ public struct TextEmbedding: Sendable {
     /// One vector per text, in order; what was used is counted however it ends.
     /// - Parameter model: one of ``models(_:)``. The local embedder's name is always the local embedder.
     /// - Returns: with the rate headers of the reply.
-    /// - Throws: ``LimitExceeded``, ``ProviderError``, ``LocalModelError``.
+    /// - Throws: ``LimitExceeded``, ``RouterError``, ``ProviderError``, ``LocalModelError``.
     public func embed(
         _ texts: [String], model: String, kind: EmbedKind, for minion: Minion
     ) async throws -> (Reply, headers: [(String, String)]) {
-        let estimate = texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
         if model == embedder.model {
-            let admission = try await meter.admit(user: minion.userID, minion: minion.id, tokens: estimate, cost: 0)
-            return (try await embedLocally(texts, kind, minion, admission), admission.headers)
+            let estimate = texts.reduce(0) { $0 + UsageEstimate.tokens(bytes: $1.utf8.count) }
+            let calls = try await caller.open(local: estimate, user: minion.userID, minion: minion.id, purpose: "embedding")
+            return (try await calls.recording { try await embedLocally(texts, kind, minion, calls) }, calls.admission.headers)
         }
-        let selection = try await catalog.selection(for: minion)
-        let prices = selection?.prices ?? catalog.prices
-        guard let provider = (selection?.registry ?? catalog.standard)[minion.provider] else {
-            throw ProviderError(.unsupported, provider: minion.provider, message: "there is no provider \"\(minion.provider)\"")
-        }
-        let choice = try await ProviderEndpoint.choose(provider.info, rows: store.user(minion.userID), baseURL: minion.baseURL)
-        let route = Route(
-            provider: minion.provider, model: model, endpoint: choice.endpoint, keyID: choice.key?.id,
-            price: OwnPrices.price(choice.key?.prices ?? [], provider: minion.provider, model: model))
-        let admission = try await meter.admit(
-            user: minion.userID, minion: minion.id, routes: [route], usage: TokenUsage(input: estimate, output: 0), prices: prices,
-            purpose: "embedding")
-        try meter.gate(admission)(route)
-        let price = prices.paid(route)
-        let at = Date()
-        do {
-            let reply = try await provider.embed(EmbedRequest(model: model, texts: texts, kind: kind), at: choice.endpoint)
-            let usage = reply.usage ?? TokenUsage(input: estimate, output: 0, isEstimate: true)
-            settle(
-                admission, provider: minion.provider, model: model, at: at, usage: usage, cost: price?.cost(usage), key: choice.key?.id,
-                outcome: Attempt.ok)
-            return (Reply(vectors: reply.vectors, tokens: usage.input), admission.headers)
-        } catch {
-            let outcome = (error as? ProviderError)?.kind.rawValue ?? Attempt.cancelled
-            settle(admission, provider: minion.provider, model: model, at: at, usage: nil, cost: nil, key: choice.key?.id, outcome: outcome)
-            throw error
-        }
+        let targets = try await caller.targets(
+            of: ModelRoute(provider: minion.provider, model: model), user: minion.userID, baseURL: minion.baseURL)
+        let (reply, tokens, headers) = try await ProviderEmbedding.call(
+            EmbedRequest(model: model, texts: texts, kind: kind), targets, user: minion.userID, minion: minion, caller, patience: .caller)
+        return (Reply(vectors: reply.vectors, tokens: tokens), headers)
     }
 
     private func embedLocally(
-        _ texts: [String], _ kind: EmbedKind, _ minion: Minion, _ admission: Admission
+        _ texts: [String], _ kind: EmbedKind, _ minion: Minion, _ calls: ModelCalls
     ) async throws -> Reply {
         let at = Date()
         var reply = Reply(vectors: [], tokens: 0)
         var outcome = Attempt.cancelled
         defer {
             let usage = TokenUsage(input: reply.tokens, output: 0)
-            settle(
-                admission, provider: "local", model: embedder.model, at: at, usage: usage,
-                cost: meter.prices.cost(provider: "local", model: embedder.model, usage: usage), key: nil, outcome: outcome)
+            calls.ledger.add(
+                Attempt(
+                    provider: "local", model: embedder.model, startedAt: at, outcome: outcome, usage: usage,
+                    cost: calls.router.prices.cost(provider: "local", model: embedder.model, usage: usage),
+                    milliseconds: Date().timeIntervalSince(at) * 1000),
+                purpose: "embedding")
         }
         do {
             let engine = try await embedder.engine()
@@ -110,26 +87,5 @@ public struct TextEmbedding: Sendable {
         }
         outcome = Attempt.ok
         return reply
-    }
-
-    private func settle(
-        _ admission: Admission, provider: String, model: String, at: Date, usage: TokenUsage?, cost: Double?, key: String?, outcome: String
-    ) {
-        let milliseconds = Date().timeIntervalSince(at) * 1000
-        if let telemetry = RequestTelemetry.current {
-            telemetry.answers()
-            telemetry.observe(
-                Attempt(provider: provider, model: model, startedAt: at, outcome: outcome, usage: usage, cost: cost, milliseconds: milliseconds),
-                purpose: "embedding")
-        }
-        meter.settle(
-            admission,
-            [
-                UsageRecord(
-                    minionID: admission.minion, answerID: nil, keyID: key, purpose: "embedding", provider: provider, model: model, at: at,
-                    inputTokens: usage?.input, outputTokens: usage?.output, cachedTokens: usage?.cachedInput,
-                    isEstimate: usage?.isEstimate ?? false, cost: cost, latencyMilliseconds: milliseconds,
-                    firstTokenMilliseconds: nil, outcome: outcome)
-            ])
     }
 }

@@ -8,21 +8,17 @@ public final class MinionSnapshot: Sendable {
     let adapter: Adapter?
     /// Of the release on trial.
     let canaryAdapter: Adapter?
-    /// Where its models are asked, but for those that this server runs.
-    package let resolved: RouteResolver.Resolved
-    /// The user's providers, where the minion names one that is data.
-    package let selection: ProviderCatalog.Selection?
+    package let targets: CallTargets
     /// What `/v1` calls the minion.
     public let names: Set<String>
 
     init(
-        minion: Minion, adapter: Adapter?, canaryAdapter: Adapter?, resolved: RouteResolver.Resolved, selection: ProviderCatalog.Selection?
+        minion: Minion, adapter: Adapter?, canaryAdapter: Adapter?, targets: CallTargets
     ) {
         self.minion = minion
         self.adapter = adapter
         self.canaryAdapter = canaryAdapter
-        self.resolved = resolved
-        self.selection = selection
+        self.targets = targets
         names = [minion.displayName, minion.name, minion.id]
     }
 

@@ -33,7 +33,7 @@ public final class MinionSnapshots: Sendable {
     }
 
     private let store: Store
-    private let catalog: ProviderCatalog
+    private let caller: ModelCaller
     private let outage: Duration
     private let patience: Duration
     private let logger: Logger
@@ -45,11 +45,11 @@ public final class MinionSnapshots: Sendable {
     ///   - patience: a database that has not answered for this long is not waited for where there is a snapshot.
     ///   - now: the clock, for tests.
     public init(
-        store: Store, catalog: ProviderCatalog, outage: Duration = .seconds(300), patience: Duration = .seconds(2), logger: Logger,
+        caller: ModelCaller, outage: Duration = .seconds(300), patience: Duration = .seconds(2), logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
-        self.store = store
-        self.catalog = catalog
+        store = caller.store
+        self.caller = caller
         self.outage = outage
         self.patience = patience
         self.logger = logger
@@ -105,11 +105,7 @@ public final class MinionSnapshots: Sendable {
         }
         let adapter = try await adapterOf(minion.releaseID)
         let canaryAdapter = try await adapterOf(minion.canary?.releaseID)
-        let selection = try await catalog.selection(for: minion)
-        let registry = selection?.registry ?? catalog.standard
-        let resolved = try await RouteResolver(store: store, registry: registry).resolve(minion)
-        return MinionSnapshot(
-            minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, resolved: resolved, selection: selection)
+        return MinionSnapshot(minion: minion, adapter: adapter, canaryAdapter: canaryAdapter, targets: try await caller.targets(of: minion))
     }
 
     private enum Found {

@@ -20,17 +20,6 @@ public enum ProviderEndpoint {
         return [Choice(endpoint: try endpoint(info, key: nil, baseURL: baseURL), key: nil)]
     }
 
-    /// One of the choices, drawn by the keys' weights: for a call that is made once and not routed.
-    public static func choose(_ info: ProviderInfo, rows: UserStore, baseURL: String? = nil) async throws -> Choice {
-        let choices = try await choices(info, rows: rows, baseURL: baseURL)
-        var left = Double.random(in: 0..<choices.reduce(0) { $0 + ($1.key?.weight ?? 1) })
-        for choice in choices {
-            left -= choice.key?.weight ?? 1
-            if left < 0 { return choice }
-        }
-        return choices[choices.count - 1]
-    }
-
     /// The address for one key.
     public static func endpoint(_ info: ProviderInfo, key: OpenedKey?, baseURL: String? = nil) throws -> Endpoint {
         if info.needsKey, key == nil {

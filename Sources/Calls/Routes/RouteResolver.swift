@@ -82,7 +82,12 @@ package struct RouteResolver: Sendable {
         guard let provider = registry[route.provider] else {
             throw ProviderError(.unsupported, provider: route.provider, message: "there is no provider \"\(route.provider)\"")
         }
-        return try await ProviderEndpoint.choices(provider.info, rows: store.user(minion.userID), baseURL: baseURL).map { choice in
+        return try await Self.routes(route, provider.info, rows: store.user(minion.userID), baseURL: baseURL)
+    }
+
+    /// One route for each active key of the user.
+    static func routes(_ route: ModelRoute, _ info: ProviderInfo, rows: UserStore, baseURL: String?) async throws -> [Route] {
+        try await ProviderEndpoint.choices(info, rows: rows, baseURL: baseURL).map { choice in
             Route(
                 provider: route.provider, model: route.model, endpoint: choice.endpoint, keyID: choice.key?.id, weight: choice.key?.weight ?? 1,
                 maxConcurrent: choice.key?.maxConcurrent,

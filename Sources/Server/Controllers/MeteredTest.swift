@@ -8,7 +8,7 @@ import Store
 /// models costs nothing.
 struct MeteredTest: Sendable {
     let selection: ProviderCatalog.Selection
-    let meter: Meter
+    let caller: ModelCaller
     /// Who pays.
     let user: String
     /// A greeting with what vendors put around it, and one token of the reply, which some take for a few.
@@ -36,19 +36,21 @@ struct MeteredTest: Sendable {
         }
         guard let model else { return (priced(await tests.test(provider: info.id, endpoint: endpoint)), []) }
         let price = price(model)
-        let admission = try await meter.admit(
-            user: user, minion: nil, routes: [route(model)], usage: Self.most, prices: selection.prices, purpose: "test")
-        let began = Date()
-        try meter.gate(admission)(route(model))
-        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
-        let record = result.usage.map { usage in
-            UsageRecord(
-                minionID: nil, answerID: nil, keyID: key, purpose: "test", provider: info.id, model: model, at: began, inputTokens: usage.input,
-                outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite, reasoningTokens: usage.reasoning,
-                isEstimate: usage.isEstimate, cost: price?.cost(usage), latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil,
-                outcome: Attempt.ok)
+        let calls = try await caller.open(
+            CallTargets(resolved: .init(routes: [route(model)]), selection: selection), user: user, minion: nil, usage: Self.most, purpose: "test")
+        let result = try await calls.recording {
+            let began = Date()
+            try calls.pass(route(model))
+            let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
+            if let usage = result.usage {
+                calls.ledger.add(
+                    Attempt(
+                        provider: info.id, model: model, startedAt: began, outcome: Attempt.ok, usage: usage, cost: price?.cost(usage),
+                        milliseconds: result.milliseconds, keyID: key),
+                    purpose: "test")
+            }
+            return result
         }
-        meter.settle(admission, record.map { [$0] } ?? [])
-        return (priced(result), admission.headers)
+        return (priced(result), calls.admission.headers)
     }
 }

@@ -12,6 +12,7 @@ struct ProvidersController: Sendable {
     let catalog: ProviderCatalog
     let addresses: AddressPolicy
     let meter: Meter
+    let caller: ModelCaller
 
     /// A provider, with what the user has stored for it.
     private struct Entry: Encodable {
@@ -124,7 +125,7 @@ struct ProvidersController: Sendable {
     }
 
     private func tests(_ selection: ProviderCatalog.Selection, _ context: OwnerContext) -> MeteredTest {
-        MeteredTest(selection: selection, meter: meter, user: context.owner)
+        MeteredTest(selection: selection, caller: caller, user: context.owner)
     }
 
     /// What `{provider}` names: a provider on offer, or one of the user's keys with its provider.

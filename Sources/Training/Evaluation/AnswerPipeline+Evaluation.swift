@@ -12,15 +12,14 @@ extension AnswerPipeline: Answering {
 
     /// What the answers may come to at the minion's model, as if the release that is to be measured was there.
     func usage(_ minion: Minion, _ questions: [Question]) async throws -> TokenUsage {
-        let router = try await catalog.router(for: minion, from: router)
         var released = minion
         released.releaseID = minion.releaseID ?? "evaluated"
         var sum = TokenUsage(input: 0, output: 0)
         for question in questions {
-            sum += SpendingEstimate(question, minion: released) { router.registry[$0]?.info.isManaged ?? false }.usage
+            sum += SpendingEstimate(question, minion: released, isManaged: isManaged).usage
         }
         return sum
     }
 
-    func answersLocally(_ minion: Minion) -> Bool { router.registry[minion.provider]?.info.isManaged ?? false }
+    func answersLocally(_ minion: Minion) -> Bool { isManaged(minion.provider) }
 }

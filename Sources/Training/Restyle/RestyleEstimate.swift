@@ -40,9 +40,9 @@ extension AnswerPipeline {
 
     /// What the minion's model costs at most: in each part the dearest of its keys' own prices, else the price list's.
     func price(_ minion: Minion) async throws -> Price? {
-        let router = try await catalog.router(for: minion, from: router)
-        let routes = try await RouteResolver(store: store, registry: router.registry).resolve(minion).routes
-        let known = router.prices.price(provider: minion.provider, model: minion.modelID)
+        let targets = try await caller.targets(of: minion)
+        let routes = targets.resolved.routes
+        let known = targets.router(caller.router).prices.price(provider: minion.provider, model: minion.modelID)
         let own = routes.filter { $0.group == 0 }.map { $0.price ?? known }
         // One key whose price nobody knows may be the one that is asked.
         guard own.allSatisfy({ $0 != nil }) else { return nil }
