@@ -191,9 +191,14 @@ struct RequestFields {
     }
 
     mutating func choice<T: RawRepresentable & CaseIterable>(_ field: String, _ type: T.Type) -> T? where T.RawValue == String {
+        choice(field, T.allCases.map(\.rawValue)).flatMap(T.init)
+    }
+
+    /// One of `known`.
+    mutating func choice(_ field: String, _ known: [String]) -> String? {
         guard let value = value(field) else { return nil }
-        guard let choice = value.stringValue.flatMap(T.init(rawValue:)) else {
-            fail(field, "must be one of \(T.allCases.map(\.rawValue).joined(separator: ", "))")
+        guard let choice = value.stringValue, known.contains(choice) else {
+            fail(field, "must be one of \(known.joined(separator: ", "))")
             return nil
         }
         return choice
@@ -229,5 +234,14 @@ struct RequestFields {
     func finish() throws {
         let all = remaining()
         if !all.isEmpty { throw APIError.invalid(all.listed, unlisted: all.unlisted) }
+    }
+}
+
+extension RequestFields: SettingSource {
+    /// Takes over what the request says of a group of settings; the rest stays.
+    mutating func read<Group: SettingGroup>(into group: inout Group) {
+        var source: any SettingSource = self
+        group.read(&source)
+        self = source as! Self
     }
 }

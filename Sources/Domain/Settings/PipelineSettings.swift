@@ -1,5 +1,5 @@
 /// How an answer is made.
-public struct PipelineSettings: Sendable, Codable, Equatable {
+public struct PipelineSettings: SettingGroup {
     public enum Mode: String, Sendable, Codable, CaseIterable {
         /// Draft, passages, prompt, model; the answer is kept with its trace.
         case full
@@ -43,132 +43,77 @@ public struct PipelineSettings: Sendable, Codable, Equatable {
         case always
     }
 
-    public var mode: Mode
+    public var mode = Mode.full
     /// Without meaning in mode `direct`.
-    public var order: Order
-    public var spread: Spread
+    public var order = Order.draftFirst
+    public var spread = Spread.weighted
     /// Put the voice into the prompt, in the form `voicePrompt` says.
-    public var useDraft: Bool
-    public var voicePrompt: VoicePrompt
+    public var useDraft = true
+    public var voicePrompt = VoicePrompt.draft
     /// How many of the user's own replies stand for the voice where `voicePrompt` wants some.
-    public var voiceExamples: Int
+    public var voiceExamples = 3
     /// Look passages up in the collection.
-    public var usePassages: Bool
+    public var usePassages = true
     /// How many passages go into the prompt.
-    public var topK: Int
+    public var topK = 5
     /// How many found passages the cross-encoder reads to order them better; 0 for none.
-    public var rerank: Int
+    public var rerank = 0
     /// Other forms of a question, made by the local model, that are searched for too; 0 for none.
-    public var expand: Int
+    public var expand = 0
     /// Chunks before and after a found one that go into the prompt with it.
-    public var neighbours: Int
+    public var neighbours = 0
     /// Most tokens of all passages together; absent for no bound but `topK`.
     public var passageTokens: Int?
     /// Upper bound of the draft, in tokens.
-    public var draftMaxTokens: Int
+    public var draftMaxTokens = 96
     /// How freely the draft is worded. Apart from the answer's temperature: the likeliest words are what a small model's
     /// voices have in common, so that a draft at 0 is further from the user's style than a drawn one.
-    public var draftTemperature: Double
+    public var draftTemperature = 0.8
     /// Seconds that an answer waits for its draft; then it goes on without.
-    public var draftTimeout: Double
+    public var draftTimeout = 45.0
     /// Seconds that restyling one reply may take; what is not restyled by then stays as it was.
-    public var restyleTimeout: Double
+    public var restyleTimeout = 60.0
     /// The least meaning a restyled passage must keep, on the release's own scale: 0 is what two unrelated
     /// texts have in common, 1 what the user's replies keep of their paraphrases.
-    public var restyleThreshold: Double
+    public var restyleThreshold = 0.5
     /// 0 is the base model, 1 the adapter as trained.
-    public var adapterScale: Double
+    public var adapterScale = 1.0
     /// The model of the minion's provider that `/v1/embeddings` offers; absent for none. Named here,
     /// because a minion token must not spend its owner's money on just any model.
     public var embeddingModel: String?
-    public var cache: Cache
+    public var cache = Cache.off
 
-    enum CodingKeys: String, CodingKey {
-        case mode, order, spread, cache, rerank, expand, neighbours
-        case voicePrompt = "voice_prompt"
-        case voiceExamples = "voice_examples"
-        case draftTimeout = "draft_timeout"
-        case restyleTimeout = "restyle_timeout"
-        case restyleThreshold = "restyle_threshold"
-        case useDraft = "use_draft"
-        case usePassages = "use_passages"
-        case topK = "top_k"
-        case passageTokens = "passage_tokens"
-        case draftMaxTokens = "draft_max_tokens"
-        case draftTemperature = "draft_temperature"
-        case adapterScale = "adapter_scale"
-        case embeddingModel = "embedding_model"
-    }
+    public init() {}
 
-    public init(
-        mode: Mode = .full, order: Order = .draftFirst, spread: Spread = .weighted, useDraft: Bool = true, voicePrompt: VoicePrompt = .draft,
-        voiceExamples: Int = 3, usePassages: Bool = true, topK: Int = 5, rerank: Int = 0, expand: Int = 0, neighbours: Int = 0,
-        passageTokens: Int? = nil,
-        draftMaxTokens: Int = 96, draftTemperature: Double = 0.8, draftTimeout: Double = 45, restyleTimeout: Double = 60,
-        restyleThreshold: Double = 0.5,
-        adapterScale: Double = 1, embeddingModel: String? = nil, cache: Cache = .off
-    ) {
-        self.mode = mode
-        self.order = order
-        self.voicePrompt = voicePrompt
-        self.voiceExamples = voiceExamples
-        self.draftTimeout = draftTimeout
-        self.restyleTimeout = restyleTimeout
-        self.restyleThreshold = restyleThreshold
-        self.spread = spread
-        self.useDraft = useDraft
-        self.usePassages = usePassages
-        self.topK = topK
-        self.rerank = rerank
-        self.expand = expand
-        self.neighbours = neighbours
-        self.passageTokens = passageTokens
-        self.draftMaxTokens = draftMaxTokens
-        self.draftTemperature = draftTemperature
-        self.adapterScale = adapterScale
-        self.embeddingModel = embeddingModel
-        self.cache = cache
-    }
+    public static let settings: [Setting<Self>] = [
+        .choice("mode", \.mode, "What answers: the whole pipeline, or the model with the caller's messages as they are."),
+        .choice("order", \.order, "Which stages make an answer, in which order."),
+        .choice("spread", \.spread, "How calls are spread over the keys of one provider."),
+        .flag("use_draft", \.useDraft, "Whether the voice goes into the prompt."),
+        .choice("voice_prompt", \.voicePrompt, "What of the voice goes into the prompt."),
+        .integer("voice_examples", \.voiceExamples, 1...20, "How many of the user's own replies stand for the voice."),
+        .flag("use_passages", \.usePassages, "Whether passages are looked up in the collection."),
+        .integer("top_k", \.topK, Bounds.topK, "How many passages go into the prompt."),
+        .integer("rerank", \.rerank, 0...100, "How many found passages the cross-encoder reads to order them better; 0 for none."),
+        .integer("expand", \.expand, 0...4, "Other forms of the question that are searched for too; 0 for none."),
+        .integer("neighbours", \.neighbours, 0...3, "Chunks before and after a found one that go into the prompt with it."),
+        .integer("passage_tokens", \.passageTokens, 1...32_768, absentAs: .zero, "Most tokens of all passages together."),
+        .integer("draft_max_tokens", \.draftMaxTokens, 1...1024, "Upper bound of the draft, in tokens."),
+        .number("draft_temperature", \.draftTemperature, 0...2, "How freely the draft is worded."),
+        .number("draft_timeout", \.draftTimeout, timeout, "Seconds that an answer waits for its draft."),
+        .number("restyle_timeout", \.restyleTimeout, timeout, "Seconds that restyling one reply may take."),
+        .number("restyle_threshold", \.restyleThreshold, 0...1, "The least meaning that a restyled piece must keep."),
+        .number("adapter_scale", \.adapterScale, Bounds.adapterScale, "How much of the adapter: 0 is the base model, 1 the adapter as trained."),
+        .text("embedding_model", \.embeddingModel, atMost: 200, absentAs: .empty, "The model of the minion's provider that /v1/embeddings offers."),
+        .choice("cache", \.cache, "Which answers are taken from, and kept in, the response cache."),
+    ]
 
-    /// What each number may be, whichever way it comes in.
+    /// Of a draft and of restyling, in seconds.
+    private static let timeout = 0.001...600.0
+
+    /// What a question may override, within the same bounds.
     public enum Bounds {
-        public static let voiceExamples = 1...20
         public static let topK = 1...20
-        public static let rerank = 0...100
-        public static let expand = 0...4
-        public static let neighbours = 0...3
-        public static let passageTokens = 1...32_768
-        public static let draftMaxTokens = 1...1024
-        public static let draftTemperature = 0.0...2
-        /// Of a draft and of restyling, in seconds.
-        public static let timeout = 0.001...600
-        public static let restyleThreshold = 0.0...1
         public static let adapterScale = 0.0...2
-    }
-
-    /// Reads settings that were written before a field was there: it has its default.
-    public init(from decoder: any Decoder) throws {
-        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
-        self.init()
-        mode = try fields.value(.mode) ?? mode
-        order = try fields.value(.order) ?? order
-        voicePrompt = try fields.value(.voicePrompt) ?? voicePrompt
-        voiceExamples = try fields.number(.voiceExamples, Bounds.voiceExamples) ?? voiceExamples
-        draftTimeout = try fields.number(.draftTimeout, Bounds.timeout) ?? draftTimeout
-        restyleTimeout = try fields.number(.restyleTimeout, Bounds.timeout) ?? restyleTimeout
-        restyleThreshold = try fields.number(.restyleThreshold, Bounds.restyleThreshold) ?? restyleThreshold
-        spread = try fields.value(.spread) ?? spread
-        useDraft = try fields.value(.useDraft) ?? useDraft
-        usePassages = try fields.value(.usePassages) ?? usePassages
-        topK = try fields.number(.topK, Bounds.topK) ?? topK
-        rerank = try fields.number(.rerank, Bounds.rerank) ?? rerank
-        expand = try fields.number(.expand, Bounds.expand) ?? expand
-        neighbours = try fields.number(.neighbours, Bounds.neighbours) ?? neighbours
-        passageTokens = try fields.number(.passageTokens, Bounds.passageTokens)
-        draftMaxTokens = try fields.number(.draftMaxTokens, Bounds.draftMaxTokens) ?? draftMaxTokens
-        draftTemperature = try fields.number(.draftTemperature, Bounds.draftTemperature) ?? draftTemperature
-        adapterScale = try fields.number(.adapterScale, Bounds.adapterScale) ?? adapterScale
-        embeddingModel = try fields.text(.embeddingModel, atMost: 200)
-        cache = try fields.value(.cache) ?? cache
     }
 }

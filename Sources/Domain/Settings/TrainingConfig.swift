@@ -1,15 +1,15 @@
 /// The settings of a job. Defaults suit small style sets on two cores.
-public struct TrainingConfig: Sendable, Codable, Equatable {
-    public var rank: Int
-    public var alpha: Int
-    public var dropout: Double
-    public var learningRate: Double
-    public var epochs: Int
+public struct TrainingConfig: SettingGroup {
+    public var rank = 16
+    public var alpha = 32
+    public var dropout = 0.0
+    public var learningRate = 3e-4
+    public var epochs = 2
     /// Examples a step.
-    public var batchSize: Int
+    public var batchSize = 8
     /// Longest example, in tokens of the base model.
-    public var maxTokens: Int
-    public var seed: Int
+    public var maxTokens = 1024
+    public var seed = 7
     /// A folder or file of `models/`; absent: the default one.
     public var baseModel: String?
     public var targetModules = TargetModules.allLinear
@@ -41,10 +41,10 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// On this machine, each with a part of every batch.
     public var processes = 1
     /// Chunk size and overlap of the collection, in tokens of the embedder.
-    public var chunkTokens: Int
-    public var chunkOverlap: Int
+    public var chunkTokens = 320
+    public var chunkOverlap = 40
     /// Where documents are cut.
-    public var chunkStrategy: ChunkingStrategy
+    public var chunkStrategy = ChunkingStrategy.structural
     /// The model of the user's providers that makes the collection's vectors; nil for this server's own.
     public var embedder: ModelRoute?
 
@@ -52,11 +52,11 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     /// (``PipelineSettings/Order/restyleLast``).
     public var restyle: Bool?
     /// Who says the user's replies in plain prose, so that the adapter can learn the way back.
-    public var restyleParaphraser: Paraphraser
+    public var restyleParaphraser = Paraphraser.external
     /// US dollars that the paraphrases may cost; needed where an external model makes them.
     public var restyleBudget: Double?
     /// The most replies that are paraphrased for training.
-    public var restylePairs: Int
+    public var restylePairs = 300
 
     public enum Paraphraser: String, Sendable, Codable, CaseIterable {
         /// The minion's external model; of a local minion the base model.
@@ -66,7 +66,7 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     /// How the documents are joined to what the minion knows already.
-    public var collectionUpdate: CollectionChange
+    public var collectionUpdate = CollectionChange.replaceAll
     /// What goes with ``CollectionChange/replaceMatching``; nil with any other.
     public var collectionFilter: DocumentFilter?
 
@@ -83,133 +83,54 @@ public struct TrainingConfig: Sendable, Codable, Equatable {
     }
 
     /// How what was made is measured.
-    public var evaluation: EvaluationSettings
+    public var evaluation = EvaluationSettings()
 
-    enum CodingKeys: String, CodingKey {
-        case rank, alpha, dropout, epochs, seed, embedder, restyle, evaluation
-        case restyleParaphraser = "restyle_paraphraser"
-        case restyleBudget = "restyle_budget"
-        case restylePairs = "restyle_pairs"
-        case collectionUpdate = "collection_update"
-        case collectionFilter = "collection_filter"
-        case chunkStrategy = "chunk_strategy"
-        case learningRate = "learning_rate"
-        case batchSize = "batch_size"
-        case maxTokens = "max_tokens"
-        case baseModel = "base_model"
-        case targetModules = "target_modules"
-        case useRSLoRA = "use_rslora"
-        case useDoRA = "use_dora"
-        case lrSchedule = "lr_schedule"
-        case warmup, patience, device, processes
-        case weightDecay = "weight_decay"
-        case maxGradNorm = "max_grad_norm"
-        case maxSteps = "max_steps"
-        case batchTokens = "batch_tokens"
-        case gradientAccumulation = "gradient_accumulation"
-        case gradientCheckpointing = "gradient_checkpointing"
-        case evaluateEvery = "evaluate_every"
-        case keepBest = "keep_best"
-        case loadIn4Bit = "load_in_4bit"
-        case chunkTokens = "chunk_tokens"
-        case chunkOverlap = "chunk_overlap"
-    }
+    public init() {}
 
-    public init(
-        rank: Int = 16, alpha: Int = 32, dropout: Double = 0, learningRate: Double = 3e-4, epochs: Int = 2, batchSize: Int = 8,
-        maxTokens: Int = 1024, seed: Int = 7, chunkTokens: Int = 320, chunkOverlap: Int = 40,
-        chunkStrategy: ChunkingStrategy = .structural, collectionUpdate: CollectionChange = .replaceAll, embedder: ModelRoute? = nil,
-        restyle: Bool? = nil,
-        restyleParaphraser: Paraphraser = .external, restyleBudget: Double? = nil, restylePairs: Int = 300,
-        evaluation: EvaluationSettings = .init()
-    ) {
-        self.restyle = restyle
-        self.restyleParaphraser = restyleParaphraser
-        self.restyleBudget = restyleBudget
-        self.restylePairs = restylePairs
-        self.rank = rank
-        self.alpha = alpha
-        self.dropout = dropout
-        self.learningRate = learningRate
-        self.epochs = epochs
-        self.batchSize = batchSize
-        self.maxTokens = maxTokens
-        self.seed = seed
-        self.chunkTokens = chunkTokens
-        self.chunkOverlap = chunkOverlap
-        self.chunkStrategy = chunkStrategy
-        self.collectionUpdate = collectionUpdate
-        self.evaluation = evaluation
-        self.embedder = embedder
-    }
+    /// Those that the trainer reads, under the same keys.
+    public static let trainerSettings: [Setting<Self>] = [
+        .integer("rank", \.rank, 1...256, "Rank of the adapter."),
+        .integer("alpha", \.alpha, 1...512, "The adapter's scale is alpha divided by its rank."),
+        .number("dropout", \.dropout, 0...0.9, "Share of what enters the adapter that is dropped in training."),
+        .object("target_modules", \.targetModules, "Which matrices of the base model get an adapter."),
+        .flag("use_rslora", \.useRSLoRA, "Scale by alpha/√rank instead of alpha/rank."),
+        .flag("use_dora", \.useDoRA, "Learn magnitude and direction of the weights apart."),
+        .number("learning_rate", \.learningRate, 1e-7...1e-1, "The learning rate at its highest."),
+        .choice("lr_schedule", \.lrSchedule, "How the learning rate goes over the steps, after its warm-up."),
+        .number("warmup", \.warmup, 0...100_000, "Steps of warm-up, or a share of all steps when below 1."),
+        .number("weight_decay", \.weightDecay, 0...1, "Decay of the adapter's weights."),
+        .number("max_grad_norm", \.maxGradNorm, 0...1000, "Norm to which gradients are clipped; 0: not at all."),
+        .integer("epochs", \.epochs, 1...100, "How often the examples are gone through."),
+        .integer("max_steps", \.maxSteps, 1...1_000_000, "Steps, instead of epochs."),
+        .integer("batch_size", \.batchSize, 1...256, "Examples a batch."),
+        .integer("batch_tokens", \.batchTokens, 32...65_536, "Tokens a batch, instead of examples."),
+        .integer("gradient_accumulation", \.gradientAccumulation, 1...256, "Batches a step."),
+        .flag("gradient_checkpointing", \.gradientCheckpointing, "Less memory, more time."),
+        .integer("max_tokens", \.maxTokens, 32...8192, "Longest example, in tokens of the base model."),
+        .integer("evaluate_every", \.evaluateEvery, 1...100_000, "Steps between two validations."),
+        .integer("patience", \.patience, 1...100, "Validations without a better loss before training ends early."),
+        .flag("keep_best", \.keepBest, "Publish the weights of the best validation instead of the last ones."),
+        .integer("seed", \.seed, 0...Int(Int32.max), "Of everything that is drawn."),
+        .flag("load_in_4bit", \.loadIn4Bit, "The base model in four bits; needs CUDA."),
+        .choice("device", \.device, "What computes."),
+        .integer("processes", \.processes, 1...64, "Processes on this machine, each with a part of every batch."),
+    ]
 
-    /// What each number may be, whichever way it comes in.
-    public enum Bounds {
-        public static let rank = 1...256
-        public static let alpha = 1...512
-        public static let dropout = 0.0...0.9
-        public static let learningRate = 1e-7...1e-1
-        public static let epochs = 1...100
-        public static let batchSize = 1...256
-        public static let maxTokens = 32...8192
-        public static let seed = 0...Int(Int32.max)
-        public static let warmup = 0.0...100_000
-        public static let weightDecay = 0.0...1
-        public static let maxGradNorm = 0.0...1000
-        public static let maxSteps = 1...1_000_000
-        public static let batchTokens = 32...65_536
-        public static let gradientAccumulation = 1...256
-        public static let evaluateEvery = 1...100_000
-        public static let patience = 1...100
-        public static let processes = 1...64
-        public static let chunkTokens = 32...512
-        public static let chunkOverlap = 0...256
-        public static let restyleBudget = 0.0...100_000
-        public static let restylePairs = 2...5000
-    }
-
-    /// Reads a configuration that was written before a field was there: it has its default.
-    public init(from decoder: any Decoder) throws {
-        let fields = try BoundedFields(decoder, keyedBy: CodingKeys.self)
-        self.init()
-        rank = try fields.number(.rank, Bounds.rank) ?? rank
-        alpha = try fields.number(.alpha, Bounds.alpha) ?? alpha
-        dropout = try fields.number(.dropout, Bounds.dropout) ?? dropout
-        learningRate = try fields.number(.learningRate, Bounds.learningRate) ?? learningRate
-        epochs = try fields.number(.epochs, Bounds.epochs) ?? epochs
-        batchSize = try fields.number(.batchSize, Bounds.batchSize) ?? batchSize
-        maxTokens = try fields.number(.maxTokens, Bounds.maxTokens) ?? maxTokens
-        seed = try fields.number(.seed, Bounds.seed) ?? seed
-        baseModel = try fields.value(.baseModel)
-        targetModules = try fields.value(.targetModules) ?? targetModules
-        useRSLoRA = try fields.value(.useRSLoRA) ?? useRSLoRA
-        useDoRA = try fields.value(.useDoRA) ?? useDoRA
-        lrSchedule = try fields.value(.lrSchedule) ?? lrSchedule
-        warmup = try fields.number(.warmup, Bounds.warmup)
-        weightDecay = try fields.number(.weightDecay, Bounds.weightDecay) ?? weightDecay
-        maxGradNorm = try fields.number(.maxGradNorm, Bounds.maxGradNorm) ?? maxGradNorm
-        maxSteps = try fields.number(.maxSteps, Bounds.maxSteps)
-        batchTokens = try fields.number(.batchTokens, Bounds.batchTokens)
-        gradientAccumulation = try fields.number(.gradientAccumulation, Bounds.gradientAccumulation) ?? gradientAccumulation
-        gradientCheckpointing = try fields.value(.gradientCheckpointing) ?? gradientCheckpointing
-        evaluateEvery = try fields.number(.evaluateEvery, Bounds.evaluateEvery)
-        patience = try fields.number(.patience, Bounds.patience)
-        keepBest = try fields.value(.keepBest) ?? keepBest
-        loadIn4Bit = try fields.value(.loadIn4Bit) ?? loadIn4Bit
-        device = try fields.value(.device) ?? device
-        processes = try fields.number(.processes, Bounds.processes) ?? processes
-        chunkTokens = try fields.number(.chunkTokens, Bounds.chunkTokens) ?? chunkTokens
-        chunkOverlap = try fields.number(.chunkOverlap, Bounds.chunkOverlap) ?? chunkOverlap
-        chunkStrategy = try fields.value(.chunkStrategy) ?? chunkStrategy
-        collectionUpdate = try fields.value(.collectionUpdate) ?? collectionUpdate
-        collectionFilter = try fields.value(.collectionFilter)
-        evaluation = try fields.value(.evaluation) ?? evaluation
-        embedder = try fields.value(.embedder)
-        restyle = try fields.value(.restyle)
-        restyleParaphraser = try fields.value(.restyleParaphraser) ?? restyleParaphraser
-        restyleBudget = try fields.number(.restyleBudget, Bounds.restyleBudget)
-        restylePairs = try fields.number(.restylePairs, Bounds.restylePairs) ?? restylePairs
-    }
+    public static let settings: [Setting<Self>] =
+        trainerSettings + [
+            .text("base_model", \.baseModel, atMost: 200, absentAs: .null, "A folder or file of models/."),
+            .integer("chunk_tokens", \.chunkTokens, 32...512, "Size of a chunk of the collection, in tokens of the embedder."),
+            .integer("chunk_overlap", \.chunkOverlap, 0...256, "What a chunk repeats of the one before, in tokens."),
+            .choice("chunk_strategy", \.chunkStrategy, "Where documents are cut."),
+            .choice("collection_update", \.collectionUpdate, "What becomes of the documents of the version before."),
+            .object("collection_filter", \.collectionFilter, "The documents that go, with replace_matching."),
+            .object("embedder", \.embedder, "The model of a provider that makes the collection's vectors."),
+            .flag("restyle", \.restyle, "Whether the adapter learns to restyle beside replying."),
+            .choice("restyle_paraphraser", \.restyleParaphraser, "Who says the user's replies in plain prose."),
+            .number("restyle_budget", \.restyleBudget, 0...100_000, "US dollars that the paraphrases may cost."),
+            .integer("restyle_pairs", \.restylePairs, 2...5000, "The most replies that are paraphrased for training."),
+            .object("evaluation", \.evaluation, "How what was made is measured."),
+        ]
 }
 
 extension TrainingConfig {

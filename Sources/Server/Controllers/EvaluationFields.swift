@@ -8,11 +8,7 @@ enum EvaluationFields {
     static func read(_ fields: inout RequestFields, _ settings: inout EvaluationSettings) {
         var read = settings
         fields.nested("evaluation") { inner in
-            read.enabled = inner.bool("enabled") ?? read.enabled
-            read.examples = inner.integer("examples", EvaluationSettings.Bounds.examples) ?? read.examples
-            read.seconds = inner.integer("seconds", EvaluationSettings.Bounds.seconds) ?? read.seconds
-            read.maxTokens = inner.integer("max_tokens", EvaluationSettings.Bounds.maxTokens) ?? read.maxTokens
-            read.resamples = inner.integer("resamples", EvaluationSettings.Bounds.resamples) ?? read.resamples
+            inner.read(into: &read)
             if inner.mentions("judge"), !inner.has("judge") { read.judge = nil }
             inner.nested("judge") { judge in
                 read.judge = ModelRoute(provider: judge.required("provider"), model: judge.required("model"))

@@ -217,23 +217,11 @@ struct JobsController: Sendable {
         }
     }
 
-    private typealias Bounds = TrainingConfig.Bounds
-
     private static func read(_ fields: inout RequestFields, current: TrainingJob?) -> TrainingJobDraft {
         var config = current?.config ?? TrainingConfig()
         fields.nested("config") { inner in
-            config.rank = inner.integer("rank", Bounds.rank) ?? config.rank
-            config.alpha = inner.integer("alpha", Bounds.alpha) ?? config.alpha
-            config.dropout = inner.number("dropout", Bounds.dropout) ?? config.dropout
-            config.learningRate = inner.number("learning_rate", Bounds.learningRate) ?? config.learningRate
-            config.epochs = inner.integer("epochs", Bounds.epochs) ?? config.epochs
-            config.batchSize = inner.integer("batch_size", Bounds.batchSize) ?? config.batchSize
-            config.maxTokens = inner.integer("max_tokens", Bounds.maxTokens) ?? config.maxTokens
-            config.seed = inner.integer("seed", Bounds.seed) ?? config.seed
-            TrainerFields.read(&inner, &config)
-            config.chunkTokens = inner.integer("chunk_tokens", Bounds.chunkTokens) ?? config.chunkTokens
-            config.chunkOverlap = inner.integer("chunk_overlap", Bounds.chunkOverlap) ?? config.chunkOverlap
-            config.chunkStrategy = inner.choice("chunk_strategy", ChunkingStrategy.self) ?? config.chunkStrategy
+            inner.read(into: &config)
+            TrainerFields.check(&inner, &config)
             inner.nested("embedder") { embedder in
                 let provider = embedder.required("provider")
                 // This server's own, to go back to it.
@@ -243,10 +231,6 @@ struct JobsController: Sendable {
                     config.embedder = ModelRoute(provider: provider, model: embedder.required("model"))
                 }
             }
-            config.restyle = inner.bool("restyle") ?? config.restyle
-            config.restyleParaphraser = inner.choice("restyle_paraphraser", TrainingConfig.Paraphraser.self) ?? config.restyleParaphraser
-            config.restyleBudget = inner.number("restyle_budget", Bounds.restyleBudget) ?? config.restyleBudget
-            config.restylePairs = inner.integer("restyle_pairs", Bounds.restylePairs) ?? config.restylePairs
             readCollectionUpdate(&inner, &config)
             EvaluationFields.read(&inner, &config.evaluation)
         }
@@ -263,7 +247,6 @@ struct JobsController: Sendable {
     }
 
     private static func readCollectionUpdate(_ fields: inout RequestFields, _ config: inout TrainingConfig) {
-        config.collectionUpdate = fields.choice("collection_update", TrainingConfig.CollectionChange.self) ?? config.collectionUpdate
         fields.nested("collection_filter") { inner in
             let filter = SearchFields.filter(&inner)
             // An empty filter would match every document: `replace_all` says that in plain words.

@@ -4,8 +4,6 @@ import Store
 
 /// From a request's body to the part of a minion its user writes.
 struct MinionFields {
-    private typealias Bounds = PipelineSettings.Bounds
-
     let offered: Set<String>
 
     /// - Parameter current: what an absent field keeps; nil for a new minion.
@@ -31,32 +29,7 @@ struct MinionFields {
                 maxTokens: inner.integer("max_tokens", Sampling.Bounds.maxTokens),
                 seed: inner.integer("seed", Sampling.Bounds.seed))
         }
-        fields.nested("pipeline") { inner in
-            draft.pipeline.mode = inner.choice("mode", PipelineSettings.Mode.self) ?? draft.pipeline.mode
-            draft.pipeline.order = inner.choice("order", PipelineSettings.Order.self) ?? draft.pipeline.order
-            draft.pipeline.voicePrompt = inner.choice("voice_prompt", PipelineSettings.VoicePrompt.self) ?? draft.pipeline.voicePrompt
-            draft.pipeline.voiceExamples = inner.integer("voice_examples", Bounds.voiceExamples) ?? draft.pipeline.voiceExamples
-            draft.pipeline.draftTimeout = inner.number("draft_timeout", Bounds.timeout) ?? draft.pipeline.draftTimeout
-            draft.pipeline.restyleTimeout = inner.number("restyle_timeout", Bounds.timeout) ?? draft.pipeline.restyleTimeout
-            draft.pipeline.restyleThreshold = inner.number("restyle_threshold", Bounds.restyleThreshold) ?? draft.pipeline.restyleThreshold
-            draft.pipeline.spread = inner.choice("spread", Spread.self) ?? draft.pipeline.spread
-            // Empty takes it away; absent keeps it.
-            if let model = inner.name("embedding_model", length: 0...200) { draft.pipeline.embeddingModel = model.isEmpty ? nil : model }
-            draft.pipeline.useDraft = inner.bool("use_draft") ?? draft.pipeline.useDraft
-            draft.pipeline.usePassages = inner.bool("use_passages") ?? draft.pipeline.usePassages
-            draft.pipeline.topK = inner.integer("top_k", Bounds.topK) ?? draft.pipeline.topK
-            draft.pipeline.rerank = inner.integer("rerank", Bounds.rerank) ?? draft.pipeline.rerank
-            draft.pipeline.expand = inner.integer("expand", Bounds.expand) ?? draft.pipeline.expand
-            draft.pipeline.neighbours = inner.integer("neighbours", Bounds.neighbours) ?? draft.pipeline.neighbours
-            // 0 takes the bound away.
-            if let tokens = inner.integer("passage_tokens", 0...Bounds.passageTokens.upperBound) {
-                draft.pipeline.passageTokens = tokens == 0 ? nil : tokens
-            }
-            draft.pipeline.draftMaxTokens = inner.integer("draft_max_tokens", Bounds.draftMaxTokens) ?? draft.pipeline.draftMaxTokens
-            draft.pipeline.draftTemperature = inner.number("draft_temperature", Bounds.draftTemperature) ?? draft.pipeline.draftTemperature
-            draft.pipeline.cache = inner.choice("cache", PipelineSettings.Cache.self) ?? draft.pipeline.cache
-            draft.pipeline.adapterScale = inner.number("adapter_scale", Bounds.adapterScale) ?? draft.pipeline.adapterScale
-        }
+        fields.nested("pipeline") { $0.read(into: &draft.pipeline) }
         if let entries = fields.objects("fallbacks", max: 8) {
             draft.fallbacks = entries.enumerated().map { index, entry in
                 fallback(entry, index, &fields)

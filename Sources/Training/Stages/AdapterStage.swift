@@ -27,10 +27,10 @@ struct AdapterStage: Sendable {
         }
         let base = try BaseModels(paths: engine).find(context.job.config.baseModel)
         var config = TrainerConfig(context.job.config, base: base, train: train, validation: validation)
-        if config.processes > mostProcesses {
+        if config.settings.processes > mostProcesses {
             try await context.event(
-                "log", ["message": "trains with \(mostProcesses) processes instead of \(config.processes): more are not allowed here"])
-            config.processes = mostProcesses
+                "log", ["message": "trains with \(mostProcesses) processes instead of \(config.settings.processes): more are not allowed here"])
+            config.settings.processes = mostProcesses
         }
         let attempt = AttemptFolder(context: context)
         let folder = try attempt.open()
@@ -48,25 +48,7 @@ extension DataDirectory {
 extension TrainerConfig {
     init(_ settings: TrainingConfig, base: BaseModel, train: URL, validation: URL) {
         self.init(
-            baseModel: base.trainingPath, train: train.path, validation: validation.path, rank: settings.rank, alpha: settings.alpha,
-            dropout: settings.dropout, learningRate: settings.learningRate, epochs: settings.epochs, batchSize: settings.batchSize,
-            maxTokens: settings.maxTokens, seed: settings.seed, threads: ProcessInfo.processInfo.activeProcessorCount)
-        if case .named(let names) = settings.targetModules { targetModules = names }
-        useRSLoRA = settings.useRSLoRA
-        useDoRA = settings.useDoRA
-        lrSchedule = settings.lrSchedule.rawValue
-        warmup = settings.warmup
-        weightDecay = settings.weightDecay
-        maxGradNorm = settings.maxGradNorm
-        maxSteps = settings.maxSteps
-        batchTokens = settings.batchTokens
-        gradientAccumulation = settings.gradientAccumulation
-        gradientCheckpointing = settings.gradientCheckpointing
-        evaluateEvery = settings.evaluateEvery
-        patience = settings.patience
-        keepBest = settings.keepBest
-        loadIn4Bit = settings.loadIn4Bit
-        device = settings.device.rawValue
-        processes = settings.processes
+            baseModel: base.trainingPath, train: train.path, validation: validation.path,
+            threads: ProcessInfo.processInfo.activeProcessorCount, settings: settings)
     }
 }
