@@ -95,19 +95,19 @@ let package = Package(
             dependencies: ["Domain", "Server", "Datasets", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Domain"], path: "Tests/TestSupport", swiftSettings: strict),
         .target(name: "TestDatabases", dependencies: ["Store"], path: "Tests/TestDatabases", swiftSettings: strict),
         .target(name: "TestMeters", dependencies: ["Domain", "TestDatabases", "Calls", "Store"], path: "Tests/TestMeters", swiftSettings: strict),
         tests("Domain", ["TestSupport"]),
         tests("Store", ["Domain", "TestSupport", "TestDatabases"]),
         tests("Knowledge", ["Domain", "TestSupport", "CVectorScan", grdb]),
         tests("Providers", ["Domain", "TestSupport"]),
-        tests("LocalModels", ["Domain", httpClient]),
+        tests("LocalModels", ["Domain", "TestSupport", httpClient]),
         tests("Datasets", ["Domain", "TestSupport"]),
         tests("Files", ["Domain", "TestDatabases"]),
         tests("Calls", ["Domain", "TestMeters", "TestDatabases"]),
         tests("Answers", ["Domain", "TestMeters"]),
-        tests("Training", ["Domain", "TestMeters"]),
+        tests("Training", ["Domain", "TestSupport", "TestMeters"]),
         tests(
             "Server",
             [

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import LocalModels
 import NIOCore
+import TestSupport
 import Testing
 
 /// The real scripts do their work in the sandbox, with models that are links as they are in many installations.
@@ -135,14 +136,16 @@ struct ConfinedEngineTests {
             try Data(String(repeating: line, count: 4).utf8).write(to: train)
             try Data(line.utf8).write(to: validation)
             var config = TrainerConfig(
-                baseModel: try BaseModels(paths: paths).find(nil).trainingPath, train: train.path, validation: validation.path, rank: 2, alpha: 4,
-                dropout: 0, learningRate: 0.001, epochs: 1, batchSize: 2, maxTokens: 64, seed: 1, threads: 1)
-            config.maxSteps = 1
+                baseModel: try BaseModels(paths: paths).find(nil).trainingPath, train: train.path, validation: validation.path, threads: 1,
+                settings: .having {
+                    ($0.rank, $0.alpha, $0.learningRate, $0.epochs, $0.batchSize) = (2, 4, 0.001, 1, 2)
+                    ($0.maxTokens, $0.seed, $0.maxSteps) = (64, 1, 1)
+                })
             let speed = root.appending(path: "speed.json")
             let estimate = root.appending(path: "estimate")
             try FileManager.default.createDirectory(at: estimate, withIntermediateDirectories: true)
             #expect(try await TrainingEstimator(paths: paths).estimate(config, folder: estimate, calibration: speed).examples == 4)
-            config.processes = 2
+            config.settings.processes = 2
             let result = try await Trainer(paths: paths).train(config, into: root.appending(path: "job"), calibration: speed) { _ in }
             #expect(result.steps == 1)
             #expect(FileManager.default.fileExists(atPath: root.appending(path: "job/adapter.gguf").path))

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Domain
 import Foundation
 import LocalModels
 import Logging
@@ -135,8 +136,7 @@ struct EngineTests {
         own.python = shell
         return try await Trainer(paths: own).train(
             TrainerConfig(
-                baseModel: "b", train: "t", validation: "v", rank: 1, alpha: 1, dropout: 0, learningRate: 1, epochs: 1, batchSize: 1, maxTokens: 1,
-                seed: 1, threads: 1), into: folder.appending(path: "out")
+                baseModel: "b", train: "t", validation: "v", threads: 1, settings: TrainingConfig()), into: folder.appending(path: "out")
         ) { _ in }
     }
 

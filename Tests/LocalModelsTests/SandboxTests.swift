@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import LocalModels
 import NIOCore
+import TestSupport
 import Testing
 
 /// What a child that was taken over can still do, tried by a script in the place of each script of the engine.
@@ -146,8 +147,7 @@ struct SandboxTests {
         let base = try BaseModels(paths: paths).find(nil)
         let config = TrainerConfig(
             baseModel: base.trainingPath, train: house.own.appending(path: "train.jsonl").path,
-            validation: house.own.appending(path: "validation.jsonl").path, rank: 1, alpha: 1, dropout: 0, learningRate: 1, epochs: 1, batchSize: 1,
-            maxTokens: 64, seed: 1, threads: 1)
+            validation: house.own.appending(path: "validation.jsonl").path, threads: 1, settings: .having { $0.maxTokens = 64 })
         var said = ""
         do {
             switch kind {

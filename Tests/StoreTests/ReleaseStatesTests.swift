@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Store
+import TestSupport
 import Testing
 
 @Suite struct ReleaseStatesTests {
@@ -226,7 +227,7 @@ import Testing
                     claimed, worker: "w", release: .init(adapter: nil, collection: nil, evaluation: fixture.loss(4.5)))
             }
             try await train([voice.id], .init())
-            try await train([voice.id, extra.id], .init(rank: 8))
+            try await train([voice.id, extra.id], .having { $0.rank = 8 })
             let items = try await fixture.rows.trainingHistory(minionID: fixture.minion.id).items
             #expect(items.map(\.inputs.count) == [2, 1])
             #expect(items[1].changes == nil)

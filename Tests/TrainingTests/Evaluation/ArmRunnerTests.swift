@@ -4,6 +4,7 @@ import LocalModels
 import Providers
 import Store
 import TestMeters
+import TestSupport
 import Testing
 
 @testable import Calls
@@ -68,7 +69,7 @@ import Testing
             #expect(second.asked.map(\.question.text) == ["question 2", "question 2"])
             #expect(results.answered(.voice).map(\.answer.text) == ["first", "first", "second"])
 
-            for (settings, identity) in [(EvaluationSettings(maxTokens: 20), ["adapter"]), (.init(), ["another adapter"])] {
+            for (settings, identity) in [(EvaluationSettings.having { $0.maxTokens = 20 }, ["adapter"]), (.init(), ["another adapter"])] {
                 let other = ScriptedAnswers { _ in "other" }
                 _ = try await runner(other, minion, folder, settings: settings, identity: identity).run(questions(3)) { _, _ in }
                 #expect(other.asked.count == 6)
