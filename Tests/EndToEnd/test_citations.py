@@ -8,7 +8,7 @@ from harness import Account, events, handbook
 from upstream import Upstream, chunks, delta, message, usage, whole
 
 QUESTION = "What does soup cost?"
-SOUP = "A bowl of soup with bread costs £2.60."
+SOUP = "On Wednesdays there is soup at 13:10, cooked by Gwendolyn Pike."
 
 
 class Reader:
@@ -61,6 +61,8 @@ def test_a_mark_is_set_behind_the_sentence_that_a_passage_supports(reader):
     assert citation["by"] == "overlap" and "£2.60" in answer["trace"]["passages"][citation["number"] - 1]["text"]
     assert answer["answer"] == f"Good question, friend! {SOUP} [{citation['number']}] Enjoy it."
     assert marked(answer, citation) == [f"Good question, friend! {SOUP}"]
+    passage = answer["trace"]["passages"][citation["number"] - 1]
+    assert all(citation[field] == passage[field] for field in ("chunk_id", "document", "title", "start_byte", "end_byte"))
     assert answer["degraded"] == []
 
 
@@ -83,6 +85,23 @@ def test_a_mark_without_a_passage_is_removed_and_told(reader):
     degraded, = answer["degraded"]
     assert degraded["stage"] == "cite" and "2 citation marks" in degraded["reason"] and "[99], [12]" in degraded["reason"]
     assert answer["trace"]["degraded"] == answer["degraded"]
+
+
+def test_groups_and_other_forms_of_marks_come_out_in_one(reader):
+    text = "Soup is hot [1, 99]. Bread is fresh【2†kitchen.md】, and free[^1]. Wash up [1-2].\n\n[2]: https://a.example"
+    answer = reader.ask(text, question="Is it hot, and fresh?")
+    assert answer["answer"] == "Soup is hot [1]. Bread is fresh[2], and free[1]. Wash up [1][2].\n\n[2]: https://a.example"
+    assert [(one["number"], one["by"], len(marked(answer, one))) for one in answer["citations"]] == [(1, "model", 3), (2, "model", 2)]
+    degraded, = answer["degraded"]
+    assert degraded["stage"] == "cite" and "1 citation mark that stands for no passage: [99]" in degraded["reason"]
+    with reader.stream(*text, question="Is it still hot, and fresh?") as told:
+        assert "".join(event.data["text"] for event in told if event.name == "text") == answer["answer"]
+
+
+def test_a_sentence_that_turns_the_passage_round_gets_no_mark(reader):
+    for text in ("On Wednesdays there is soup at 13:10, cooked by Marta Pike.", "Gwendolyn Pike is cooked at 13:10 by soup.",
+                 "On most Wednesdays there is soup at 13:10, cooked by Gwendolyn Pike."):
+        assert reader.ask(text, question=f"Who says: {text}")["citations"] == []
 
 
 def test_such_an_answer_is_still_kept_in_the_cache(reader):

@@ -3,7 +3,7 @@ import { html } from '../lib/html.js'
 /** How a mark says whose it is. */
 const authors = {
   model: 'Cited by the model.',
-  overlap: 'Added by the server: this passage shares the words and numbers of the sentence.',
+  overlap: 'Added by the server: this passage says the sentence in the same words.',
 }
 
 /** Cuts a text at the marks of its citations, which say where they stand in bytes. Answers of earlier versions do not say it. */

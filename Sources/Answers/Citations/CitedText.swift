@@ -3,9 +3,11 @@ import Knowledge
 /// An answer's text on its way to the client: notes the model's marks like `[2]`, takes out those that stand for no
 /// passage, and sets one behind a sentence that a passage supports, as long as the model has set none.
 ///
+/// Marks in other forms (``MarkBracket``) come out as `[1][2]`, so that every mark reads `[n]` at its offset.
+///
 /// The same text comes out however it is cut into pieces. Held back is only what may still change: white space until
-/// what follows it is known, and a bracket until it is known to be a mark. Code, Markdown links, footnotes and array
-/// indexes stay as they are.
+/// what follows it is known, and a bracket until it is known to be a mark. Code, Markdown links, definitions of links
+/// and footnotes, and array indexes stay as they are.
 struct CitedText: Sendable {
     /// A mark in the text.
     struct Mark: Sendable, Equatable {
@@ -25,13 +27,14 @@ struct CitedText: Sendable {
     /// Passages that the model was shown by number: what it may cite.
     private let cited: Int
     private let sources: [Passage]
-    private let question: String
     /// Read when the first sentence ends: by then the model has begun.
-    private lazy var support = PassageSupport(sources, question: question)
+    private lazy var support = PassageSupport(sources)
 
-    // Held back: white space, a bracket, a run of fence characters.
+    // Held back: white space and a comma between marks, a bracket, a run of fence characters.
     private var space = ""
-    private var bracket = ""
+    private var bracket = MarkBracket()
+    /// A round bracket before it; behind it a round bracket, or what may tell that it is part of a link.
+    private var (opening, closing) = ("", "")
     private var fence = Fence()
 
     // Where in the text it is.
@@ -45,6 +48,8 @@ struct CitedText: Sendable {
     private var wordBefore = ""
     private var previous: Unicode.Scalar?
     private var endsInMark = false
+    /// The mark that it ends in was taken out.
+    private var endsInGap = false
     private var isJSON = false
     private var modelHasMarked = false
 
@@ -69,10 +74,9 @@ struct CitedText: Sendable {
     /// - Parameters:
     ///   - cited: passages that the model was shown with their numbers.
     ///   - sources: passages a sentence may be marked with; none adds no marks.
-    init(cited: Int, sources: [Passage] = [], question: String = "") {
+    init(cited: Int, sources: [Passage] = []) {
         self.cited = cited
         self.sources = sources
-        self.question = question
     }
 
     /// Takes the next piece.
@@ -85,7 +89,7 @@ struct CitedText: Sendable {
     /// Lets go of what is held back, in the middle of a text.
     mutating func flush() -> String {
         settleFence()
-        if !bracket.isEmpty { settleBracket(before: nil) }
+        settleHeld()
         fresh += space
         space = ""
         return taken()
@@ -95,7 +99,7 @@ struct CitedText: Sendable {
     /// - Returns: the rest of it.
     mutating func finish() -> String {
         settleFence()
-        if !bracket.isEmpty { settleBracket(before: nil) }
+        settleHeld()
         endSentence()
         return flush()
     }
@@ -112,20 +116,32 @@ struct CitedText: Sendable {
         if isJSON { return fresh.unicodeScalars.append(scalar) }
         if fence.run > 0, code != .fenced, scalar != fence.scalar { settleFence() }
         if code == .fenced { return stepFenced(scalar) }
-        if !bracket.isEmpty, stepBracket(scalar) { return }
-        if scalar.properties.isWhitespace { return space.unicodeScalars.append(scalar) }
+        if isHeld, stepBracket(scalar) { return }
+        if scalar.properties.isWhitespace {
+            // What follows a mark that was taken out at the beginning of a line moves up to it.
+            if scalar == " ", endsInGap, space.isEmpty ? previous == nil : space.hasSuffix("\n") { return }
+            return space.unicodeScalars.append(scalar)
+        }
+        // It goes with the mark that follows, if that is taken out.
+        if scalar == ",", endsInMark, space.isEmpty {
+            stop = .none
+            return space.unicodeScalars.append(scalar)
+        }
         if previous == nil, scalar == "{" {
             isJSON = true
             fresh += space
             space = ""
             return step(scalar)
         }
-        if scalar == "[" || scalar == "(", code == nil { return bracket.unicodeScalars.append(scalar) }
+        if code == nil, scalar == "(" || MarkBracket.opens(scalar) {
+            if scalar == "(" { opening = "(" } else { _ = bracket.take(scalar) }
+            return
+        }
         begin(scalar)
         if scalar == "`" || scalar == "~" && (fence.run > 0 || isFirstWord && word.isEmpty) {
             if fence.run == 0 { fence = Fence(scalar: scalar, isAlone: isFirstWord && word.isEmpty) }
             fence.run += 1
-            (previous, endsInMark) = (scalar, false)
+            (previous, endsInMark, endsInGap) = (scalar, false, false)
             return fresh.unicodeScalars.append(scalar)
         }
         put(scalar)
@@ -177,7 +193,7 @@ struct CitedText: Sendable {
         fresh.unicodeScalars.append(scalar)
         if sentence.utf8.count <= PassageSupport.longest { sentence.unicodeScalars.append(scalar) }
         if word.utf8.count < 80 { word.unicodeScalars.append(scalar) }
-        (previous, endsInMark) = (scalar, false)
+        (previous, endsInMark, endsInGap) = (scalar, false, false)
         guard code == nil else {
             stop = .none
             return
@@ -230,95 +246,122 @@ struct CitedText: Sendable {
 
     // MARK: Brackets
 
+    private var isHeld: Bool { !opening.isEmpty || !bracket.isEmpty }
+
     /// - Returns: false where the scalar is to be read as any other.
     private mutating func stepBracket(_ scalar: Unicode.Scalar) -> Bool {
-        let last = bracket.unicodeScalars.last
-        switch last {
-        case "(" where scalar == "[": break
-        case "[" where bracket.contains("]"):
+        if closing == "[" {
             // "[1][" may be two marks, a mark and a footnote, or a link by reference.
-            if scalar.properties.numericType == .decimal || scalar == "^" {
-                bracket.removeLast()
-                settleBracket(before: "[")
-                bracket = "["
-                return stepBracket(scalar)
+            guard scalar.properties.numericType == .decimal || scalar == "^" else {
+                release()
+                return false
             }
-            release()
-            return false
-        case "]" where scalar == "[" && bracket.first == "[": break
-        case "]" where scalar == ")" && bracket.first == "(":
-            bracket += ")"
-            settleBracket(before: scalar)
+            closing = ""
+            settleBracket(before: "[")
+            _ = bracket.take("[")
+            return stepBracket(scalar)
+        }
+        if closing.first == ":" {
+            // "[1]: https://…" says where a link goes.
+            let rest = closing.dropFirst().drop { $0 == " " } + String(scalar)
+            closing.unicodeScalars.append(scalar)
+            if rest == "http" {
+                release()
+            } else if !(scalar == " " && closing.count < 8 || "http".hasPrefix(rest)) {
+                settleHeld()
+            }
             return true
-        case "]":
-            settleBracket(before: scalar)
-            return false
-        case _ where last != "(" && ("0"..."9").contains(scalar) && bracket.count(where: \.isNumber) < 3: break
-        case _ where last != "(" && last != "[" && scalar == "]": break
-        default:
+        }
+        if bracket.take(scalar) { return true }
+        guard bracket.isClosed else {
             release()
             return false
         }
-        bracket.unicodeScalars.append(scalar)
-        return true
+        if scalar == "[" || scalar == ":", !bracket.isWide, opening.isEmpty {
+            closing = String(scalar)
+            return true
+        }
+        if scalar == ")", !opening.isEmpty {
+            closing = ")"
+            settleBracket(before: scalar)
+            return true
+        }
+        settleBracket(before: scalar)
+        return false
     }
 
     /// The bracket is text like any other.
     private mutating func release() {
-        let text = bracket
-        bracket = ""
+        let text = opening + bracket.text + closing
+        (opening, bracket, closing) = ("", MarkBracket(), "")
         for scalar in text.unicodeScalars {
             begin(scalar)
             put(scalar)
         }
     }
 
-    /// A number in brackets is complete, or cut off by the end of the text: is it a mark, and does it stand for a passage?
+    /// Nothing more is waited for.
+    private mutating func settleHeld() {
+        let rest = closing.unicodeScalars
+        closing = ""
+        settleBracket(before: rest.first)
+        for scalar in rest { step(scalar) }
+        if isHeld { release() }
+    }
+
+    /// A bracket is complete, or cut off by the end of the text: is it a mark, and of which passages?
     private mutating func settleBracket(before next: Unicode.Scalar?) {
-        if bracket.hasPrefix("("), !bracket.hasSuffix(")") {
-            let rest = String(bracket.dropFirst())
-            bracket = "("
+        guard isHeld else { return }
+        if !opening.isEmpty, closing.isEmpty {
+            let held = bracket
+            bracket = MarkBracket()
             release()
-            guard !rest.isEmpty else { return }
-            bracket = rest
+            guard !held.isEmpty else { return }
+            bracket = held
         }
-        let digits = bracket.filter(\.isNumber)
-        guard bracket.contains("]"), !digits.hasPrefix("0") || digits == "0", let number = Int(digits) else { return release() }
-        let isKnown = number >= 1 && number <= cited
+        // A model that saw no numbers has footnotes of its own.
+        guard let numbers = bracket.numbers, !(bracket.isFootnote && cited == 0) else { return release() }
+        let known = numbers.filter { $0 >= 1 && $0 <= cited }
         let isAlone = next == nil || next == "\n" || next == "\r"
-        guard isMark(isKnown, isAlone, before: next) else { return release() }
+        guard isMark(numbers, isKnown: !known.isEmpty, isAlone, before: next) else { return release() }
         let startsLine = space.contains("\n") || previous == nil
-        if isKnown {
-            if startsLine, !isAlone { begin("[") }
-            fresh += space
-            space = ""
-            marks.append(Mark(number: number, by: .model, offset: text.utf8.count + fresh.utf8.count + (bracket.hasPrefix("(") ? 1 : 0)))
-            fresh += bracket
-            (sentenceIsMarked, modelHasMarked) = (true, true)
-            previous = "]"
-        } else {
-            removed.append("[\(digits)]")
+        for number in numbers where !known.contains(number) { removed.append("[\(number)]") }
+        if known.isEmpty {
             if startsLine {
                 while space.last == " " { space.removeLast() }
             } else if next != "[", !(next.map { $0.properties.isAlphabetic || $0.properties.numericType != nil } ?? false) {
                 space = ""
             }
+        } else {
+            if startsLine, !isAlone { begin("[") }
+            if endsInGap, space.first == "," { space.removeFirst() }
+            fresh += space + opening
+            space = ""
+            for number in known {
+                marks.append(Mark(number: number, by: .model, offset: text.utf8.count + fresh.utf8.count))
+                fresh += "[\(number)]"
+            }
+            fresh += closing
+            (sentenceIsMarked, modelHasMarked) = (true, true)
+            previous = "]"
         }
-        endsInMark = true
-        bracket = ""
+        (endsInMark, endsInGap) = (true, known.isEmpty)
+        (opening, bracket, closing) = ("", MarkBracket(), "")
     }
 
-    private func isMark(_ isKnown: Bool, _ isAlone: Bool, before next: Unicode.Scalar?) -> Bool {
+    private func isMark(_ numbers: [Int], isKnown: Bool, _ isAlone: Bool, before next: Unicode.Scalar?) -> Bool {
         let startsLine = space.contains("\n") || previous == nil || isFirstWord && Self.isListMarker(word)
         if next == "(" || startsLine && next == ":" || openBrackets > 0 && !isKnown { return false }
-        // One before its text is the label of a list that may be longer than the passages are many.
-        if startsLine { return isKnown || isAlone && previous != nil }
+        // A text that is nothing but a list of numbers is no answer with marks.
+        if startsLine { return previous != nil || !isAlone || isKnown && numbers.count == 1 }
         guard let previous, !endsInMark else { return true }
+        if numbers.count > 1, Self.listed.contains(word.lowercased()) { return false }
         if previous == ":" {
             let label = word.dropLast().lowercased()
             return label.last == "\"" ? false : isKnown || Self.labels.contains(String(label.filter(\.isLetter)))
         }
         if space.isEmpty {
+            if bracket.isFootnote || bracket.isWide { return true }
             if previous.properties.isAlphabetic || previous == "_" {
                 // "items[9]" is an index; "nine[1]" has a passage. Scripts without spaces have no such indexes.
                 return previous.value >= 0x2E80 || isKnown && !Self.isIdentifier(word)
@@ -356,6 +399,11 @@ struct CitedText: Sendable {
     private static let blockStarts = Set("-*+•#|>`~".unicodeScalars)
     /// What a mark may stand right behind.
     private static let endings = Set(".,;!?…%\"'”’»*°€£`。，、；：！？」』）".unicodeScalars)
+    /// What numbers in brackets behind it belong to.
+    private static let listed: Set<String> = [
+        "interval", "range", "between", "list", "array", "vector", "matrix", "values", "coordinates", "pages", "intervall", "bereich", "intervalo",
+        "intervalle",
+    ]
     /// What may stand before a colon and a mark.
     private static let labels: Set<String> = [
         "source", "sources", "see", "ref", "reference", "references", "passage", "passages", "quelle", "quellen", "siehe", "fuente", "fuentes",

@@ -1,58 +1,46 @@
-/// Words that count for their grammar.
+/// Words that count for their grammar, in English, German, Spanish and French; without accents.
 enum ClaimLanguage {
     private static func list(_ text: String) -> Set<String> { Set(text.split(whereSeparator: \.isWhitespace).map(String.init)) }
 
-    /// Says nothing of the subject; without accents.
-    // The floor, the day and the train are told apart by these three.
-    static let small = Set(FunctionWords.english).subtracting(["first", "last", "next"]).union(
+    /// Left out of the comparison. Not German ones: their case tells who does what to whom.
+    static let articles = list("the a an per of its also yes el la los las un una unos unas le les une")
+    static let functionWords = Set(FunctionWords.english)
+
+    /// Begin an adverbial, which may stand before or behind its clause.
+    static let prepositions = list(
+        """
+        in on at by for from to with since until till before after during if when while although because as under over between
+        am im an auf bei mit von vom zu zum zur fur nach vor seit ab bis wahrend wenn falls weil unter uber
+        en a al de del con desde hasta para por durante si cuando aunque sobre antes despues
+        au aux dans du depuis avec pour pendant quand sur avant apres chez
+        """)
+    static let conjunctions = list("and but because und aber weil y e pero porque et mais")
+
+    /// Quantities, conditions, frequencies, and whose word it is: what is left out of a sentence must hold none.
+    static let qualifiers = limits.union(
         list(
             """
-            please per get gets got go goes come comes take takes want wants let onto upon
-            der die das den dem des ein eine einen einem einer eines und oder aber ist sind war waren wird werden wurde wurden hat haben hatte
-            sein seine ihre ihr im in am an auf aus bei bis fur mit nach von vom vor zu zum zur uber unter durch um als wie auch nur noch schon
-            sich es er sie wir man dass wenn weil da dort hier nicht kein kann konnen muss mussen soll darf durfen sehr mehr gibt
-            el la los las un una unos unas y o u e de del al en con por para sin sobre entre hasta desde que se su sus lo le les es son era
-            fue fueron ser esta estan hay como mas pero muy ya no si puede pueden debe deben tambien este esta estos estas
-            le la les l un une des du de d et ou mais est sont etait a au aux en dans par pour sur sous avec sans que qui se sa son ses ce
-            cette ces il elle ils elles on ne pas plus peut peuvent doit doivent aussi y
-            celsius s t
+            all every each any most many some few several more less fewer half both least almost nearly about
+            often sometimes usually always mostly probably perhaps possibly rare hardly rarely seldom
+            say says said claim claimed according allegedly supposedly reportedly denied believed planned
+            alle jede jeder jedes jeden meisten viele einige wenige mehr weniger halfte etwa fast mindestens hochstens
+            oft manchmal meist immer vielleicht wahrscheinlich laut angeblich
+            todas todos cada muchos algunos pocos mas menos casi siempre quizas segun
+            tous toutes chaque plupart plusieurs quelques plus moins presque souvent parfois toujours selon
             """))
-    /// Between a unit and what it measures.
-    static let links = list("of per a an de du des d von der pro por par")
-    static let pronouns = list("it they them he she him this these there er sie es ihn dies dort él ella ellos ellas allí ahí il elle ils elles là")
-    static let possessives = list("its his her their sein seine ihr ihre su sus son sa ses")
-    static let verbs = list(
+    /// Denials, permissions and conditions: they also hold for what follows an "and".
+    static let limits = list(
         """
-        is are was were has have had can may must will do does did ist sind war waren hat haben hatte kann können muss müssen wird werden darf
-        es son era fue hay está están puede deben est sont était ont peut doit
+        not no never none neither nor nobody nothing without cannot can't don't doesn't didn't isn't aren't wasn't won't
+        only just except unless if when where who whether provided or instead until up otherwise although though unlike that
+        may might must can could should would shall
+        nicht kein keine keinen keinem keiner nie niemals ohne weder nur ausser sofern falls wenn ob oder sondern sonst bis obwohl dass
+        darf durfen kann konnen konnte muss mussen soll sollte sollen
+        nunca jamas sin ni nadie solo salvo excepto si cuando o sino que puede pueden podria debe deben deberia
+        pas jamais sans aucun aucune rien seulement sauf ou qui peut peuvent pourrait doit doivent devrait
         """)
-    /// Before who does it, in the passive.
-    static let agents = list("by von vom durch por par")
-    static let german = list("der die das den dem des und ist sind im am zum zur ein eine einen einer nicht wird werden für auf mit von")
-    static let denials = list(
-        """
-        not no never none neither nor nobody nothing without cannot nicht nie niemals ohne weder niemand nunca jamás sin ni nadie ningún
-        ninguna ninguno pas jamais sans aucun aucune rien
-        """)
-    static let pairDenials = Set("不没沒无無未".unicodeScalars)
-    static let pairSmall = Set("的了和与及也而之はがをにのでと".unicodeScalars)
-    static let steps = list("step schritt paso étape etape passo stap 步骤")
-
-    /// Opposites that are small words in most lists, and turn a sentence round.
-    static let directions: [String: Int] = {
-        var directions: [String: Int] = [:]
-        for (index, pair) in [
-            ("before until till by vor bis antes hasta avant jusqu", "after from since nach ab seit después despues desde après depuis dès"),
-            ("above over über más plus", "below under unter menos moins"), ("more", "less fewer weniger"),
-            ("most maximum höchstens máximo maximal maximum", "least minimum mindestens mínimo minimal"),
-            ("with mit con avec", "without ohne sin sans"), ("inside", "outside"), ("up", "down"),
-            ("first erste primero premier", "last letzte último dernier"),
-        ].enumerated() {
-            for word in list(pair.0) { directions[word] = index + 1 }
-            for word in list(pair.1) { directions[word] = -index - 1 }
-        }
-        return directions
-    }()
+    static let pronouns = list("it they he she this these er sie es ella ellos ellas il elle ils elles")
+    static let pauses = Set(",;:–—、，；：".unicodeScalars)
 
     /// Without "one" and its like, which seldom count anything, and words that mean something else in a neighbour's language.
     static let numbers: [String: String] = {
@@ -70,13 +58,10 @@ enum ClaimLanguage {
         }
         return numbers
     }()
-}
 
-/// What stands behind numbers, in one spelling.
-enum ClaimUnits {
-    /// By the name without accents.
-    static let names: [String: String] = {
-        var names: [String: String] = [:]
+    /// What stands behind a number, by its name.
+    static let units: [String: String] = {
+        var units: [String: String] = [:]
         for line in """
         kg kilo kilos kilogram kilograms kilogramm kilogramo kilogramos kilogramme kilogrammes|g gram grams gramm gramo gramos gramme grammes
         km kilometer kilometers kilometre kilometres kilometern kilometro kilometros|m meter meters metre metres metern metro metros
@@ -89,11 +74,11 @@ enum ClaimUnits {
         year years jahr jahre jahren ano anos an ans annee annees
         """.split(whereSeparator: { $0 == "|" || $0.isNewline }) {
             let words = line.split(separator: " ").map(String.init)
-            for word in words { names[word] = words[0] }
+            for word in words { units[word] = words[0] }
         }
-        return names
+        return units
     }()
-    static let signs: [Unicode.Scalar: String] = ["%": "percent", "°": "degree", "£": "pound", "$": "dollar", "€": "euro", "¥": "yen"]
-    static let currencies: Set<String> = ["pound", "dollar", "euro", "yen"]
-    static let all = Set(names.values).union(signs.values)
+    static let measures = Set(units.values).union(currencies.values)
+    static let signs: [Unicode.Scalar: String] = ["%": "percent", "°": "degree"]
+    static let currencies: [Unicode.Scalar: String] = ["£": "pound", "$": "dollar", "€": "euro", "¥": "yen"]
 }

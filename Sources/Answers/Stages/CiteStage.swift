@@ -41,8 +41,7 @@ final class CitedReply: Sendable {
         emit = context.emit
         cited = context.plan.form == .full ? passages.count : 0
         // Where tools are offered the reply may be a call, which is not an answer yet, and that shows at its end only.
-        text = Mutex(
-            CitedText(cited: cited, sources: context.question.tools.isEmpty ? passages : [], question: context.question.text))
+        text = Mutex(CitedText(cited: cited, sources: context.question.tools.isEmpty ? passages : []))
     }
 
     /// Where the stages behind it tell what they do.

@@ -7,7 +7,6 @@ import Testing
 /// Whether marks by overlap are right: on pairs written by hand, and on real paragraphs where they are at hand.
 @Suite struct PassageSupportTests {
     private struct Group: Decodable {
-        var question: String?
         var passages: [String]
         var cases: [Case]
     }
@@ -44,7 +43,7 @@ import Testing
     private static func score(_ groups: [Group]) -> Score {
         var score = Score()
         for group in groups {
-            let support = PassageSupport(group.passages.map { passage($0) }, question: group.question ?? "")
+            let support = PassageSupport(group.passages.map { passage($0) })
             for pair in group.cases {
                 let mark = support.passage(for: pair.sentence) ?? 0
                 if pair.mark == 0 { score.unsupported += 1 }
@@ -56,54 +55,70 @@ import Testing
         return score
     }
 
-    /// The rules were made on the first hundred pairs; each other set shares no passage with those before it and was
-    /// written before the rules its faults led to. "recombined" are mostly sentences made of a passage's own words.
+    /// The three "twisted" sets were written before today's rules were run on them and are mostly sentences of a passage
+    /// with one thing changed: a role, a quantity, a possibility, a time, a condition. The other sets are of earlier rules
+    /// and hold many paraphrases, which get no mark.
     @Test func marksAreRightOnPairsWrittenByHand() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "support-pairs.json")
         let sets = try JSONDecoder().decode([String: [Group]].self, from: Data(contentsOf: file))
         for (name, groups) in sets.sorted(by: { $0.key < $1.key }) { print("marks by overlap, \(name):", Self.score(groups)) }
-        let score = Self.score(sets.values.flatMap { $0 })
-        print("marks by overlap, all pairs:", score)
-        #expect(score.right + score.missed.count + score.unsupported == 326 && score.unsupported == 176)
-        #expect(score.precision >= 0.98, "\(score.wrong)")
-        #expect(score.recall >= 0.8, "\(score.missed)")
+        let twisted = Self.score(["twisted", "twisted_again", "twisted_once_more"].flatMap { sets[$0]! })
+        let all = Self.score(sets.values.flatMap { $0 })
+        print("marks by overlap, all pairs:", all)
+        #expect(all.right + all.missed.count + all.unsupported == 524 && all.unsupported == 298)
+        #expect(all.wrong == [])
+        #expect(all.recall >= 0.35, "\(all.missed)")
+        #expect(twisted.recall >= 0.75, "\(twisted.missed)")
+    }
+
+    /// A claim that a sentence of a passage does not make, and beside it one that it does.
+    @Test(arguments: [
+        ("Northgate hired Bellweather in 2021.", "Bellweather hired Northgate in 2021.", "In 2021 Northgate hired Bellweather."),
+        ("The lift carries 12 people at a time.", "The lift carries more than 12 people at a time.", "The lift carries twelve people at a time."),
+        ("Members may bring a guest on Sundays.", "Members must bring a guest on Sundays.", "On Sundays members may bring a guest."),
+        ("Guests must not park behind the hall.", "Guests must park behind the hall.", "The guests must not park behind a hall."),
+        ("If it rains, the concert is held in the hall.", "The concert is held in the hall.", "The concert is held in the hall if it rains."),
+        ("Breakfast costs 12 pounds, except on Sundays.", "Breakfast costs 12 pounds.", "Breakfast costs £12, except on Sundays."),
+        ("Tickets are sold in the lobby, and at the gate.", "Tickets are sold at the gate.", "Tickets are sold in the lobby."),
+        ("Kilns cool for 1 hour and 30 minutes.", "Kilns cool for 1 hour.", "The kilns cool for 1 h and 30 min."),
+        ("You may not drink and drive the company van.", "You may not drink.", "You may not drink and drive the company van."),
+        ("The sister of Anna and Ben lives in Leeds.", "Ben lives in Leeds.", "The sister of Anna and Ben lives in Leeds."),
+        (
+            "Der Mieter kann dem Vermieter jederzeit kündigen.", "Dem Mieter kann der Vermieter jederzeit kündigen.",
+            "Der Mieter kann dem Vermieter jederzeit kündigen."
+        ),
+        ("Is the sauna closed on Mondays?", "The sauna is closed on Mondays.", nil),
+    ])
+    func whatTurnsASentenceRoundGetsNoMark(_ passage: String, _ twisted: String, _ said: String?) {
+        let support = PassageSupport([Self.passage(passage)])
+        #expect(support.passage(for: twisted) == nil)
+        if let said { #expect(support.passage(for: said) == 1) }
     }
 
     @Test func oneSharedNumberIsNoSupport() {
         let support = PassageSupport(
             ["Kilns cool for 12 hours.", "The bar is closed.", "A pass costs 12 pounds.", "Members get a key.", "Dogs are allowed on pier 3."]
-                .map { Self.passage($0) }, question: "How do I fire a kiln?")
+                .map { Self.passage($0) })
         for sentence in [
             "3. Load the kiln and close its door.", "Step 3: set the kiln to 1000 degrees.", "Choose one of the 3 programmes.",
             "In 2019 the kiln was replaced.", "It takes 3 people to lift the lid of the kiln.",
         ] {
             #expect(support.passage(for: sentence) == nil, "\(sentence)")
         }
-        #expect(support.passage(for: "Your dog is allowed on pier 3.") == 5)
+        #expect(support.passage(for: "Also, dogs are allowed on pier 3.") == 5)
     }
 
     @Test func aNumberCountsWithWhatItCounts() {
-        let support = PassageSupport([Self.passage("Mix 2 kg of sand with 5 litres of water in the blue bucket.")], question: "")
+        let support = PassageSupport([Self.passage("Mix 2 kg of sand with 5 litres of water in the blue bucket.")])
         #expect(support.passage(for: "Mix 2 kilograms of sand with 5 l of water in the blue bucket.") == 1)
         #expect(support.passage(for: "Mix 5 kg of sand with 2 litres of water in the blue bucket.") == nil)
         #expect(support.passage(for: "Mix 2 pounds of sand with 5 litres of water in the blue bucket.") == nil)
     }
 
     @Test func aHeadingIsReadWithItsPassageButIsNoPassage() {
-        let support = PassageSupport([Self.passage("It closes at 18:00 on Sundays.", title: "Swimming pool")], question: "")
+        let support = PassageSupport([Self.passage("It closes at 18:00 on Sundays.", title: "Swimming pool")])
         #expect(support.passage(for: "The swimming pool closes at 6 pm on Sundays.") == 1)
         #expect(support.passage(for: "There is a swimming pool.") == nil)
-    }
-
-    @Test func aShortAnswerIsReadWithItsQuestionUnlessItSaysSomethingByItself() {
-        let passages = [
-            Self.passage("The bar closes at 23:30 on Fridays."), Self.passage("Peanuts are not allowed in the building, because of allergies."),
-        ]
-        let support = PassageSupport(passages, question: "When does the bar close on Fridays?")
-        #expect(support.passage(for: "At 23:30.") == 1)
-        #expect(support.passage(for: "At 23:45.") == nil)
-        #expect(support.passage(for: "Peanuts are not allowed in the building.") == 2)
-        #expect(PassageSupport(passages, question: "When does the shop open?").passage(for: "At 23:30.") == nil)
     }
 
     // MARK: Real paragraphs
@@ -128,7 +143,7 @@ import Testing
         var (sentences, found, elsewhere, foreign) = (0, 0, 0, 0)
         for index in all.indices.dropLast(5) {
             let others = Array(all[index + 1...index + 5])
-            let (both, without) = (PassageSupport([all[index]] + others, question: ""), PassageSupport(others, question: ""))
+            let (both, without) = (PassageSupport([all[index]] + others), PassageSupport(others))
             for sentence in NoteSelector.sentences(all[index]) {
                 sentences += 1
                 if let number = both.passage(for: sentence) { if number == 1 { found += 1 } else { elsewhere += 1 } }
