@@ -214,6 +214,23 @@ struct DocumentSourceTests {
         }
     }
 
+    @Test func `tables are for the parser, whatever their encoding`() async throws {
+        try await withTemporaryFolder { folder in
+            for (name, bytes) in [
+                ("a.csv", Array("Pier;Boats\nparsed;1\n".utf8)), ("b.TSV", Array("Pier\tBoats\nparsed\t1\n".utf8)),
+                ("c.csv", [0x50, 0x0A, 0xE9, 0x0A]), ("d.csv", [0xEF, 0xBB, 0xBF] + Array("Pier,Boats\nparsed,1\n".utf8)),
+            ] {
+                let file = try folder.write(name, bytes)
+                let (documents, problems) = try await read(DocumentSource(file), parser: FakeParser())
+                #expect(documents.map(\.text) == ["Read."] && documents.map(\.format) == [.markdown], "\(name)")
+                #expect(problems.map(\.code) == ["pictures"])
+            }
+            // Without a parser rows are still rows.
+            let file = try folder.write("a.csv", "Pier,Boats\nLund,1\n")
+            #expect(try await read(DocumentSource(file)).0.map(\.format) == [.rows(delimiter: .comma)])
+        }
+    }
+
     @Test func `warnings of many files do not hide the file that could not be read`() async throws {
         try await withTemporaryFolder { folder in
             for number in 0..<300 { _ = try folder.write("a\(number).bin.pdf", "%PDF\u{2D}\n\(number)") }

@@ -59,6 +59,8 @@ struct DocumentReader {
             case .corpus: try await CorpusReader(limits: limits).read(url, name: name, sink)
             case .document(.markdown) where parser != nil && TextKind.isPage(head), .document(.plain) where parser != nil && TextKind.isPage(head):
                 try await parse(url, name: name, sink)
+            // The parser knows the delimiter, the encoding and what a header is.
+            case .document(.rows) where parser != nil: try await parse(url, name: name, sink)
             case .document(let format):
                 let event = TextFileReader(limits: limits).read(url, name: name, format: format)
                 // Other encodings than UTF-8 are a matter for the parser.
