@@ -59,7 +59,7 @@ def subjects() -> list[tuple[str, Path, Path]]:
 def vendor():
     """The base model behind an OpenAI-compatible address; yields the address."""
     process = subprocess.Popen(
-        [sys.executable, ENGINE / "serve.py", "--model", MODELS / "smollm2-135m-instruct" / "model.gguf", "--context", "4096", "--parallel", "2"],
+        [sys.executable, ENGINE / "serving/serve.py", "--model", MODELS / "smollm2-135m-instruct" / "model.gguf", "--context", "4096", "--parallel", "2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         ready = json.loads(process.stdout.readline())

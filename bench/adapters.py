@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/adapters.py [--count 100] [--rank 16]
 
-Ours is the local server as Atelier runs it (engine/serve.py and its settings); the peer is llama.cpp started by hand with the same
+Ours is the local server as Atelier runs it (engine/serving/serve.py and its settings); the peer is llama.cpp started by hand with the same
 adapters and its own defaults, as its README shows: through the same wheel, or with --llama-server a binary. Both answer the same
 requests in the same run. Prints a table and writes bench/results/adapters.json.
 """
@@ -43,7 +43,7 @@ sys.stdin.read()
 
 def ours(adapters: list[pathlib.Path]) -> list[str]:
     options = [f"--context={CONTEXT}", f"--parallel={SLOTS}", f"--threads={THREADS}"]
-    return [sys.executable, str(ROOT / "engine/serve.py"), "--model", str(MODEL), *options, *(part for path in adapters for part in ("--lora", str(path)))]
+    return [sys.executable, str(ROOT / "engine/serving/serve.py"), "--model", str(MODEL), *options, *(part for path in adapters for part in ("--lora", str(path)))]
 
 
 def peer(adapters: list[pathlib.Path]) -> list[str]:

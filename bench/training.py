@@ -52,7 +52,7 @@ def rows(count: int) -> tuple[list[dict], list[dict], str]:
 def ours(folder: pathlib.Path, epochs: int) -> dict:
     (folder / "job.json").write_text(json.dumps(
         {"base_model": str(BASE), "train": str(folder / "train.jsonl"), "validation": str(folder / "validation.jsonl"), "epochs": epochs, **CONFIG}))
-    command = [sys.executable, str(ROOT / "engine/train.py"), "--config", str(folder / "job.json"), "--out", str(folder / "out")]
+    command = [sys.executable, str(ROOT / "engine/training/train.py"), "--config", str(folder / "job.json"), "--out", str(folder / "out")]
     training, last, replies = 0.0, None, 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as child:
         for line in child.stdout:
@@ -73,11 +73,11 @@ def peer(folder: pathlib.Path, epochs: int) -> dict:
     """TRL's documented use, on a dataset that is tokenised already."""
     import child  # noqa: F401  the same OpenMP settings
     import torch
-    from conversations import load
+    from training.conversations import load
     from datasets import Dataset
     from peft import LoraConfig
-    from resources import resident
-    from schedule import warmup_steps
+    from training.resources import resident
+    from training.plan import warmup_steps
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
@@ -114,7 +114,7 @@ def measure(folder: pathlib.Path) -> dict:
     """Mean negative log-likelihood of the held-out reply tokens, by a plain loop, for both adapters and without."""
     import child  # noqa: F401
     import torch
-    from conversations import load
+    from training.conversations import load
     from peft import PeftModel
     from torch.nn import functional
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -169,7 +169,7 @@ def limit() -> dict:
 def arithmetic(folder: pathlib.Path, epochs: int) -> float:
     """FLOP of a run's useful tokens."""
     import child  # noqa: F401
-    from conversations import load
+    from training.conversations import load
     from transformers import AutoConfig, AutoTokenizer
 
     config = AutoConfig.from_pretrained(BASE)

@@ -30,7 +30,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import base_model
+from training import base_model
 import files
 
 LANGUAGE_MODEL = "smollm2-135m-instruct"

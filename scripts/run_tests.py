@@ -132,7 +132,7 @@ def swift_quick() -> Result:
 def swift() -> Result:
     # The real llama.cpp server that the OpenAI and Anthropic dialects are tested against.
     server = subprocess.Popen(
-        [PYTHON, "engine/serve.py", "--model", str(DATA / "models/smollm2-135m-instruct/model.gguf"), "--port", "0"],
+        [PYTHON, "engine/serving/serve.py", "--model", str(DATA / "models/smollm2-135m-instruct/model.gguf"), "--port", "0"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, text=True,
     )
     ready = server.stdout.readline()

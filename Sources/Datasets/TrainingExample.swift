@@ -3,7 +3,7 @@ import Foundation
 /// Why training leaves an example out.
 ///
 /// The one decision about it: ``DatasetReader`` makes it of each record as it is read, and the upload's report, the preview, the estimate
-/// and the job go by it. `engine/conversations.py` has the same rule for files that come from elsewhere;
+/// and the job go by it. `engine/training/conversations.py` has the same rule for files that come from elsewhere;
 /// `Tests/DatasetsTests/Fixtures/trainable.jsonl` holds both to the same answers.
 public enum TrainingExclusion: String, Sendable, Codable, CaseIterable, CodingKeyRepresentable {
     /// The assistant calls a tool. A minion has none, and the base model's chat template has no place for calls.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Takes adapters in and gives them out, with `engine/adapters.py`.
+/// Takes adapters in and gives them out, with `engine/serving/adapters.py`.
 public struct AdapterTool: Sendable {
     /// What an import found.
     public struct Imported: Sendable, Decodable, Equatable {
@@ -63,7 +63,7 @@ public struct AdapterTool: Sendable {
     private func run(_ arguments: [String], _ step: String, _ failed: LocalModelError.Code, _ confinement: Confinement) async throws -> Data {
         if let missing = paths.missing() { throw missing }
         return try await EngineScript(
-            command: paths.command("adapters.py", arguments, confinement, lowPriority: true),
+            command: paths.command("serving/adapters.py", arguments, confinement, lowPriority: true),
             failure: (failed, "the \(step) of the adapter failed")
         ).run()
     }

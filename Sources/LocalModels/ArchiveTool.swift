@@ -1,6 +1,6 @@
 import Foundation
 
-/// Unpacks archives with `engine/extract.py`: a hostile archive fails in a child, by name.
+/// Unpacks archives with `engine/documents/extract.py`: a hostile archive fails in a child, by name.
 public struct ArchiveTool: Sendable {
     /// What was left out of an archive, or guessed.
     public struct Note: Sendable, Decodable, Equatable {
@@ -23,7 +23,7 @@ public struct ArchiveTool: Sendable {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let done = try await EngineScript(
             command: paths.command(
-                "extract.py",
+                "documents/extract.py",
                 ["--archive", archive.path, "--out", directory.path, "--max-entries", String(maxEntries), "--max-bytes", String(maxBytes)],
                 .worker(paths.sandbox, reads: [archive], writes: [directory], fileBytes: maxBytes)),
             failure: (.archiveUnreadable, "the archive could not be unpacked")

@@ -32,8 +32,8 @@ public struct BaseModels: Sendable {
 
     public init(paths: EnginePaths) { self.paths = paths }
 
-    /// Architectures whose adapters `engine/export_gguf.py` can write for llama.cpp.
-    static let servable = ["llama", "mistral", "qwen2", "qwen3"]
+    /// Architectures whose adapters `engine/serving/export_gguf.py` can write for llama.cpp. It has the list; a test compares.
+    public static let servable = ["llama", "mistral", "qwen2", "qwen3"]
 
     public func all() -> [BaseModel] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: paths.models.path)) ?? []
@@ -69,7 +69,7 @@ public struct BaseModels: Sendable {
         try await WrittenFiles.making(beside) { out, folder in
             _ = try await EngineScript(
                 command: paths.command(
-                    "base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]), lowPriority: true),
+                    "training/base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]), lowPriority: true),
                 failure: (.baseModelUnsupported, "the base model cannot be read for training")
             ).run()
         }

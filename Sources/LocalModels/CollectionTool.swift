@@ -1,6 +1,6 @@
 import Foundation
 
-/// Checks collections that come from elsewhere with `engine/collection_import.py`: a hostile database or file of
+/// Checks collections that come from elsewhere with `engine/documents/collection_import.py`: a hostile database or file of
 /// vectors is opened in a child alone.
 public struct CollectionTool: Sendable {
     /// What was found and written.
@@ -25,7 +25,7 @@ public struct CollectionTool: Sendable {
         try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let done = try await EngineScript(
             command: paths.command(
-                "collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)],
+                "documents/collection_import.py", ["--from", folder.path, "--out", target.path, "--max-bytes", String(maxBytes)],
                 // A file of vectors may be larger than the texts.
                 .worker(paths.sandbox, reads: [folder], writes: [target], fileBytes: Self.fileBytes), lowPriority: true),
             failure: (.collectionInvalid, "the collection could not be read")

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 
-/// Turns documents of every kind into text with `engine/parse.py`, each in a limited process of its own:
+/// Turns documents of every kind into text with `engine/documents/parse.py`, each in a limited process of its own:
 /// a bad file fails alone and by name.
 public struct DocumentParsingEngine: Sendable {
     /// What a file turned into.
@@ -47,7 +47,7 @@ public struct DocumentParsingEngine: Sendable {
             // Each file's worker has its own bounds of memory and time. A gigabyte beside the text: what a reader puts aside on the way.
             let limits = ChildLimits(fileBytes: maxTextBytes + 1 << 30, openFiles: 256, processes: 64)
             return paths.command(
-                "parse.py",
+                "documents/parse.py",
                 ["--memory-bytes", String(memoryBytes), "--seconds", String(seconds), "--max-text-bytes", String(maxTextBytes)],
                 Confinement(reads: [exchange.files], writes: [exchange.texts], limits: limits), lowPriority: true)
         }

@@ -26,7 +26,7 @@ public struct EmbeddingEngine: Sendable {
         ) {
             if let missing = paths.missing() { throw missing }
             return paths.command(
-                "embed.py", ["--model", paths.embedder.path, "--reranker", paths.reranker.path, "--threads", String(threads)],
+                "embedding/embed.py", ["--model", paths.embedder.path, "--reranker", paths.reranker.path, "--threads", String(threads)],
                 // It writes no file; its processor time is that of all requests, and so has no bound.
                 Confinement(reads: [paths.embedder, paths.reranker], limits: ChildLimits(fileBytes: 1 << 20, openFiles: 1024, processes: 0)),
                 lowPriority: lowPriority)

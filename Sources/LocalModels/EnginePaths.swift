@@ -3,7 +3,7 @@ import Foundation
 /// Where the Python engine and the default models are.
 public struct EnginePaths: Sendable {
     public var python: URL
-    /// The folder with `train.py`, `serve.py`, `embed.py`, `extract.py`.
+    /// The engine: what its scripts share, and `documents/`, `embedding/`, `serving/`, `training/` with the scripts.
     public var scripts: URL
     public var models: URL
     /// What the engine's processes run in.
@@ -32,7 +32,7 @@ public struct EnginePaths: Sendable {
                 LocalModelError(code: .engineMissing, message: "the engine's Python (ATELIER_PYTHON) is not installed", hint: "run: make setup")
             )
         }
-        if ["train.py", "confine.py"].contains(where: { !FileManager.default.fileExists(atPath: scripts.appending(path: $0).path) }) {
+        if ["training/train.py", "confine.py"].contains(where: { !FileManager.default.fileExists(atPath: scripts.appending(path: $0).path) }) {
             return (
                 false,
                 LocalModelError(
@@ -62,18 +62,15 @@ public struct EnginePaths: Sendable {
         return nil
     }
 
-    /// A script of the engine as a command.
+    /// A script of the engine as a command. How its threads wait and that it stays off the network, `engine/child.py` sets for
+    /// every way a script is started.
+    /// - Parameter script: its path in the engine's folder.
     /// - Parameter confinement: the files it may read, the folders it may write in, and its limits. It sees no other
     ///   file of the data directory, those among its arguments included.
     func command(_ script: String, _ arguments: [String], _ confinement: Confinement, lowPriority: Bool = false) -> ChildCommand {
         ChildCommand(
             executable: python.path, arguments: [scripts.appending(path: script).path] + arguments,
-            // Threads that never spin made generation seven times slower (10 against 69 tokens/s with an adapter) and
-            // training twice; threads that always spin starve when a neighbour is busy. So: spin for some µs, then sleep.
-            environment: [
-                "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
-                "TOKENIZERS_PARALLELISM": "false",
-            ].merging(confinement.limits.memory == nil ? [:] : Self.smallMemory) { $1 },
+            environment: ["PYTHONUNBUFFERED": "1"].merging(confinement.limits.memory == nil ? [:] : Self.smallMemory) { $1 },
             lowPriority: lowPriority, confinement: confinement, sandbox: sandbox)
     }
 }

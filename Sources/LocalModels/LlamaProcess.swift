@@ -24,7 +24,7 @@ struct LlamaProcess: Sendable {
         let key = LocalKey()
         let child = Child(
             paths.command(
-                "serve.py",
+                "serving/serve.py",
                 [
                     "--model", model.path, "--alias", alias, "--host", "127.0.0.1", "--port", "0", "--context", String(limits.contextTokens),
                     "--parallel", String(limits.slots), "--threads", String(limits.threads), "--key-from-stdin",

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Writes a Parquet file as JSON lines with `engine/parquet.py`: a hostile file fails in a child, by name.
+/// Writes a Parquet file as JSON lines with `engine/documents/parquet.py`: a hostile file fails in a child, by name.
 public struct ParquetTool: Sendable {
     let paths: EnginePaths
 
@@ -12,7 +12,7 @@ public struct ParquetTool: Sendable {
         try await WrittenFiles.making(target) { out, folder in
             _ = try await EngineScript(
                 command: paths.command(
-                    "parquet.py", ["--file", file.path, "--out", out.path, "--max-bytes", String(maxBytes)],
+                    "documents/parquet.py", ["--file", file.path, "--out", out.path, "--max-bytes", String(maxBytes)],
                     .worker(paths.sandbox, reads: [file], writes: [folder], fileBytes: maxBytes), lowPriority: true),
                 failure: (.parquetFailed, "the Parquet file could not be read")
             ).run()

@@ -94,7 +94,7 @@ extension Sandbox {
         struct Done: Decodable { var paths: [String] }
         let code = """
             import compileall, json, os, sys
-            compileall.compile_dir(sys.argv[1], maxlevels=1, quiet=2)
+            compileall.compile_dir(sys.argv[1], maxlevels=2, quiet=2)
             paths = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
             link = sys.executable
             while os.path.islink(link):

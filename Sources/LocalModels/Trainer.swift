@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs `engine/train.py` in a child process of low priority.
+/// Runs `engine/training/train.py` in a child process of low priority.
 public struct Trainer: Sendable {
     let paths: EnginePaths
 
@@ -37,7 +37,7 @@ public struct Trainer: Sendable {
         if let calibration { Self.copy(calibration, to: speed) }
         let child = Child(
             paths.command(
-                "train.py", ["--config", configuration.path, "--out", output.path] + (calibration == nil ? [] : ["--calibration", speed.path]),
+                "training/train.py", ["--config", configuration.path, "--out", output.path] + (calibration == nil ? [] : ["--calibration", speed.path]),
                 confinement, lowPriority: true))
         try await withTaskCancellationHandler {
             do {

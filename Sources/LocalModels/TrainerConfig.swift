@@ -1,6 +1,6 @@
 import Domain
 
-/// One LoRA run, as `engine/training_job.py` reads it: the job's settings, and where its files lie.
+/// One LoRA run, as `engine/training/job.py` reads it: the job's settings, and where its files lie.
 public struct TrainerConfig: Sendable, Encodable {
     /// A Hugging Face folder or a GGUF file.
     public var baseModel: String

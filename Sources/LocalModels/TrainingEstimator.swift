@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a run will take, counted and reckoned by `engine/estimate.py`.
+/// What a run will take, counted and reckoned by `engine/training/estimate.py`.
 public struct TrainingEstimate: Sendable, Codable, Equatable {
     public struct Warning: Sendable, Codable, Equatable {
         public var code: String
@@ -56,7 +56,7 @@ public struct TrainingEstimator: Sendable {
         try JSONEncoder().encode(config).write(to: configuration)
         let done = try await EngineScript(
             command: paths.command(
-                "estimate.py", ["--config", configuration.path, "--calibration", calibration.path],
+                "training/estimate.py", ["--config", configuration.path, "--calibration", calibration.path],
                 .tool(
                     reads: [folder, URL(filePath: config.train), URL(filePath: config.validation), base, converted, calibration],
                     usesAccelerator: true)),

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Shows examples as the trainer reads them, with `engine/preview.py`.
+/// Shows examples as the trainer reads them, with `engine/training/preview.py`.
 public struct TrainingPreview: Sendable {
     public struct Example: Sendable, Codable, Equatable {
         public struct Piece: Sendable, Codable, Equatable {
@@ -52,7 +52,7 @@ public struct TrainingPreview: Sendable {
         if let missing = paths.missing() { throw missing }
         let done = try await EngineScript(
             command: paths.command(
-                "preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)],
+                "training/preview.py", ["--model", paths.baseModelFolder.path, "--max-tokens", String(maxTokens)],
                 .tool(reads: [paths.baseModelFolder])),
             failure: (.previewFailed, "the examples cannot be shown")
         ).run(input: Data(lines.joined(separator: [0x0A])) + [0x0A, 0x0A])

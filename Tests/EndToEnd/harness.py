@@ -464,7 +464,7 @@ def refusing() -> Upstream:
 def base_model() -> Iterator[Callable[[list[dict], int], str]]:
     """llama.cpp with the base model and no adapter: from messages and a length to its words."""
     process = subprocess.Popen(
-        command("serve.py", "--model", MODELS / BASE_MODEL / "model.gguf"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        command("serving/serve.py", "--model", MODELS / BASE_MODEL / "model.gguf"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def ask(messages: list[dict], max_tokens: int) -> str:
         body = {"messages": messages, "temperature": 0, "max_tokens": max_tokens}

@@ -25,7 +25,7 @@ SECRET_QUESTION = "Which drawer holds the quicksilver?"
 def llama() -> Iterator[str]:
     """A real OpenAI-compatible server whose prices nobody knows."""
     process = subprocess.Popen(
-        command("serve.py", "--model", MODELS / BASE_MODEL / "model.gguf"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        command("serving/serve.py", "--model", MODELS / BASE_MODEL / "model.gguf"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield json.loads(process.stdout.readline())["url"] + "/v1"
     finally:

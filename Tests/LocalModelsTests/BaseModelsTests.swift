@@ -68,4 +68,11 @@ import Testing
             #expect(found[1].trainingPath.hasSuffix("/both") && found[2].trainingPath.hasSuffix("/single.gguf"))
         }
     }
+
+    /// The engine has the list of what is trained and served: this one would otherwise offer what fails at the end of a job.
+    @Test func theArchitecturesAreThoseOfTheEngine() throws {
+        let script = try String(contentsOf: Engine.paths.scripts.appending(path: "serving/export_gguf.py"), encoding: .utf8)
+        let table = try #require(script.firstMatch(of: /\nARCHITECTURES = \{\n(?<rows>[^}]*)\}/))
+        #expect(table.output.rows.matches(of: /"([^"]+)":/).map { String($0.output.1) } == BaseModels.servable)
+    }
 }

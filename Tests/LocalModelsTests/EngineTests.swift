@@ -117,10 +117,10 @@ struct EngineTests {
     private func train(script: String, earlier: String? = nil) async throws -> TrainerResult {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: folder) }
-        for path in ["engine", "models/\(EnginePaths.baseModelName)", "models/bge-small-en-v1.5"] {
+        for path in ["engine/training", "models/\(EnginePaths.baseModelName)", "models/bge-small-en-v1.5"] {
             try FileManager.default.createDirectory(at: folder.appending(path: path), withIntermediateDirectories: true)
         }
-        try Data(script.utf8).write(to: folder.appending(path: "engine/train.py"))
+        try Data(script.utf8).write(to: folder.appending(path: "engine/training/train.py"))
         try Data().write(to: folder.appending(path: "engine/confine.py"))
         try Data().write(to: folder.appending(path: "models/\(EnginePaths.baseModelName)/model.gguf"))
         if let earlier {

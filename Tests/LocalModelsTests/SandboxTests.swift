@@ -14,16 +14,16 @@ struct SandboxTests {
 
         var script: String {
             switch self {
-            case .archive: "extract.py"
-            case .parquet: "parquet.py"
-            case .collection: "collection_import.py"
-            case .adapterImport, .adapterPack, .adapterMerge: "adapters.py"
-            case .documents: "parse.py"
-            case .embedder: "embed.py"
-            case .modelServer: "serve.py"
-            case .trainer: "train.py"
-            case .estimate: "estimate.py"
-            case .preview: "preview.py"
+            case .archive: "documents/extract.py"
+            case .parquet: "documents/parquet.py"
+            case .collection: "documents/collection_import.py"
+            case .adapterImport, .adapterPack, .adapterMerge: "serving/adapters.py"
+            case .documents: "documents/parse.py"
+            case .embedder: "embedding/embed.py"
+            case .modelServer: "serving/serve.py"
+            case .trainer: "training/train.py"
+            case .estimate: "training/estimate.py"
+            case .preview: "training/preview.py"
             }
         }
     }
@@ -47,15 +47,19 @@ struct SandboxTests {
 
         init() throws {
             listener = try Listener()
-            for folder in ["engine", "data/users/one", "data/users/two", "data/users/one/adapter/peft"] {
+            let parts = ["documents", "embedding", "serving", "training"]
+            for folder in parts.map({ "engine/\($0)" }) + ["data/users/one", "data/users/two", "data/users/one/adapter/peft"] {
                 try FileManager.default.createDirectory(at: root.appending(path: folder), withIntermediateDirectories: true)
             }
             for secret in secrets { try Data("a secret".utf8).write(to: secret) }
             for file in ["own.txt", "adapter/adapter.gguf", "train.jsonl", "validation.jsonl"] {
                 try Data("his own".utf8).write(to: own.appending(path: file))
             }
-            for file in ["child.py", "confine.py"] {
-                try FileManager.default.copyItem(at: Engine.paths.scripts.appending(path: file), to: engine.appending(path: file))
+            // A script finds beside it what it imports.
+            for folder in parts.map({ engine.appending(path: $0) }) + [engine] {
+                for file in ["child.py", "confine.py"] {
+                    try FileManager.default.copyItem(at: Engine.paths.scripts.appending(path: file), to: folder.appending(path: file))
+                }
             }
             try FileManager.default.createSymbolicLink(
                 at: data.appending(path: "models"), withDestinationURL: Engine.models.resolvingSymlinksInPath())
@@ -134,7 +138,7 @@ struct SandboxTests {
             attempt("opened more files", lambda: [kept.append(open("/dev/null")) for _ in range(confined["open"] + 1)])
             kept.clear()
             message = "PROBE " + json.dumps(done)
-            if "--out" in sys.argv and sys.argv[0].endswith("train.py"):
+            if "--out" in sys.argv and sys.argv[0].endswith("training/train.py"):
                 out = Path(sys.argv[sys.argv.index("--out") + 1])
                 (out / "exit.json").write_text(json.dumps({"status": "failed", "error": {"code": "probe", "message": message, "hint": ""}}))
             child.fail("probe", message, "none")
@@ -231,7 +235,7 @@ struct SandboxTests {
         let house = try House()
         defer { house.remove() }
         try Data("import child\nchild.start()\nchild.emit({'event': 'ready'})\nimport time\ntime.sleep(600)\n".utf8)
-            .write(to: house.engine.appending(path: "parse.py"))
+            .write(to: house.engine.appending(path: "documents/parse.py"))
         let paths = try await house.paths(.auto)
         let parser = try await DocumentParsingEngine.start(paths: paths, exchange: house.data.appending(path: "parsing"), logger: Engine.logger)
         kill(try #require(await parser.processID), SIGKILL)
@@ -248,7 +252,7 @@ struct SandboxTests {
     // MARK: - Output
 
     private func extract(_ house: House, _ script: String) async throws {
-        try Data(script.utf8).write(to: house.engine.appending(path: "extract.py"))
+        try Data(script.utf8).write(to: house.engine.appending(path: "documents/extract.py"))
         try await ArchiveTool(paths: house.paths(.auto)).extract(
             house.own.appending(path: "own.txt"), into: house.own.appending(path: "out"), maxEntries: 1, maxBytes: 1000)
     }

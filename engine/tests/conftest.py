@@ -67,7 +67,7 @@ def train(folder: Path, **settings) -> tuple[int, list[dict], dict]:
     """Run train.py; its exit status, its events and its exit record."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(json.dumps(settings))
-    with running("train.py", "--config", folder / "job.json", "--out", folder / "out") as process:
+    with running("training/train.py", "--config", folder / "job.json", "--out", folder / "out") as process:
         events = [json.loads(line) for line in process.stdout]
         status = process.wait()
     return status, events, json.loads((folder / "out" / "exit.json").read_text())
@@ -78,7 +78,7 @@ def train_until(folder: Path, step: int, **settings) -> list[dict]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(json.dumps(settings))
     events = []
-    with running("train.py", "--config", folder / "job.json", "--out", folder / "out") as process:
+    with running("training/train.py", "--config", folder / "job.json", "--out", folder / "out") as process:
         for line in process.stdout:
             events.append(json.loads(line))
             if events[-1]["event"] == "progress" and events[-1]["step"] >= step:
@@ -169,7 +169,7 @@ def bare(base):
 @pytest.fixture(scope="session")
 def served(base, trained):
     """The base model with the trained adapter as id 0; yields its URL."""
-    with running("serve.py", "--model", base / "model.gguf", "--context", 1024,
+    with running("serving/serve.py", "--model", base / "model.gguf", "--context", 1024,
                  "--lora", trained[0] / "adapter.gguf") as process:
         ready = read_event(process)
         assert ready["event"] == "ready", ready

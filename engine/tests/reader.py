@@ -44,7 +44,7 @@ class Reader:
 @contextmanager
 def reader(folder: Path, *arguments: object):
     folder.mkdir(exist_ok=True)
-    with running("parse.py", *arguments) as process:
+    with running("documents/parse.py", *arguments) as process:
         assert read_event(process) == {"event": "ready"}
         yield Reader(process, folder)
 

@@ -139,8 +139,8 @@ def draw(path: Path, tables: list[tuple[Table, list[str], list[float]]]) -> None
 
 def read(path: Path) -> tuple[str, list[str]]:
     """The reader's text and the codes of its warnings."""
-    from parsers import pdf
-    from parsers.document import Output, Source
+    from documents.parsers import pdf
+    from documents.parsers.document import Output, Source
 
     folder = path.parent
     with (folder / "out.txt").open("w+b") as file:

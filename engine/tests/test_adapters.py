@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*arguments) -> dict:
-    result = subprocess.run(command("adapters.py", *arguments), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    result = subprocess.run(command("serving/adapters.py", *arguments), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     said = json.loads(result.stdout.splitlines()[-1])
     assert (result.returncode == 0) == (said["event"] == "done"), result.stderr
     return said
@@ -48,7 +48,7 @@ def answer(url: str, lora: list) -> tuple[str, dict[int, float]]:
 
 def test_a_merged_gguf_speaks_like_base_and_adapter(base, trained, served, tmp_path):
     run("merge-gguf", "--adapter", trained[0] / "adapter.gguf", "--base", base / "model.gguf", "--out", tmp_path / "merged.gguf")
-    with running("serve.py", "--model", tmp_path / "merged.gguf", "--context", 512) as process:
+    with running("serving/serve.py", "--model", tmp_path / "merged.gguf", "--context", 512) as process:
         text, merged = answer(read_event(process)["url"], [])
     expected, adapted = answer(served, [{"id": 0, "scale": 1.0}])
     plain, bare = answer(served, [])
@@ -98,8 +98,8 @@ def configured(**settings):
     (configured(lora_alpha=None), "cannot be read"),
 ], ids=["no weights", "a pickle", "two configurations", "another kind", "dora", "another rank", "no alpha"])
 def test_an_archive_that_is_not_right_is_refused_with_the_reason(base, packed, tmp_path, change, word):
-    import adapters
-    from failures import TrainError
+    from serving import adapters
+    from training.failures import TrainError
 
     rezip(packed, tmp_path / "bad.zip", change)
     with pytest.raises(TrainError) as error:
@@ -109,8 +109,8 @@ def test_an_archive_that_is_not_right_is_refused_with_the_reason(base, packed, t
 
 
 def test_files_that_are_no_adapter_of_the_base(base, small, trained, packed, tmp_path):
-    import adapters
-    from failures import TrainError
+    from serving import adapters
+    from training.failures import TrainError
 
     def message(path, model) -> str:
         with pytest.raises(TrainError) as error:
@@ -154,8 +154,8 @@ def weights(**matrices):
     (lambda contents: contents | {"adapter_model.safetensors": (1 << 40).to_bytes(8, "little") + b"{}"}, "claims"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_hostile_weights_and_settings_are_refused_with_the_reason(base, packed, tmp_path, change, word):
-    import adapters
-    from failures import TrainError
+    from serving import adapters
+    from training.failures import TrainError
 
     rezip(packed, tmp_path / "bad.zip", change)
     with pytest.raises(TrainError) as error:
@@ -166,9 +166,9 @@ def test_hostile_weights_and_settings_are_refused_with_the_reason(base, packed, 
 
 def test_a_few_bytes_do_not_become_gigabytes(base, packed, tmp_path):
     """Half a megabyte that unpacks to half a gigabyte of zeros is refused while it is unpacked."""
-    from failures import TrainError
+    from training.failures import TrainError
 
-    import adapters
+    from serving import adapters
 
     size = 500 << 20
     with zipfile.ZipFile(packed) as archive:
@@ -201,7 +201,7 @@ def test_a_foreign_gguf_is_written_anew(base, trained, tmp_path):
 
 
 def test_rows_are_put_back_in_order():
-    import export_gguf
+    from serving import export_gguf
 
     rows = np.arange(24 * 3).reshape(24, 3)
     assert (export_gguf.permute(export_gguf.permute(rows, 3), 3, back=True) == rows).all()
@@ -209,7 +209,7 @@ def test_rows_are_put_back_in_order():
 
 
 def test_folders_as_windows_writes_them(tmp_path):
-    import adapters
+    from serving import adapters
 
     with zipfile.ZipFile(tmp_path / "adapter.zip", "w") as archive:
         archive.writestr("lora\\adapter_config.json", "{}")

@@ -15,14 +15,14 @@ from conftest import ENGINE, command, conversation, read_event, running, write_j
 def started(request, base, models, tmp_path):
     """A running child of each kind; the trainer is in the middle of its steps, of which it has more than it will take."""
     if request.param == "serve":
-        arguments = ["serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1]
+        arguments = ["serving/serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1]
     elif request.param == "embed":
-        arguments = ["embed.py", "--model", models / "bge-small-en-v1.5"]
+        arguments = ["embedding/embed.py", "--model", models / "bge-small-en-v1.5"]
     else:
         data = write_jsonl(tmp_path / "train.jsonl", [conversation("Tell me all. " * 20, "Very well. " * 20)] * 64)
         job = {"base_model": str(request.getfixturevalue("small") / "hf"), "train": str(data), "epochs": 1000}
         (tmp_path / "job.json").write_text(json.dumps(job))
-        arguments = ["train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out"]
+        arguments = ["training/train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out"]
     return request.param, arguments
 
 
@@ -88,7 +88,7 @@ def alive(pid: int) -> bool:
 def test_kill_9_of_the_parent_leaves_no_orphan(models, then):
     """The thread that started the child ends before the child is ready, after, or never. That must not end the child while the
     process lives."""
-    arguments = command("embed.py", "--model", models / "bge-small-en-v1.5")
+    arguments = command("embedding/embed.py", "--model", models / "bge-small-en-v1.5")
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT.format(then=then), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:

@@ -8,7 +8,7 @@ import subprocess
 from contextlib import closing
 
 import child  # noqa: F401  settings that numpy reads when it is imported
-import collection_import
+from documents import collection_import
 import numpy as np
 import pytest
 from conftest import command
@@ -75,7 +75,7 @@ def convert(source, out, max_bytes=10_000_000):
 def run(source, out, max_bytes=10_000_000):
     """The script itself, as the server runs it."""
     out.mkdir()
-    result = subprocess.run(command("collection_import.py", "--from", source, "--out", out, "--max-bytes", max_bytes), stdin=subprocess.DEVNULL,
+    result = subprocess.run(command("documents/collection_import.py", "--from", source, "--out", out, "--max-bytes", max_bytes), stdin=subprocess.DEVNULL,
                             capture_output=True, timeout=120)
     said = json.loads(result.stdout.splitlines()[-1])
     assert result.returncode == (0 if said["event"] == "done" else 1), result.stderr

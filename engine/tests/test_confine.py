@@ -95,7 +95,7 @@ WORKER = """
 import sys
 sys.path.insert(0, {engine!r})
 import child, os
-from parsers import worker
+from documents.parsers import worker
 
 def attack():
     {attack}

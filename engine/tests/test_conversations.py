@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import conversation, post, write_jsonl
-from conversations import DatasetError, Example, control_texts, encode, exclusion, load, put_back, read, segments, tokenize
+from training.conversations import DatasetError, Example, control_texts, encode, exclusion, load, put_back, read, segments, tokenize
 
 MULTI = [
     {"role": "system", "content": "Be brief."},
@@ -108,7 +108,7 @@ def test_what_is_left_out_is_what_the_server_leaves_out(tokenizer, tmp_path):
 
 
 def test_replies_that_lose_their_beginning_are_counted(tokenizer, tmp_path):
-    from left_out import notes
+    from training.left_out import notes
 
     whole, _ = tokenize(tokenizer, MULTI, 1024)
     limit = len(whole.ids) - whole.replies[0] - 2
@@ -119,7 +119,7 @@ def test_replies_that_lose_their_beginning_are_counted(tokenizer, tmp_path):
 
 
 def test_why_nothing_is_left_is_told_with_the_number_that_would_do(tokenizer, tmp_path):
-    from left_out import nothing_left
+    from training.left_out import nothing_left
 
     path = write_jsonl(tmp_path / "d.jsonl", [conversation("a", "long " * 100), conversation("a", "long " * 200), {"messages": [{"role": "user", "content": "a"}]}])
     dataset = load(tokenizer, path, 64)
@@ -135,7 +135,7 @@ def test_why_nothing_is_left_is_told_with_the_number_that_would_do(tokenizer, tm
 
 def test_a_template_that_refuses_a_conversation_costs_that_one_alone(tokenizer, tmp_path, monkeypatch):
     """As Mistral's and Gemma's do, which want the user and the assistant in turn."""
-    from left_out import notes
+    from training.left_out import notes
 
     strict = "{% if messages | selectattr('role', 'equalto', 'system') | list %}{{ raise_exception('System role not supported') }}{% endif %}"
     monkeypatch.setattr(tokenizer, "chat_template", strict + tokenizer.chat_template)

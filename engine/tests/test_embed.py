@@ -12,7 +12,7 @@ TEXTS = ["The cat sat on the mat.", "Stock markets fell sharply.", "A feline res
 
 @pytest.fixture(scope="module")
 def engine(models):
-    with running("embed.py", "--model", models / "bge-small-en-v1.5", "--reranker", models / "ms-marco-minilm") as process:
+    with running("embedding/embed.py", "--model", models / "bge-small-en-v1.5", "--reranker", models / "ms-marco-minilm") as process:
         assert read_event(process) == {
             "event": "ready", "model": "bge-small-en-v1.5", "dimension": 384, "max_tokens": 512}
         yield process
@@ -48,7 +48,7 @@ def test_a_vector_does_not_depend_on_its_neighbours(engine):
 
 
 def test_a_query_is_embedded_with_its_instruction(engine):
-    from embed import QUERY_PREFIX
+    from embedding.embed import QUERY_PREFIX
 
     query = embed(engine, ["feline furniture"], "query")
     assert np.array_equal(query, embed(engine, [QUERY_PREFIX + "feline furniture"]))
@@ -97,7 +97,7 @@ def test_empty_list(engine):
 
 
 def test_a_missing_model_is_named(tmp_path):
-    with running("embed.py", "--model", tmp_path / "nowhere") as process:
+    with running("embedding/embed.py", "--model", tmp_path / "nowhere") as process:
         event = read_event(process)
         assert event["event"] == "error" and event["code"] == "load_failed" and "model.onnx" in event["message"]
         assert process.wait() == 1

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def job(small, tmp_path_factory):
-    from training_job import Job
+    from training.job import Job
 
     folder = tmp_path_factory.mktemp("estimate")
     data = write_jsonl(folder / "train.jsonl", [conversation(*pair) for pair in PIRATE])
@@ -27,9 +27,9 @@ def changed(job, **settings):
 
 
 def test_counts_are_the_runs_own(job):
-    import conversations
-    import plan
-    from estimate import estimate
+    from training import conversations
+    from training import plan
+    from training.estimate import estimate
     from transformers import AutoTokenizer
 
     found = estimate(job, None)
@@ -46,8 +46,8 @@ def test_counts_are_the_runs_own(job):
 
 
 def test_the_last_run_on_this_machine_counts_more_than_an_assumption(job, tmp_path):
-    import calibration
-    from estimate import estimate
+    from training import calibration
+    from training.estimate import estimate
 
     path = tmp_path / "speed.json"
     kept = {"tokens_per_second": 1.0, "validation_tokens_per_second": None, "load_seconds": 5, "export_seconds": 1, "loaded_bytes": 7e9, "bytes_per_token": 1e6}
@@ -61,7 +61,7 @@ def test_the_last_run_on_this_machine_counts_more_than_an_assumption(job, tmp_pa
 
 
 def test_what_would_go_wrong_is_told(job, tmp_path):
-    from estimate import estimate, warn_of_room
+    from training.estimate import estimate, warn_of_room
 
     def codes(**settings):
         return {warning["code"] for warning in estimate(changed(job, **settings), None)["warnings"]}
@@ -91,7 +91,7 @@ def test_as_the_server_asks(job, tmp_path):
 
     def ask(**settings) -> dict:
         (tmp_path / "job.json").write_text(json.dumps(asdict(changed(job, **settings))))
-        done = subprocess.run(command("estimate.py", "--config", tmp_path / "job.json"), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command("training/estimate.py", "--config", tmp_path / "job.json"), capture_output=True, text=True, stdin=subprocess.DEVNULL)
         said = json.loads(done.stdout)
         assert (done.returncode == 0) == (said["event"] == "done")
         return said

@@ -2,7 +2,7 @@
 
 import shutil
 
-import export_gguf
+from serving import export_gguf
 import gguf
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_a_wrong_row_order_would_show(base, base_model, tokenizer, tmp_path, mon
     export_gguf.export(tmp_path / "peft", base / "hf", tmp_path / "wrong.gguf")
     found = {}
     for name in ("right", "wrong"):
-        with running("serve.py", "--model", base / "model.gguf", "--context", 512, "--lora", tmp_path / f"{name}.gguf") as process:
+        with running("serving/serve.py", "--model", base / "model.gguf", "--context", 512, "--lora", tmp_path / f"{name}.gguf") as process:
             found[name] = difference(model, tokenizer, read_event(process)["url"], 1.0)
     model.unload()
     print(found)

@@ -13,7 +13,7 @@ from conftest import command
 
 def extract(archive, out, max_entries=100, max_bytes=1_000_000):
     result = subprocess.run(
-        command("extract.py", "--archive", archive, "--out", out, "--max-entries", max_entries, "--max-bytes", max_bytes),
+        command("documents/extract.py", "--archive", archive, "--out", out, "--max-entries", max_entries, "--max-bytes", max_bytes),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
 

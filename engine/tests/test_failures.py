@@ -55,7 +55,7 @@ def test_memory_that_is_used_up(settings, tmp_path):
     long = write_jsonl(tmp_path / "long.jsonl", [conversation("Tell me a story.", f"Arr, {number} ships " * 200) for number in range(8)])
     (tmp_path / "job.json").write_text(json.dumps(settings | {"train": str(long), "epochs": 2, "batch_size": 4}))
     events = []
-    with running("train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out") as process:
+    with running("training/train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out") as process:
         for line in process.stdout:
             events.append(json.loads(line))
             if events[-1]["event"] == "started":
@@ -69,7 +69,7 @@ def test_an_engine_without_its_packages(settings, tmp_path):
     (tmp_path / "broken" / "torch").mkdir(parents=True)
     (tmp_path / "broken" / "torch" / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")")
     (tmp_path / "job.json").write_text(json.dumps(settings))
-    result = subprocess.run(command("train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out"), capture_output=True,
+    result = subprocess.run(command("training/train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out"), capture_output=True,
                             stdin=subprocess.DEVNULL, text=True, env={"PYTHONPATH": str(tmp_path / "broken"), "PATH": "/usr/bin:/bin"})
     error = failed(tmp_path, [json.loads(line) for line in result.stdout.splitlines()], "engine_missing")
     assert "torch" in error["message"] and "make setup" in error["hint"] and sys.executable not in error["message"]
@@ -95,7 +95,7 @@ def test_a_run_whose_folder_is_taken_away_ends_and_writes_nothing(settings, tmp_
     """Another attempt has taken the job over, with links to what was finished."""
     (tmp_path / "job.json").write_text(json.dumps(settings))
     events = []
-    with running("train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out") as process:
+    with running("training/train.py", "--config", tmp_path / "job.json", "--out", tmp_path / "out") as process:
         for line in process.stdout:
             events.append(json.loads(line))
             if events[-1]["event"] == "progress" and events[-1]["step"] == 2:

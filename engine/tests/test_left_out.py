@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile import FONT, W, docx, pdf, simple_pdf, stream
-from parsers.features import FEATURES, table
+from documents.parsers.features import FEATURES, table
 from reader import reader
 from workbooks import NAMES, ods, open_document, xls, xlsx
 
@@ -21,7 +21,7 @@ def engine(tmp_path_factory):
 
 
 def test_the_documentation_shows_the_list():
-    assert table() in (ROOT / "docs/documents.md").read_text(), "python engine/parsers/features.py prints it"
+    assert table() in (ROOT / "docs/documents.md").read_text(), "python engine/documents/parsers/features.py prints it"
 
 
 class Marks:

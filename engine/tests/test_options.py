@@ -28,7 +28,7 @@ class Silent:
 
 @pytest.fixture(scope="module")
 def job(small, tmp_path_factory):
-    from training_job import Job
+    from training.job import Job
 
     folder = tmp_path_factory.mktemp("options")
     data = write_jsonl(folder / "train.jsonl", [conversation(*pair) for pair in PIRATE])
@@ -44,11 +44,11 @@ def started(job, monkeypatch, tmp_path):
 
     import child
     import torch
-    import train as script
-    import training_job
-    from resources import Resources
-    from team import Team
-    from training_run import TrainingRun
+    from training import train as script
+    from training import job as training_job
+    from training.resources import Resources
+    from training.team import Team
+    from training.run import TrainingRun
 
     def make(**settings) -> TrainingRun:
         changed = replace(job, **settings)
@@ -96,7 +96,7 @@ def test_rank_alpha_rslora_and_modules_shape_the_adapter(started):
 
 
 def test_a_module_that_is_not_there_is_named(started):
-    from failures import TrainError
+    from training.failures import TrainError
 
     with pytest.raises(TrainError) as error:
         started(target_modules=["query"])
@@ -106,7 +106,7 @@ def test_a_module_that_is_not_there_is_named(started):
 @pytest.mark.parametrize("names, unknown", [
     (["q_proj", "no_such_proj"], "no_such_proj"), (["proj", "q_proj"], "proj"), (["q_proj", "layers.0.self_attn.k_proj", "layers.99.self_attn.k_proj"], "layers.99")])
 def test_a_module_that_is_not_there_is_named_beside_one_that_is(started, names, unknown):
-    from failures import TrainError
+    from training.failures import TrainError
 
     with pytest.raises(TrainError) as error:
         started(target_modules=names)
@@ -210,9 +210,9 @@ def test_dora_learns_magnitudes_and_is_served_as_the_nearest_lora(trained_with, 
 
 
 def test_four_bits_and_devices_are_refused_by_name_where_they_are_missing(monkeypatch):
-    import base_model
+    from training import base_model
     import torch
-    from failures import TrainError
+    from training.failures import TrainError
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for call, code in ((lambda: base_model.check_four_bit("cpu"), "four_bit_unavailable"), (lambda: base_model.pick_device("cuda"), "device_unavailable")):
@@ -227,14 +227,14 @@ def test_four_bits_and_devices_are_refused_by_name_where_they_are_missing(monkey
     ({"device": "tpu"}, "device"), ({"patience": 2, "validation": None}, "patience"), ({"target_modules": []}, "target_modules"),
     ({"max_steps": 0}, "max_steps"), ({"weight_decay": -1}, "weight_decay"), ({"processes": 0}, "processes")])
 def test_what_cannot_be_meant_is_refused(job, settings, word):
-    import training_job
+    from training import job as training_job
 
     with pytest.raises(ValueError, match=word):
         training_job.check(replace(job, **settings))
 
 
 def test_a_gguf_file_is_converted_once(small, tmp_path):
-    import base_model
+    from training import base_model
     import torch
 
     (tmp_path / "tiny").mkdir()

@@ -13,7 +13,7 @@ from conftest import command
 
 
 def convert(file, out, max_bytes=10_000_000):
-    result = subprocess.run(command("parquet.py", "--file", file, "--out", out, "--max-bytes", max_bytes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    result = subprocess.run(command("documents/parquet.py", "--file", file, "--out", out, "--max-bytes", max_bytes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     return result.returncode, json.loads(result.stdout.splitlines()[-1])
 
 
@@ -118,7 +118,7 @@ def test_many_rows_take_bounded_memory(tmp_path):
     watcher = (
         "import json, resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True); "
         "print(json.dumps([done.returncode, done.stdout.decode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))")
-    script = command("parquet.py", "--file", tmp_path / "a.parquet", "--out", tmp_path / "a.jsonl", "--max-bytes", 1 << 30)
+    script = command("documents/parquet.py", "--file", tmp_path / "a.parquet", "--out", tmp_path / "a.jsonl", "--max-bytes", 1 << 30)
     status, said, peak = json.loads(subprocess.run([sys.executable, "-c", watcher, *script], stdin=subprocess.DEVNULL, capture_output=True).stdout)
     event = json.loads(said.splitlines()[-1])
     assert status == 0 and event["rows"] == 100_000 and event["bytes"] > 200_000_000

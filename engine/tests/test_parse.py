@@ -323,12 +323,12 @@ def test_the_worker_ends_with_its_parent(tmp_path, end):
 
 
 def test_help_is_the_contract():
-    result = subprocess.run(command("parse.py", "--help"), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    result = subprocess.run(command("documents/parse.py", "--help"), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.returncode == 0 and '"event":"ready"' in result.stdout
 
 
 def test_only_what_is_needed_is_imported():
     """The reader must not pull in torch or numpy: each of its workers is a copy of it."""
-    code = "import parse, sys; print(sorted({'torch', 'numpy', 'transformers', 'onnxruntime'} & set(sys.modules)))"
+    code = "from documents import parse; import sys; print(sorted({'torch', 'numpy', 'transformers', 'onnxruntime'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ENGINE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr

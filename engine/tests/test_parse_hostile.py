@@ -334,8 +334,8 @@ def test_no_more_text_than_allowed(tmp_path):
 @pytest.mark.parametrize("endless", [lambda: sum(iter(int, 1)), signal.pause], ids=["computing", "waiting"])
 def test_the_processors_and_the_clocks_time_is_limited(endless):
     """A job without end, so that no machine is quick enough for it."""
-    from parsers.document import ParseError
-    from parsers.worker import Limits, run
+    from documents.parsers.document import ParseError
+    from documents.parsers.worker import Limits, run
 
     with pytest.raises(ParseError, match="1 s") as raised:
         run(endless, Limits(memory=1 << 30, seconds=1, file=1 << 20))
@@ -362,7 +362,7 @@ def test_memory_is_limited(tmp_path):
 
 
 def test_resident_memory_is_seen_where_the_kernel_does_not_limit_it():
-    from parsers.worker import resident
+    from documents.parsers.worker import resident
 
     assert 1 << 20 < resident(os.getpid()) < 1 << 40
     gone = subprocess.Popen(["true"])
@@ -402,6 +402,6 @@ def test_flipped_cut_and_repeated_bytes(engine, tmp_path, name):
 
 
 def test_every_code_is_documented():
-    sources = "".join(path.read_text() for path in [ENGINE / "parse.py", *(ENGINE / "parsers").glob("*.py")])
+    sources = "".join(path.read_text() for path in [ENGINE / "documents/parse.py", *(ENGINE / "documents/parsers").glob("*.py")])
     codes = set(re.findall(r"(?:ParseError|warn|too_deep)\(\s*\"([a-z_0-9]+)\"", sources))
     assert {"encrypted", "wrong_extension", "zip_bomb", "invalid_utf8"} <= codes <= KNOWN, codes - KNOWN

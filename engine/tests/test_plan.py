@@ -1,10 +1,10 @@
 """Which examples a step trains on, and at which learning rate."""
 
-import plan
+from training import plan
 import pytest
-from conversations import Example
-from schedule import factor, warmup_steps
-from training_job import Job
+from training.conversations import Example
+from training.job import Job
+from training.plan import factor, warmup_steps
 
 EXAMPLES = [Example(list(range(length)), [1]) for length in range(10, 210)]
 LENGTHS = [len(example.ids) for example in EXAMPLES]

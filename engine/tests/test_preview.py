@@ -5,14 +5,14 @@ import subprocess
 
 import pytest
 from conftest import command
-from conversations import tokenize
+from training.conversations import tokenize
 
 CHAT = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."}]
 
 
 def preview(base, *lines: str, max_tokens: int = 1024):
     result = subprocess.run(
-        command("preview.py", "--model", base / "hf", "--max-tokens", max_tokens),
+        command("training/preview.py", "--model", base / "hf", "--max-tokens", max_tokens),
         input="\n".join([*lines, "", ""]), capture_output=True, text=True, timeout=120)
     return result.returncode, json.loads(result.stdout.splitlines()[-1])
 

@@ -85,8 +85,8 @@ def test_only_damaged_checkpoints_begin_anew_and_say_so(settings, undisturbed, t
 
 
 def test_other_data_has_another_fingerprint(settings, tmp_path):
-    import training_job
-    from training_job import Job
+    from training import job as training_job
+    from training.job import Job
 
     job = Job(**settings)
     assert training_job.fingerprint(job) == training_job.fingerprint(Job(**settings | {"threads": 1, "checkpoint_seconds": 9}))

@@ -98,7 +98,7 @@ def test_nothing_is_shown_to_others(served):
 
 def test_a_stranger_on_loopback_is_refused(base):
     """The key comes by stdin; neither the arguments nor the environment tell it."""
-    with running("serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1, "--key-from-stdin") as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", "--context", 256, "--parallel", 1, "--key-from-stdin") as process:
         process.stdin.write(b"the-key\n")
         process.stdin.flush()
         url = read_event(process)["url"]
@@ -119,7 +119,7 @@ def test_a_stranger_on_loopback_is_refused(base):
 
 
 def test_without_its_key_a_server_does_not_start(base):
-    with running("serve.py", "--model", base / "model.gguf", "--key-from-stdin") as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", "--key-from-stdin") as process:
         process.stdin.close()
         assert process.wait(timeout=60) == 1 and process.stdout.read() == b""
         process.stdin = None
@@ -127,7 +127,7 @@ def test_without_its_key_a_server_does_not_start(base):
 
 @pytest.mark.parametrize("broken, code", [("--model", "file_missing"), ("--lora", "file_missing")])
 def test_a_missing_file_is_named(base, tmp_path, broken, code):
-    with running("serve.py", "--model", base / "model.gguf", broken, tmp_path / "gone.gguf") as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", broken, tmp_path / "gone.gguf") as process:
         event = read_event(process)
         assert event["event"] == "error" and event["code"] == code and "gone.gguf" in event["message"]
         assert process.wait() == 1
@@ -136,7 +136,7 @@ def test_a_missing_file_is_named(base, tmp_path, broken, code):
 @pytest.mark.parametrize("content, code", [(b"nonsense", "file_invalid"), (b"GGUF nonsense", "load_failed")])
 def test_a_broken_adapter_is_refused(base, tmp_path, content, code):
     (tmp_path / "bad.gguf").write_bytes(content)
-    with running("serve.py", "--model", base / "model.gguf", "--lora", tmp_path / "bad.gguf") as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", "--lora", tmp_path / "bad.gguf") as process:
         assert read_event(process)["code"] == code
         assert process.wait() == 1
 
@@ -159,7 +159,7 @@ def test_a_llama_server_binary_is_supervised(base, tmp_path):
     binary = tmp_path / "llama-server"
     binary.write_text(BINARY.format(python=sys.executable))
     binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-    arguments = ("serve.py", "--model", base / "model.gguf", "--context", 100, "--parallel", 3, "--llama-server", binary)
+    arguments = ("serving/serve.py", "--model", base / "model.gguf", "--context", 100, "--parallel", 3, "--llama-server", binary)
     for end in ("terminate", "kill"):
         with running(*arguments) as process:
             url = read_event(process)["url"]
@@ -175,7 +175,7 @@ def test_a_llama_server_binary_is_supervised(base, tmp_path):
 
 
 def test_a_binary_that_ends_is_reported(base):
-    with running("serve.py", "--model", base / "model.gguf", "--llama-server", "/bin/false") as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", "--llama-server", "/bin/false") as process:
         event = read_event(process)
         assert event["event"] == "error" and event["code"] == "load_failed"
         assert process.wait() == 1

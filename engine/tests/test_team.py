@@ -69,7 +69,7 @@ def command_line(pid: str) -> str:
 def test_torchrun_starts_a_team_too(alone, settings, tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(settings))
     result = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(ENGINE / "train.py"),
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(ENGINE / "training/train.py"),
          "--config", str(tmp_path / "job.json"), "--out", str(tmp_path / "out")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]

@@ -8,8 +8,8 @@ import child  # noqa: F401  settings that numpy reads when it is imported
 import gguf
 import numpy as np
 import pytest
-import tensors
-from tensors import TensorError
+from serving import tensors
+from serving.tensors import TensorError
 
 
 def safetensors(path, header, data=b"", length=None):

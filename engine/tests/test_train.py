@@ -91,10 +91,10 @@ def plain_loss(model, examples) -> tuple[float, int]:
 
 
 def test_the_savings_change_neither_loss_nor_gradients(small, tokenizer, monkeypatch):
-    import reply_loss
+    from training import reply_loss
     import torch
-    from conversations import tokenize
-    from lora_linear import accelerate
+    from training.conversations import tokenize
+    from training.lora_linear import accelerate
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -157,9 +157,9 @@ def test_nothing_to_learn(small, tmp_path):
 def test_examples_without_a_reply_are_nothing_to_learn(tokenizer, tmp_path, monkeypatch, rows):
     """As above, but in this process: nothing has been loaded when it is said."""
     import child
-    from failures import explain
-    from train import load_datasets
-    from training_job import Job
+    from training.failures import explain
+    from training.train import load_datasets
+    from training.job import Job
 
     monkeypatch.setattr(child, "emit", lambda event: None)
     with pytest.raises(Exception) as error:
@@ -201,7 +201,7 @@ def test_an_unknown_setting(data, tmp_path):
     (KeyError("x"), "internal"),
 ])
 def test_other_failures_have_a_code(raised, code):
-    from train import explain
+    from training.train import explain
 
     assert explain(raised)["code"] == code and explain(raised)["hint"]
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Parquet is read by the engine (`engine/parquet.py` writes it as JSONL); here it is only told from the rest.
+/// Parquet is read by the engine (`engine/documents/parquet.py` writes it as JSONL); here it is only told from the rest.
 public enum ParquetFile {
     /// Whether a file begins as Parquet does.
     /// - Throws: errors of the file system.

@@ -11,7 +11,7 @@ import GRDB
 /// - `texts.utf8`: the texts, one after another.
 /// - `vectors.f32`: the collection's own file of vectors.
 ///
-/// `engine/collection_import.py` reads and writes it, too; from elsewhere it comes in only through that.
+/// `engine/documents/collection_import.py` reads and writes it, too; from elsewhere it comes in only through that.
 public enum PlainCollection {
     static let facts = "collection.json"
     static let documents = "documents.jsonl"

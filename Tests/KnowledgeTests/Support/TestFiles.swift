@@ -28,7 +28,7 @@ struct EngineFiles {
             ?? TestFiles.root.appendingPathComponent("data", isDirectory: true)
         let files = EngineFiles(
             python: TestFiles.root.appendingPathComponent(".venv/bin/python"),
-            script: TestFiles.root.appendingPathComponent("engine/embed.py"),
+            script: TestFiles.root.appendingPathComponent("engine/embedding/embed.py"),
             model: data.appendingPathComponent("models/bge-small-en-v1.5", isDirectory: true),
             reranker: data.appendingPathComponent("models/ms-marco-minilm", isDirectory: true))
         let needed = [files.python, files.script] + [files.model, files.reranker].map { $0.appendingPathComponent("model.onnx") }

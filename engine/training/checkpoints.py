@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import files
-from failures import TrainError
+from training.failures import TrainError
 
 KEPT = 2
 

@@ -1,6 +1,6 @@
 """Read a collection that came from elsewhere, trusting nothing in it, and write what was checked as plain data.
 
-    python engine/collection_import.py --from DIR --out DIR --max-bytes 1000000000
+    python engine/documents/collection_import.py --from DIR --out DIR --max-bytes 1000000000
 
 DIR holds a collection of a release's archive: its plain form, or as older servers exported it, chunks.sqlite and
 vectors.f32. The plain form, read and written here, is four files:
@@ -19,13 +19,18 @@ Prints one line, {"event":"done","documents","chunks","dimension","bytes"}, or w
 {"event":"error","code","message","hint"}.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 import confine
 
 import argparse
 import errno
 import json
-import os
 import re
 import sqlite3
 import struct

@@ -1,12 +1,14 @@
 """Which examples each step of a run trains on, known before the first: so a run that was
-killed goes on with exactly the examples it would have come to, and cost is counted ahead."""
+killed goes on with exactly the examples it would have come to, and cost is counted ahead. And its learning rate,
+as a factor of the highest."""
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conversations import Example
-from training_job import Job
+from training.conversations import Example
+from training.job import Job
 
 WINDOW = 16  # batches within which examples are sorted by length
 
@@ -60,3 +62,24 @@ def steps(examples: Sequence[Example], job: Job) -> list[Step]:
             indices = tuple(index for group in groups[start : start + job.gradient_accumulation] for index in group)
             planned.append(Step(epoch, indices, start == taken[-1]))
     return planned[: job.max_steps]
+
+
+def warmup_steps(warmup: float | None, steps: int) -> int:
+    """`warmup` as steps: a share of them when below 1; None is 5 %, at most 20."""
+    if warmup is None:
+        return min(20, max(1, round(steps * 0.05)))
+    return round(warmup * steps) if warmup < 1 else min(round(warmup), steps)
+
+
+def factor(schedule: str, warmup: float | None, step: int, steps: int) -> float:
+    """For step 0…steps-1. cosine and linear rise over the warm-up and fall to 0 after it;
+    constant_with_warmup rises and stays; constant is 1."""
+    if schedule == "constant":
+        return 1.0
+    rise = warmup_steps(warmup, steps)
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    if schedule == "constant_with_warmup":
+        return 1.0
+    done = (step - rise) / max(1, steps - rise)
+    return 1 - done if schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))

@@ -1,21 +1,26 @@
 """The base model of a run: found, checked, loaded.
 
-    python engine/base_model.py --model model.gguf --out DIR
+    python engine/training/base_model.py --model model.gguf --out DIR
 
 writes a GGUF model as the Hugging Face folder that training reads, once, and prints {"event":"done"}.
 """
+
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import child  # first: it owns stdout
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
-import failures
+from training import failures
 import files
-from failures import TrainError
-from training_job import Job
+from training.failures import TrainError
+from training.job import Job
 
 
 def check(path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a training run will take, before it starts.
 
-    python engine/estimate.py --config job.json [--calibration FILE]
+    python engine/training/estimate.py --config job.json [--calibration FILE]
 
 Counts steps and tokens exactly, with the run's own functions, and prints one line:
 
@@ -12,20 +12,25 @@ where there was none, from the model's size and 100 GFLOP/s; `based_on` says whi
 loaded. With exit status 1: {"event":"error","code","message","hint"}.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 
 import argparse
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import base_model
-import calibration
-import training_job
-from failures import TrainError, explain
-from training_job import Job
+from training import base_model
+from training import calibration
+from training import job as training_job
+from training.failures import TrainError, explain
+from training.job import Job
 
 ASSUMED_FLOPS = 1e11  # of two cores with AVX-512, in float32
 # Values a layer keeps for the backward pass, in units of the hidden size: seen with the default model.
@@ -67,10 +72,10 @@ def shape(job: Job, folder: Path) -> Model:
 
 
 def estimate(job: Job, calibration_file: Path | None) -> dict[str, Any]:
-    import conversations
-    import left_out
-    import plan
-    from reply_loss import TOKENS_AT_ONCE, parts
+    from training import conversations
+    from training import left_out
+    from training import plan
+    from training.reply_loss import TOKENS_AT_ONCE, parts
     from transformers import AutoTokenizer
 
     base_model.check(Path(job.base_model))
@@ -150,7 +155,7 @@ def main() -> None:
     parser.add_argument("--calibration", type=Path, help="file that train.py keeps this machine's speed in")
     arguments = Arguments(**vars(parser.parse_args()))
     child.start()
-    import conversations
+    from training import conversations
 
     try:
         child.emit({"event": "done"} | estimate(training_job.read(arguments.config), arguments.calibration))

@@ -1,6 +1,6 @@
 """Show conversations exactly as training sees them, over stdin and stdout.
 
-    python engine/preview.py --model data/models/smollm2-135m-instruct/hf --max-tokens 1024
+    python engine/training/preview.py --model data/models/smollm2-135m-instruct/hf --max-tokens 1024
 
 Takes lines of {"messages":[…]} up to an empty one and prints one line:
 
@@ -12,16 +12,21 @@ trained from ("no_reply", "reply_too_long", …), else null. The tokens come fro
 that training uses. Or, with exit status 1, {"event":"error","code","message","hint"}.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 
 import argparse
 import json
-import sys
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import conversations
+from training import conversations
 
 MAX_LINES = 100
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import files
-from failures import TrainError
+from training.failures import TrainError
 
 SCHEDULES = ("cosine", "linear", "constant", "constant_with_warmup")
 DEVICES = ("auto", "cpu", "cuda", "mps")

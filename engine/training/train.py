@@ -1,7 +1,7 @@
 """Train a LoRA adapter on the assistant's replies in a set of conversations.
 
-    python engine/train.py --config job.json --out DIR
-    torchrun --nproc-per-node 2 engine/train.py --config job.json --out DIR
+    python engine/training/train.py --config job.json --out DIR
+    torchrun --nproc-per-node 2 engine/training/train.py --config job.json --out DIR
 
 job.json holds the fields of `Job` in training_job.py. Progress goes to stdout, one JSON
 object a line (events: loading, warning, baseline, started or resumed, progress,
@@ -18,23 +18,27 @@ Losses are the mean negative log-likelihood of a reply token, in nats. With the
 same seed, threads and machine a CPU run repeats exactly.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: sets the environment that torch reads
 
 import argparse
 import json
-import os
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import base_model
+from training import base_model
 import files
-import team as teams
-import training_job
-from failures import TrainError, explain
-from training_job import Job
+from training import team as teams
+from training import job as training_job
+from training.failures import TrainError, explain
+from training.job import Job
 
 
 @dataclass
@@ -46,8 +50,8 @@ class Arguments:
 
 def load_datasets(job: Job, tokenizer):
     """Training and validation examples; warns about what was cut or dropped."""
-    import conversations
-    import left_out
+    from training import conversations
+    from training import left_out
 
     loaded = []
     for path, name in ((job.train, "training"), (job.validation, "held-out")):
@@ -75,7 +79,7 @@ def load_datasets(job: Job, tokenizer):
 def prepare(job: Job, team, device: str):
     """The model with a fresh adapter, and the tokenizer. Returns (PEFT model, tokenizer)."""
     import torch
-    from lora_linear import accelerate
+    from training.lora_linear import accelerate
     from peft import prepare_model_for_kbit_training
 
     if team.leads:
@@ -107,9 +111,9 @@ def run(job: Job, out: Path, calibration: Path | None) -> dict:
         # Below the answers somebody is waiting for.
         os.setpriority(os.PRIO_PROCESS, 0, max(10, os.getpriority(os.PRIO_PROCESS, 0)))
     import torch
-    from checkpoints import Checkpoints
-    from resources import Resources
-    from training_run import TrainingRun
+    from training.checkpoints import Checkpoints
+    from training.resources import Resources
+    from training.run import TrainingRun
 
     device = base_model.pick_device(job.device)
     if job.load_in_4bit:
@@ -136,7 +140,7 @@ def run(job: Job, out: Path, calibration: Path | None) -> dict:
     record |= used | {"seconds": round(run.seconds, 3), "cpu_seconds": round(run.state.cpu_seconds + used["cpu_seconds"], 3)}
     child.emit({"event": "resources"} | {name: record[name] for name in ("seconds", *used)})
     if calibration:
-        from calibration import remember
+        from training.calibration import remember
 
         remember(calibration, job, device, run, record | {"load_seconds": loaded_seconds, "export_seconds": time.monotonic() - exporting})
     return record
@@ -144,7 +148,7 @@ def run(job: Job, out: Path, calibration: Path | None) -> dict:
 
 def export(run, job: Job, out: Path) -> dict:
     """Write peft/ and adapter.gguf, each at once."""
-    import export_gguf
+    from serving import export_gguf
 
     child.emit({"event": "exporting"})
     temporary = out / "peft.tmp"

@@ -13,11 +13,10 @@ from torch.nn import functional
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from conversations import Example
+from serving.export_gguf import ARCHITECTURES
+from training.conversations import Example
 
 ATTENTION = "atelier_packed"
-# Decoders whose attention is plain causal self-attention through transformers' interface.
-MODEL_TYPES = {"llama", "mistral", "qwen2", "qwen3"}
 
 
 @dataclass
@@ -133,9 +132,10 @@ AttentionInterface.register(ATTENTION, attention)
 
 
 def can_pack(model) -> bool:
+    """Whether its attention is plain causal self-attention through transformers' interface, as that of all we know is."""
     config = model.config
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    return config.model_type in MODEL_TYPES and not window
+    return config.model_type in ARCHITECTURES and not window
 
 
 def hidden_states(model, packing: Packing) -> torch.Tensor:

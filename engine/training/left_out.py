@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conversations import Dataset
+from training.conversations import Dataset
 
 MOST_SHOWN = 5  # control tokens that are named
 

@@ -1,6 +1,6 @@
 """Write a PEFT LoRA adapter as a GGUF file for llama.cpp.
 
-    python engine/export_gguf.py --peft job/peft --base data/models/smollm2-135m-instruct/hf --out adapter.gguf
+    python engine/serving/export_gguf.py --peft job/peft --base data/models/smollm2-135m-instruct/hf --out adapter.gguf
 
 `--base` is the model the adapter was trained on: a Hugging Face folder or a GGUF
 file. Only its shape is read, never its weights.
@@ -10,6 +10,12 @@ each head in another order than Hugging Face (its rotary embedding pairs
 neighbouring rows, theirs the two halves of a head). The adapter's output rows,
 those of lora_B, must be put in the same order, or it changes the model into noise.
 """
+
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import child  # first: it owns stdout
 
@@ -28,8 +34,8 @@ from safetensors import safe_open
 
 import files
 
-# Hugging Face's model_type → llama.cpp's architecture, for those whose weights
-# llama.cpp keeps as they are, apart from the row order of PERMUTED.
+# The architectures that are trained and served: Hugging Face's model_type → llama.cpp's name, for those whose weights
+# llama.cpp keeps as they are, apart from the row order of PERMUTED. The server lists the same (a test of BaseModels compares).
 ARCHITECTURES = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "mistral": gguf.MODEL_ARCH.LLAMA,

@@ -1,6 +1,6 @@
 """Rows of a Parquet file as JSONL, trusting nothing in it.
 
-    python engine/parquet.py --file FILE --out FILE --max-bytes 1000000000
+    python engine/documents/parquet.py --file FILE --out FILE --max-bytes 1000000000
 
 Reads row group by row group and batch by batch, so memory does not grow with the file; one that claims more than fits into the memory limit
 fails alone. Columns may hold text, numbers, booleans, dates, lists and structs; bytes that are no UTF-8 are refused, since JSON has no bytes.
@@ -12,6 +12,12 @@ Prints {"event":"done","rows","bytes","columns"}; or, with exit status 1 and not
 {"event":"error","code","message","hint","row"} (row is 1-based, null where no single one is to blame).
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 import confine
 
@@ -19,8 +25,6 @@ import argparse
 import datetime
 import decimal
 import json
-import os
-import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import files
-from training_job import Job
+from training.job import Job
 
 
 def key(job: Job, device: str, layers: int, hidden: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable
 from xml.parsers import expat
 
-import archive_names
+from documents import archive_names
 
 from .document import Output, ParseError
 

@@ -1,6 +1,6 @@
 """Turn documents into clean, structured text, over stdin and stdout.
 
-    python engine/parse.py --memory-bytes 1073741824 --seconds 120 --max-text-bytes 268435456
+    python engine/documents/parse.py --memory-bytes 1073741824 --seconds 120 --max-text-bytes 268435456
 
 First of all it prints {"event":"ready"}. Then one JSON line in, one JSON line out, in order:
 
@@ -31,22 +31,26 @@ Each file is read in a process of its own, forked from this one: a file that eat
 or crashes a C library ends that process, and the next file is served.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 
 import argparse
 import errno
 import json
-import os
 import queue
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from files import publish
-from parsers import kinds, worker
-from parsers.document import Output, ParseError, flush
+from documents.parsers import kinds, worker
+from documents.parsers.document import Output, ParseError, flush
 
 MAX_LINE = 1 << 20  # bytes of one request
 MAX_WAITING = 64  # requests read ahead

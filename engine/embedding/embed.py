@@ -1,6 +1,6 @@
 """Embed and rerank texts with ONNX Runtime, over stdin and stdout.
 
-    python engine/embed.py --model data/models/bge-small-en-v1.5 --reranker data/models/ms-marco-minilm
+    python engine/embedding/embed.py --model data/models/bge-small-en-v1.5 --reranker data/models/ms-marco-minilm
 
 One JSON line in, one JSON line out with the same id, in order. First of all it
 prints {"event":"ready","model":…,"dimension":384,"max_tokens":512}. Then:
@@ -16,12 +16,17 @@ A request that cannot be served is answered {"id":…,"error":{"code","message"}
 and the next one is read. Texts beyond 512 tokens are cut there.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: sets the environment that OpenMP reads
 
 import argparse
 import json
 import queue
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Take adapters in and give them out.
 
-    python engine/adapters.py import --file adapter.zip --base MODEL --out DIR     a PEFT folder as zip, or a GGUF adapter
-    python engine/adapters.py pack   --peft DIR --out adapter.zip
-    python engine/adapters.py merge  --peft DIR --base MODEL --out merged.zip      a Hugging Face folder as zip
-    python engine/adapters.py merge-gguf --adapter adapter.gguf --base model.gguf --out merged.gguf
+    python engine/serving/adapters.py import --file adapter.zip --base MODEL --out DIR     a PEFT folder as zip, or a GGUF adapter
+    python engine/serving/adapters.py pack   --peft DIR --out adapter.zip
+    python engine/serving/adapters.py merge  --peft DIR --base MODEL --out merged.zip      a Hugging Face folder as zip
+    python engine/serving/adapters.py merge-gguf --adapter adapter.gguf --base model.gguf --out merged.gguf
 
 `import` checks what it is given against the base model, matrix by matrix, and writes DIR/peft and
 DIR/adapter.gguf anew. Nothing in the file is run: weights are read from safetensors and GGUF alone, as bytes
@@ -11,13 +11,18 @@ whose place and size were checked (tensors.py). Each
 prints one line, {"event":"done",…}, or with exit status 1 {"event":"error","code","message","hint"}.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 import confine
 
 import argparse
 import json
 import shutil
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -31,13 +36,13 @@ if __name__ == "__main__":
 import gguf
 import numpy as np
 
-import base_model
-import export_gguf
-import extract
+from training import base_model
+from serving import export_gguf
+from documents import extract
 import files
-import tensors
-from failures import TrainError, explain
-from tensors import Tensor, TensorError
+from serving import tensors
+from training.failures import TrainError, explain
+from serving.tensors import Tensor, TensorError
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_RANK = 1024

@@ -1,6 +1,6 @@
 """Serve a GGUF model and its LoRA adapters with llama.cpp.
 
-    python engine/serve.py --model model.gguf --port 0 --lora a.gguf --lora b.gguf [--key-from-stdin]
+    python engine/serving/serve.py --model model.gguf --port 0 --lora a.gguf --lora b.gguf [--key-from-stdin]
 
 Prints one line on stdout once the model answers, and then serves until its stdin
 is closed or it is terminated:
@@ -21,15 +21,19 @@ llama.cpp comes from the xllamacpp wheel; --llama-server takes any llama-server
 binary instead, run as a supervised child.
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: sets the environment that OpenMP reads
 
 import argparse
 import ctypes
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request

@@ -16,9 +16,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
-import packing
-from conversations import Example
-from packing import shared_prefix
+from training import packing
+from training.conversations import Example
+from training.packing import shared_prefix
 
 TOKENS_AT_ONCE = 2048  # padded tokens in one pass; about 3 GB of activations for the default model
 LOGITS_AT_ONCE = 1024  # reply tokens in one head computation; 200 MB of logits each

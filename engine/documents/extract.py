@@ -1,13 +1,12 @@
 """Unpack an archive that somebody uploaded, trusting nothing in it.
 
-    python engine/extract.py --archive FILE --out DIR --max-entries 10000 --max-bytes 1000000000
+    python engine/documents/extract.py --archive FILE --out DIR --max-entries 10000 --max-bytes 1000000000
 
-Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Tars and gzip streams written one behind the other are one
-archive. Only regular files come out. An
-archive is refused for a name that climbs out of DIR, for more than --max-entries files or
---max-bytes of content, and for content of more than 200 times its size, counted while it is
-written: a header may say what it likes. A link, a device and an encrypted entry are left out and
-named, so that one of them does not lose the others.
+Takes .zip, .tar and .tar.gz/.tgz, told apart by their content. Tars and gzip streams written one
+behind the other are one archive. Only regular files come out. An archive is refused for a name that
+climbs out of DIR, for more than --max-entries files or --max-bytes of content, and for content of
+more than 200 times its size, counted while it is written: a header may say what it likes. A link, a
+device and an encrypted entry are left out and named, so that one of them does not lose the others.
 
 A backslash in a name parts folders. Names whose encoding the archive does not say are decoded
 together (archive_names.py).
@@ -19,17 +18,21 @@ empty, {"event":"error","code","message","hint","entry"} (entry is null where no
 blame).
 """
 
+import os
+import sys
+
+if not __package__:  # a script: modules are found from the engine's folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 import child  # first: it owns stdout
 import confine
 
 import argparse
 import errno
 import gzip
-import os
 import secrets
 import shutil
 import stat
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -38,7 +41,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import archive_names
+from documents import archive_names
 
 MEMORY_LIMIT = 1 << 30  # bytes of address space; archives can carry "headers" of any size
 BLOCK = 1 << 18

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 import child
-import left_out
-import plan
-from checkpoints import Checkpoints, random_states, restore_random_states
-from conversations import Dataset
-from failures import TrainError
-from reply_loss import example_losses, parts, summed_loss
-from schedule import factor
-from training_job import Job
+from training import left_out
+from training import plan
+from training.checkpoints import Checkpoints, random_states, restore_random_states
+from training.conversations import Dataset
+from training.failures import TrainError
+from training.reply_loss import example_losses, parts, summed_loss
+from training.plan import factor
+from training.job import Job
 
 
 def finite(loss: float, where: str) -> float:
@@ -274,8 +274,8 @@ class TrainingRun:
     def export_folded(self, base, out) -> dict[str, Any]:
         """A DoRA adapter for llama.cpp, which knows LoRA alone: the nearest one of twice the rank, and
         the validation loss that this one has."""
-        import export_gguf
-        from folding import fold
+        from serving import export_gguf
+        from training.folding import fold
         from peft import LoraConfig
 
         rank = 2 * self.job.rank

@@ -1,0 +1,1 @@
+"""Foreign files become text, rows or folders: documents, archives, collections, Parquet."""

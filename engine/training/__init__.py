@@ -1,0 +1,1 @@
+"""LoRA runs: examples, the loop, checkpoints, and what a run will take."""
