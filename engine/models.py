@@ -30,8 +30,8 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from training import base_model
 import files
+from training import base_model
 
 LANGUAGE_MODEL = "smollm2-135m-instruct"
 

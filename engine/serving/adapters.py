@@ -36,13 +36,13 @@ if __name__ == "__main__":
 import gguf
 import numpy as np
 
-from training import base_model
-from serving import export_gguf
-from documents import extract
 import files
+from documents import extract
+from serving import export_gguf
 from serving import tensors
-from training.failures import TrainError, explain
 from serving.tensors import Tensor, TensorError
+from training import base_model
+from training.failures import TrainError, explain
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_RANK = 1024

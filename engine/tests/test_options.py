@@ -44,15 +44,15 @@ def started(job, monkeypatch, tmp_path):
 
     import child
     import torch
+    from training import job as jobs
     from training import train as script
-    from training import job as training_job
     from training.resources import Resources
-    from training.team import Team
     from training.run import TrainingRun
+    from training.team import Team
 
     def make(**settings) -> TrainingRun:
         changed = replace(job, **settings)
-        training_job.check(changed)
+        jobs.check(changed)
         events: list[dict] = []
         monkeypatch.setattr(child, "emit", events.append)
         torch.manual_seed(changed.seed)
@@ -227,10 +227,10 @@ def test_four_bits_and_devices_are_refused_by_name_where_they_are_missing(monkey
     ({"device": "tpu"}, "device"), ({"patience": 2, "validation": None}, "patience"), ({"target_modules": []}, "target_modules"),
     ({"max_steps": 0}, "max_steps"), ({"weight_decay": -1}, "weight_decay"), ({"processes": 0}, "processes")])
 def test_what_cannot_be_meant_is_refused(job, settings, word):
-    from training import job as training_job
+    from training import job as jobs
 
     with pytest.raises(ValueError, match=word):
-        training_job.check(replace(job, **settings))
+        jobs.check(replace(job, **settings))
 
 
 def test_a_gguf_file_is_converted_once(small, tmp_path):

@@ -85,14 +85,14 @@ def test_only_damaged_checkpoints_begin_anew_and_say_so(settings, undisturbed, t
 
 
 def test_other_data_has_another_fingerprint(settings, tmp_path):
-    from training import job as training_job
+    from training import job as jobs
     from training.job import Job
 
     job = Job(**settings)
-    assert training_job.fingerprint(job) == training_job.fingerprint(Job(**settings | {"threads": 1, "checkpoint_seconds": 9}))
+    assert jobs.fingerprint(job) == jobs.fingerprint(Job(**settings | {"threads": 1, "checkpoint_seconds": 9}))
     other = write_jsonl(tmp_path / "other.jsonl", [conversation("a", "b")])
-    assert training_job.fingerprint(job) != training_job.fingerprint(Job(**settings | {"train": str(other)}))
+    assert jobs.fingerprint(job) != jobs.fingerprint(Job(**settings | {"train": str(other)}))
     copy = tmp_path / "elsewhere.jsonl"
     copy.write_bytes(open(settings["train"], "rb").read())
-    assert training_job.fingerprint(job) == training_job.fingerprint(Job(**settings | {"train": str(copy)}))
+    assert jobs.fingerprint(job) == jobs.fingerprint(Job(**settings | {"train": str(copy)}))
     assert json.loads(json.dumps(settings)) == settings

@@ -17,8 +17,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from training import failures
 import files
+from training import failures
 from training.failures import TrainError
 from training.job import Job
 

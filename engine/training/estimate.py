@@ -28,7 +28,7 @@ from typing import Any
 
 from training import base_model
 from training import calibration
-from training import job as training_job
+from training import job as jobs
 from training.failures import TrainError, explain
 from training.job import Job
 
@@ -158,7 +158,7 @@ def main() -> None:
     from training import conversations
 
     try:
-        child.emit({"event": "done"} | estimate(training_job.read(arguments.config), arguments.calibration))
+        child.emit({"event": "done"} | estimate(jobs.read(arguments.config), arguments.calibration))
     except conversations.DatasetError as error:
         child.fail("dataset_invalid", str(error), error.problems[0]["hint"])
     except conversations.TemplateError as error:

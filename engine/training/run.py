@@ -14,9 +14,9 @@ from training import plan
 from training.checkpoints import Checkpoints, random_states, restore_random_states
 from training.conversations import Dataset
 from training.failures import TrainError
-from training.reply_loss import example_losses, parts, summed_loss
-from training.plan import factor
 from training.job import Job
+from training.plan import factor
+from training.reply_loss import example_losses, parts, summed_loss
 
 
 def finite(loss: float, where: str) -> float:

@@ -3,7 +3,7 @@
     python engine/training/train.py --config job.json --out DIR
     torchrun --nproc-per-node 2 engine/training/train.py --config job.json --out DIR
 
-job.json holds the fields of `Job` in training_job.py. Progress goes to stdout, one JSON
+job.json holds the fields of `Job` in job.py. Progress goes to stdout, one JSON
 object a line (events: loading, warning, baseline, started or resumed, progress,
 validation, stopped_early, exporting, resources; failed; or already_trained). DIR receives
 peft/ (adapter_config.json, adapter_model.safetensors), adapter.gguf for llama.cpp, held_out_losses.json, and last
@@ -33,10 +33,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from training import base_model
 import files
+from training import base_model
+from training import job as jobs
 from training import team as teams
-from training import job as training_job
 from training.failures import TrainError, explain
 from training.job import Job
 
@@ -119,7 +119,7 @@ def run(job: Job, out: Path, calibration: Path | None) -> dict:
     if job.load_in_4bit:
         base_model.check_four_bit(device)
     team = teams.join(device)
-    identity = training_job.fingerprint(job)
+    identity = jobs.fingerprint(job)
     torch.set_num_threads(max(1, job.threads // team.size))
     torch.manual_seed(job.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -178,7 +178,7 @@ def finished_before(job: Job, out: Path) -> dict | None:
     """The record of an earlier attempt that is complete and was this very run."""
     try:
         record = json.loads((out / "exit.previous.json").read_text())
-        same = record["status"] == "completed" and record["fingerprint"] == training_job.fingerprint(job)
+        same = record["status"] == "completed" and record["fingerprint"] == jobs.fingerprint(job)
         return record if same and files.sha256(out / "adapter.gguf") == record["sha256"] and (out / "peft").is_dir() else None
     except (OSError, ValueError, KeyError):
         return None
@@ -210,7 +210,7 @@ def lead(arguments: Arguments) -> None:
         for earlier in out.glob("member-*.json"):
             earlier.unlink()
         child.on_end(stopped)
-        job = training_job.read(arguments.config)
+        job = jobs.read(arguments.config)
         record = None if teams.is_member() else finished_before(job, out)
         if record:
             child.emit({"event": "already_trained", "step": record["steps"], "steps": record["steps"]})
@@ -236,7 +236,7 @@ def follow(arguments: Arguments) -> None:
     """Another member of a team: works, and leaves word only when it fails."""
     child.silence()
     try:
-        run(training_job.read(arguments.config), arguments.out, None)
+        run(jobs.read(arguments.config), arguments.out, None)
     except BaseException as error:
         import traceback
 
