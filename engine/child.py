@@ -18,6 +18,7 @@ The rules, for a child process:
 
 import json
 import os
+import queue
 import signal
 import stat
 import sys
@@ -101,10 +102,10 @@ def emit(event: dict[str, Any], payload: bytes = b"") -> None:
             write(payload)
 
 
-def fail(code: str, message: str, hint: str) -> NoReturn:
+def fail(code: str, message: str, hint: str, **more: Any) -> NoReturn:
     """Report why the script cannot go on, for programs on stdout and for people on
-    stderr, and end with status 1."""
-    emit({"event": "error", "code": code, "message": message, "hint": hint})
+    stderr, and end with status 1. `more` is what programs are told besides."""
+    emit({"event": "error", "code": code, "message": message, "hint": hint, **more})
     print(f"{code}: {message} ({hint})", file=sys.stderr, flush=True)
     end("failed", 1)
 
@@ -157,6 +158,63 @@ def read_secret() -> str:
             end("parent_gone", 1)
         line += byte
     return line.decode().strip()
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered, and is not the script's fault."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+class Requests:
+    """JSON objects, one a line of stdin, each answered by one line with its `id`. Read ahead by a thread of their own from
+    the start, which so sees the end of stdin: call `start(watch_stdin=False)` before.
+
+    `longest` bounds a line in bytes; `waiting` how many are read ahead; `hint` goes with each bad request."""
+
+    def __init__(self, longest: int, waiting: int, hint: str):
+        self.longest, self.hint = longest, hint
+        self.waiting: queue.Queue[bytes] = queue.Queue(waiting)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self) -> None:
+        """Read lines until the end of stdin, which means that the parent is gone."""
+        stream = sys.stdin.buffer
+        while line := stream.readline(self.longest + 1):
+            if len(line) > self.longest:
+                while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
+                    pass
+            if line.strip():
+                self.waiting.put(line)
+        end("parent_gone", 0)
+
+    def serve(self, answer: Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]) -> NoReturn:
+        """Answer requests for ever: with the fields of the reply and the bytes that follow it."""
+        while True:
+            identifier, reply, payload = self.respond(self.waiting.get(), answer)
+            emit({"id": identifier, **reply}, payload)
+
+    def respond(self, line: bytes, answer: Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]) -> tuple[Any, dict[str, Any], bytes]:
+        """The id of one request line and the answer to it, whatever it holds."""
+        identifier: Any = None
+        try:
+            if len(line) > self.longest:
+                raise BadRequest("request_too_large", f"a request line may have {self.longest} bytes")
+            try:
+                request = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise BadRequest("invalid_json", str(error)) from error
+            if not isinstance(request, dict):
+                raise BadRequest("invalid_request", "a request must be a JSON object")
+            identifier = request.get("id")
+            return identifier, *answer(request)
+        except BadRequest as error:
+            return identifier, {"error": {"code": error.code, "message": str(error), "hint": self.hint}}, b""
+        except Exception as error:  # one bad request must not take the others' service away
+            print(f"request failed: {error!r}", file=sys.stderr)
+            return identifier, {"error": {"code": "internal", "message": f"{type(error).__name__}: {error}", "hint": "Report this."}}, b""
 
 
 def _wait_for_signals(parent: int) -> None:

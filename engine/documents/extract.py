@@ -447,17 +447,13 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if any(arguments.out.iterdir()):
-            child.emit({"event": "error", "code": "not_empty", "message": f"{arguments.out} is not empty",
-                        "hint": "Give a new or empty folder.", "entry": None})
-            sys.exit(1)
+            child.fail("not_empty", f"{arguments.out} is not empty", "Give a new or empty folder.", entry=None)
         unpacking = extract(arguments)
     except Exception as problem:
         error = explain(problem)
         for path in arguments.out.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        child.emit({"event": "error", "code": error.code, "message": str(error), "hint": error.hint,
-                    "entry": error.entry})
-        sys.exit(1)
+        child.fail(error.code, str(error), error.hint, entry=error.entry)
     child.emit(unpacking.done())
 
 

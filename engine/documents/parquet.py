@@ -145,8 +145,7 @@ def main() -> None:
         error = explain(problem)
         if not existed:
             arguments.out.unlink(missing_ok=True)
-        child.emit({"event": "error", "code": error.code, "message": str(error), "hint": error.hint, "row": error.row})
-        sys.exit(1)
+        child.fail(error.code, str(error), error.hint, row=error.row)
     child.emit({"event": "done", "rows": rows, "bytes": size, "columns": columns})
 
 

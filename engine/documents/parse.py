@@ -41,9 +41,6 @@ import child  # first: it owns stdout
 
 import argparse
 import errno
-import json
-import queue
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +59,6 @@ class Arguments:
     memory_bytes: int
     seconds: float
     max_text_bytes: int
-
-
-class BadRequest(Exception):
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
 
 
 def read_document(path: Path, name: str, part: Path, max_text: int) -> dict[str, Any]:
@@ -129,42 +120,8 @@ def remove(part: Path) -> None:
 def string(request: dict[str, Any], field: str) -> str:
     value = request.get(field)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise BadRequest("invalid_request", f"{field} is {value!r}; it must be a string that is not empty")
+        raise child.BadRequest("invalid_request", f"{field} is {value!r}; it must be a string that is not empty")
     return value
-
-
-def respond(line: bytes, arguments: Arguments) -> None:
-    """Answer one request line, whatever it holds."""
-    identifier: Any = None
-    try:
-        if len(line) > MAX_LINE:
-            raise BadRequest("request_too_large", f"a request line may have {MAX_LINE} bytes")
-        try:
-            request = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest("invalid_json", str(error)) from error
-        if not isinstance(request, dict):
-            raise BadRequest("invalid_request", "a request must be a JSON object")
-        identifier = request.get("id")
-        reply = answer(request, arguments)
-    except BadRequest as error:
-        reply = {"error": {"code": error.code, "message": str(error), "hint": "Send {id, path, name, out} as one line."}}
-    except Exception as error:  # one bad request must not take the others' service away
-        print(f"request failed: {error!r}", file=sys.stderr)
-        reply = {"error": {"code": "internal", "message": f"{type(error).__name__}: {error}", "hint": "Report this."}}
-    child.emit({"id": identifier, **reply})
-
-
-def read_requests(waiting: "queue.Queue[bytes]") -> None:
-    """Read lines until the end of stdin, which means that the parent is gone."""
-    stream = sys.stdin.buffer
-    while line := stream.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
-                pass
-        if line.strip():
-            waiting.put(line)
-    child.end("parent_gone", 0)
 
 
 def main() -> None:
@@ -175,11 +132,9 @@ def main() -> None:
     arguments = Arguments(**vars(parser.parse_args()))
     child.on_end(lambda reason: worker.stop())
     child.start(watch_stdin=False)
-    waiting: queue.Queue[bytes] = queue.Queue(MAX_WAITING)
-    threading.Thread(target=read_requests, args=(waiting,), daemon=True).start()
+    requests = child.Requests(MAX_LINE, MAX_WAITING, "Send {id, path, name, out} as one line.")
     child.emit({"event": "ready"})
-    while True:
-        respond(waiting.get(), arguments)
+    requests.serve(lambda request: (answer(request, arguments), b""))
 
 
 if __name__ == "__main__":

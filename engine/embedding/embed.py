@@ -25,9 +25,6 @@ if not __package__:  # a script: modules are found from the engine's folder
 import child  # first: sets the environment that OpenMP reads
 
 import argparse
-import json
-import queue
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +51,6 @@ class Arguments:
     model: Path
     reranker: Path | None
     threads: int
-
-
-class BadRequest(Exception):
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
 
 
 class Encoder:
@@ -136,12 +127,12 @@ class Service:
             case "rerank":
                 return self.rerank(request)
             case other:
-                raise BadRequest("unknown_op", f"op is {other!r}; it must be info, embed, count_tokens or rerank")
+                raise child.BadRequest("unknown_op", f"op is {other!r}; it must be info, embed, count_tokens or rerank")
 
     def embed(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         kind = request.get("kind")
         if kind not in ("query", "passage"):
-            raise BadRequest("invalid_request", f"kind is {kind!r}; it must be \"query\" or \"passage\"")
+            raise child.BadRequest("invalid_request", f"kind is {kind!r}; it must be \"query\" or \"passage\"")
         prefix = QUERY_PREFIX if kind == "query" else ""
         encodings = self.embedder.tokenizer.encode_batch_fast([prefix + text for text in texts(request)])
         # CLS pooling: the vector of the first token.
@@ -154,9 +145,9 @@ class Service:
     def rerank(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         query = request.get("query")
         if not isinstance(query, str):
-            raise BadRequest("invalid_request", "query must be a string")
+            raise child.BadRequest("invalid_request", "query must be a string")
         if self.arguments.reranker is None:
-            raise BadRequest("no_reranker", "started without --reranker")
+            raise child.BadRequest("no_reranker", "started without --reranker")
         pairs = [(query, text) for text in texts(request)]
         if self.reranker is None:  # only now: 90 MB that many installations never use
             self.reranker = Encoder(self.arguments.reranker, self.arguments.threads)
@@ -167,42 +158,8 @@ class Service:
 def texts(request: dict[str, Any]) -> list[str]:
     value = request.get("texts")
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise BadRequest("invalid_request", "texts must be a list of strings")
+        raise child.BadRequest("invalid_request", "texts must be a list of strings")
     return value
-
-
-def respond(service: Service, line: bytes) -> None:
-    """Answer one request line, whatever it holds."""
-    identifier: Any = None
-    try:
-        if len(line) > MAX_LINE:
-            raise BadRequest("request_too_large", f"a request line may have {MAX_LINE} bytes")
-        try:
-            request = json.loads(line)
-        except ValueError as error:
-            raise BadRequest("invalid_json", str(error)) from error
-        if not isinstance(request, dict):
-            raise BadRequest("invalid_request", "a request must be a JSON object")
-        identifier = request.get("id")
-        reply, payload = service.answer(request)
-    except BadRequest as error:
-        reply, payload = {"error": {"code": error.code, "message": str(error)}}, b""
-    except Exception as error:  # one bad request must not take the others' service away
-        print(f"request failed: {error!r}", file=sys.stderr)
-        reply, payload = {"error": {"code": "internal", "message": f"{type(error).__name__}: {error}"}}, b""
-    child.emit({"id": identifier, **reply}, payload)
-
-
-def read_requests(waiting: "queue.Queue[bytes]") -> None:
-    """Read lines until the end of stdin, which means that the parent is gone."""
-    stream = sys.stdin.buffer
-    while line := stream.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
-                pass
-        if line.strip():
-            waiting.put(line)
-    child.end("parent_gone", 0)
 
 
 def main() -> None:
@@ -212,15 +169,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="texts computed at the same time")
     arguments = Arguments(**vars(parser.parse_args()))
     child.start(watch_stdin=False)
-    waiting: queue.Queue[bytes] = queue.Queue(MAX_WAITING)
-    threading.Thread(target=read_requests, args=(waiting,), daemon=True).start()
+    requests = child.Requests(MAX_LINE, MAX_WAITING, "Send {id, op, texts} as one line.")
     try:
         service = Service(arguments)
     except Exception as error:
         child.fail("load_failed", str(error), "Run scripts/setup.sh, which fetches the models.")
     child.emit({"event": "ready", **service.describe()})
-    while True:
-        respond(service, waiting.get())
+    requests.serve(service.answer)
 
 
 if __name__ == "__main__":
