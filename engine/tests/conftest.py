@@ -162,7 +162,7 @@ def trained(base, tmp_path_factory):
 @pytest.fixture(scope="session")
 def bare(base):
     """The base model without any adapter; yields its URL."""
-    with running("serve.py", "--model", base / "model.gguf", "--context", 1024) as process:
+    with running("serving/serve.py", "--model", base / "model.gguf", "--context", 1024) as process:
         yield read_event(process)["url"]
 
 

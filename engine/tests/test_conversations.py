@@ -187,7 +187,7 @@ def test_what_spells_nothing_out_is_tokenized_as_ever(tokenizer):
 
 def test_spelled_out_control_tokens_are_counted_and_named(tokenizer, tmp_path):
     from training.left_out import notes
-    from preview import show
+    from training.preview import show
 
     dataset = load(tokenizer, write_jsonl(tmp_path / "d.jsonl", [{"messages": SPELLED}, conversation("a", "b")]), 1024)
     [note] = notes(dataset, "training", 1024)

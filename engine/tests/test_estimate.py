@@ -102,8 +102,8 @@ def test_as_the_server_asks(job, tmp_path):
 
 @pytest.mark.parametrize("settings, code", [({"base_model": "/nowhere"}, "base_model_missing"), ({"target_modules": ["query"]}, "target_modules_unknown")])
 def test_what_cannot_be_estimated_has_a_code(job, settings, code):
-    from estimate import estimate
-    from failures import explain
+    from training.estimate import estimate
+    from training.failures import explain
 
     with pytest.raises(Exception) as error:
         estimate(changed(job, **settings), None)
