@@ -3,11 +3,11 @@ import { createApp, defineAsyncComponent, nextTick, watch } from './lib/vue.js'
 import { html } from './lib/html.js'
 import { go, route } from './lib/router.js'
 import { resume, session } from './lib/session.js'
-import { AppShell } from './components/AppShell.js'
-import { ConfirmDialog } from './components/ConfirmDialog.js'
-import { Loading, ErrorNote } from './components/Basics.js'
-import { SessionDialog } from './components/SessionDialog.js'
-import { Toasts } from './components/Toasts.js'
+import { AppShell } from './shared/AppShell.js'
+import { ConfirmDialog } from './shared/ConfirmDialog.js'
+import { Loading, ErrorNote } from './shared/Basics.js'
+import { SessionDialog } from './shared/SessionDialog.js'
+import { Toasts } from './shared/Toasts.js'
 
 const screen = (load) => defineAsyncComponent({
   loader: load, delay: 120, loadingComponent: () => html`<${Loading} />`,
@@ -16,21 +16,21 @@ const screen = (load) => defineAsyncComponent({
 
 // The address's first word, and for some a second: with what is behind it as `id` and `tab`.
 const screens = {
-  minions: screen(async () => (await import('./views/Minions.js')).Minions),
-  'minions/': screen(async () => (await import('./views/Minion.js')).Minion),
-  playground: screen(async () => (await import('./views/Playground.js')).Playground),
-  training: screen(async () => (await import('./views/ExternalTraining.js')).ExternalTraining),
-  'training/': screen(async () => (await import('./views/TrainingJob.js')).TrainingJob),
-  datasets: screen(async () => (await import('./views/Datasets.js')).Datasets),
-  'datasets/': screen(async () => (await import('./views/Dataset.js')).Dataset),
-  'collections/': screen(async () => (await import('./views/Collection.js')).Collection),
-  providers: screen(async () => (await import('./views/Providers.js')).Providers),
-  webhooks: screen(async () => (await import('./views/Webhooks.js')).Webhooks),
-  usage: screen(async () => (await import('./views/Usage.js')).Usage),
-  account: screen(async () => (await import('./views/Account.js')).Account),
-  admin: screen(async () => (await import('./views/Administration.js')).Administration),
+  minions: screen(async () => (await import('./minions/Minions.js')).Minions),
+  'minions/': screen(async () => (await import('./minions/Minion.js')).Minion),
+  playground: screen(async () => (await import('./playground/Playground.js')).Playground),
+  training: screen(async () => (await import('./training/ExternalTraining.js')).ExternalTraining),
+  'training/': screen(async () => (await import('./training/TrainingJob.js')).TrainingJob),
+  datasets: screen(async () => (await import('./datasets/Datasets.js')).Datasets),
+  'datasets/': screen(async () => (await import('./datasets/Dataset.js')).Dataset),
+  'collections/': screen(async () => (await import('./datasets/Collection.js')).Collection),
+  providers: screen(async () => (await import('./providers/Providers.js')).Providers),
+  webhooks: screen(async () => (await import('./webhooks/Webhooks.js')).Webhooks),
+  usage: screen(async () => (await import('./usage/Usage.js')).Usage),
+  account: screen(async () => (await import('./account/Account.js')).Account),
+  admin: screen(async () => (await import('./admin/Administration.js')).Administration),
 }
-const outside = screen(async () => (await import('./views/SignIn.js')).SignIn)
+const outside = screen(async () => (await import('./sign-in/SignIn.js')).SignIn)
 
 const App = {
   setup() {

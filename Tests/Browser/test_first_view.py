@@ -65,7 +65,7 @@ def imports(file: Path) -> set[Path]:
 def test_what_the_first_view_needs_is_asked_for_at_once():
     """Without a bundler one module would wait for the next; the page names them all in its head."""
     named = re.findall(r'rel="modulepreload" href="/web/([^"]+)"', (WEB / "index.html").read_text())
-    needed = imports(WEB / "app.js") | imports(WEB / "views/Minions.js") | {WEB / "views/Minions.js"}
+    needed = imports(WEB / "app.js") | imports(WEB / "minions/Minions.js") | {WEB / "minions/Minions.js"}
     assert set(named) == {str(file.relative_to(WEB)) for file in needed}
 
 
@@ -124,7 +124,7 @@ def test_nothing_else_is_served(server, path):
 
 def test_compressed_files_are_those_of_now(server):
     """A file that was edited after set-up is sent as it is, not as it was."""
-    file = WEB / "lib" / "arms.js"
+    file = WEB / "lib" / "forms.js"
     packed = file.with_name(file.name + ".gz")
     assert gzip.decompress(packed.read_bytes()) == file.read_bytes(), "run scripts/page_files.py"
 
@@ -138,5 +138,5 @@ def test_programs_get_plain_text_at_the_root(server):
 def test_no_component_is_long_and_the_missions_names_are_there():
     files = [file for file in WEB.rglob("*.js") if "vendor" not in file.parts]
     assert [file.name for file in files if len(file.read_text().splitlines()) > 300] == []
-    for name in ("views/ExternalTraining.js", "components/ExternalTrainingModal.js", "components/ProviderSelector.js", "components/TrainingProgress.js"):
+    for name in ("training/ExternalTraining.js", "training/ExternalTrainingModal.js", "shared/ProviderSelector.js", "training/TrainingProgress.js"):
         assert (WEB / name).exists()

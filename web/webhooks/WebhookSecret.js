@@ -1,0 +1,24 @@
+import { shallowRef } from '../lib/vue.js'
+import { html } from '../lib/html.js'
+import { mine, post } from '../lib/api.js'
+import { action } from '../lib/resource.js'
+import { ErrorNote } from '../shared/Basics.js'
+import { Modal } from '../shared/Modal.js'
+import { SecretNote } from './SecretNote.js'
+
+/** Makes a webhook's new secret, asked once, and shows it once. Emits `close`. */
+export const WebhookSecret = {
+  props: { webhook: Object },
+  emits: ['close'],
+  setup(props, { emit }) {
+    const secret = shallowRef(null)
+    const making = action(async () => { secret.value = (await post(mine(`webhooks/${props.webhook.id}/secret`))).secret })
+    return () => html`<${Modal} title=${secret.value ? 'The new secret' : 'Make a new secret?'} onClose=${() => emit('close')}>${{
+      default: () => secret.value ? html`<${SecretNote} secret=${secret.value} />`
+        : html`<p>The old one signs nothing from then on; a receiver that checks signatures needs the new one at once.</p><${ErrorNote} error=${making.error} />`,
+      foot: () => secret.value ? html`<button class="button primary" onClick=${() => emit('close')}>I have it</button>`
+        : html`<button class="button" autofocus onClick=${() => emit('close')}>Keep</button>
+          <button class="button danger primary" disabled=${making.isBusy} onClick=${making.run}>Make a new one</button>`,
+    }}</>`
+  },
+}
