@@ -4,9 +4,9 @@ import { html } from './lib/html.js'
 import { go, route } from './lib/router.js'
 import { resume, session } from './lib/session.js'
 import { AppShell } from './shared/AppShell.js'
-import { ConfirmDialog } from './shared/ConfirmDialog.js'
 import { Loading, ErrorNote } from './shared/Basics.js'
-import { SessionDialog } from './shared/SessionDialog.js'
+import { ConfirmDialog } from './shared/Modal.js'
+import { SessionDialog } from './shared/SignInForm.js'
 import { Toasts } from './shared/Toasts.js'
 
 const screen = (load) => defineAsyncComponent({
@@ -41,7 +41,10 @@ const App = {
     })
     return () => {
       const [first = 'minions', id, tab] = route.parts
-      if (!session.user || ['sign-in', 'register', 'welcome'].includes(first)) return [html`<${outside} key="outside" />`, html`<${Toasts} />`]
+      if (!session.user || ['sign-in', 'register', 'welcome'].includes(first)) return [
+        html`<${outside} key="outside" />`,
+        html`<${Toasts} />`,
+      ]
       const named = (id && screens[`${first}/`]) || screens[first]
       return html`<${AppShell}>
           ${named

@@ -21,14 +21,24 @@ export const PasswordForm = {
     })
     const submit = (event) => { event.preventDefault(); changing.run() }
     const fields = ['current_password', 'new_password']
-    const password = (name, label, autocomplete, hint) => html`<${Field} label=${label} hint=${hint} error=${changing.error?.field?.(name)}>${{
-      default: (control) => html`<input class="input" type="password" required autocomplete=${autocomplete} ...${control} ...${text(form, name)} />` }}</>`
+    const password = (name, label, autocomplete, hint) => html`<${Field} label=${label} hint=${hint}
+      error=${changing.error?.field?.(name)}>${{
+      default: (control) => html`<input class="input" type="password" required autocomplete=${autocomplete}
+        ...${control} ...${text(form, name)} />`,
+    }}</>`
     return () => html`<form class="stack" onSubmit=${submit}>
-      <input class="hidden" type="email" autocomplete="username" readonly tabindex="-1" aria-hidden="true" value=${session.user.email} />
-      <div class="fields">${password('current_password', 'Current password', 'current-password')}
-        ${password('new_password', 'New password', 'new-password', 'At least 10 characters.')}</div>
+      <input class="hidden" type="email" autocomplete="username" readonly tabindex="-1" aria-hidden="true"
+        value=${session.user.email} />
+      <div class="fields">
+        ${password('current_password', 'Current password', 'current-password')}
+        ${password('new_password', 'New password', 'new-password', 'At least 10 characters.')}
+      </div>
       <${ErrorNote} error=${changing.error} fields=${fields} />
-      <div><button class="button primary" disabled=${changing.isBusy}>${changing.isBusy ? 'Changing …' : 'Change the password'}</button></div>
+      <div>
+        <button class="button primary" disabled=${changing.isBusy}>
+          ${changing.isBusy ? 'Changing …' : 'Change the password'}
+        </button>
+      </div>
     </form>`
   },
 }

@@ -17,10 +17,43 @@ export const AdminJobs = {
       jobs.reload()
       toast(`${job.job_name} is stopped`)
     })
-    return () => html`<${Loaded} of=${jobs}><${ErrorNote} error=${stopping.error} />${jobs.items.length === 0 ? html`<div class="card"><${EmptyState} icon="training" title="No jobs" /></div>` : html`<div class="card flush scroll-x" tabindex="0" role="region" aria-label="All jobs"><table>
-      <thead><tr><th scope="col">Job</th><th scope="col">Of</th><th scope="col">State</th><th scope="col">Worker</th><th scope="col">Changed</th><th scope="col"><span class="hidden">What can be done</span></th></tr></thead>
-      <tbody>${jobs.items.map((job) => html`<tr key=${job.id}><th scope="row" class="wrap"><span style="color: var(--ink)">${job.job_name}</span><div class="small">${types[job.training_type]?.name ?? job.training_type}</div></th><td class="wrap small">${users.data?.get(job.user_id) ?? job.user_id}</td>
-        <td><${StatusBadge} status=${job.status} />${isActive(job) ? ` ${percent(job.progress)}` : ''}</td><td class="small wrap">${job.worker ?? ''}</td><td class="nowrap small">${ago(job.updated_at)}</td>
-        <td>${isActive(job) && html`<button class="button tight" disabled=${stopping.isBusy} onClick=${() => stopping.run(job)}>Stop</button>`}</td></tr>`)}</tbody></table><${LoadMore} list=${jobs} /></div>`}</>`
+    return () => html`<${Loaded} of=${jobs}>
+      <${ErrorNote} error=${stopping.error} />
+      ${jobs.items.length === 0
+        ? html`<div class="card"><${EmptyState} icon="training" title="No jobs" /></div>`
+        : html`<div class="card flush scroll-x" tabindex="0" role="region" aria-label="All jobs">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Job</th>
+                <th scope="col">Of</th>
+                <th scope="col">State</th>
+                <th scope="col">Worker</th>
+                <th scope="col">Changed</th>
+                <th scope="col"><span class="hidden">What can be done</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              ${jobs.items.map((job) => html`<tr key=${job.id}>
+                <th scope="row" class="wrap">
+                  <span style="color: var(--ink)">${job.job_name}</span>
+                  <div class="small">${types[job.training_type]?.name ?? job.training_type}</div>
+                </th>
+                <td class="wrap small">${users.data?.get(job.user_id) ?? job.user_id}</td>
+                <td><${StatusBadge} status=${job.status} />${isActive(job) ? ` ${percent(job.progress)}` : ''}</td>
+                <td class="small wrap">${job.worker ?? ''}</td>
+                <td class="nowrap small">${ago(job.updated_at)}</td>
+                <td>
+                  ${isActive(job) && html`<button class="button tight" disabled=${stopping.isBusy}
+                    onClick=${() => stopping.run(job)}>
+                    Stop
+                  </button>`}
+                </td>
+              </tr>`)}
+            </tbody>
+          </table>
+          <${LoadMore} list=${jobs} />
+        </div>`}
+    </>`
   },
 }

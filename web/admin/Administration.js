@@ -1,6 +1,5 @@
 import { html } from '../lib/html.js'
 import { get } from '../lib/api.js'
-import { has } from '../lib/features.js'
 import { resource } from '../lib/resource.js'
 import { toast } from '../lib/toasts.js'
 import { AdminAudit } from './AdminAudit.js'
@@ -15,25 +14,41 @@ import { LimitsForm } from '../shared/LimitsForm.js'
 const AdminLimits = {
   setup() {
     const limits = resource(() => get('/api/admin/limits'))
-    return () => html`<section class="card stack"><div><h2>For everybody</h2><p class="small muted">What holds for users that have no limits of their own. An empty field sets none.</p></div>
-      <${Loaded} of=${limits}>${limits.data && html`<${LimitsForm} path="/api/admin/limits" settings=${limits.data} onSaved=${() => toast('The limits hold from the next request on')} />`}</></section>`
+    return () => html`<section class="card stack">
+      <div>
+        <h2>For everybody</h2>
+        <p class="small muted">What holds for users that have no limits of their own. An empty field sets none.</p>
+      </div>
+      <${Loaded} of=${limits}>
+        ${limits.data && html`<${LimitsForm} path="/api/admin/limits" settings=${limits.data}
+          onSaved=${() => toast('The limits hold from the next request on')} />`}
+      </>
+    </section>`
   },
 }
 
-const screens = { users: ['Users', AdminUsers], limits: ['Quotas', AdminLimits], jobs: ['All jobs', AdminJobs], workers: ['Workers', AdminWorkers], health: ['Health', AdminHealth], audit: ['Audit log', AdminAudit] }
+const screens = {
+  users: ['Users', AdminUsers],
+  limits: ['Quotas', AdminLimits],
+  jobs: ['All jobs', AdminJobs],
+  workers: ['Workers', AdminWorkers],
+  health: ['Health', AdminHealth],
+  audit: ['Audit log', AdminAudit],
+}
 
 export const Administration = {
   props: { id: String },
   setup(props) {
     document.title = 'Administration · Atelier'
-    const optional = resource(async () => ({ jobs: await has('get', '/api/admin/jobs'), workers: await has('get', '/api/admin/workers') }))
     return () => {
-      const there = Object.entries(screens).filter(([id]) => optional.data?.[id] !== false)
-      const current = there.some(([id]) => id === props.id) ? props.id : 'users'
+      const current = Object.hasOwn(screens, props.id ?? '') ? props.id : 'users'
       const [, Screen] = screens[current]
-      return html`<div class="page"><${PageHead} title="Administration" text="For superusers: everybody's accounts, limits and work." />
-        <${Tabs} label="Administration" current=${current} items=${there.map(([id, [name]]) => ({ id, name, href: `#/admin/${id}` }))} />
-        <${Screen} key=${current} /></div>`
+      return html`<div class="page">
+        <${PageHead} title="Administration" text="For superusers: everybody's accounts, limits and work." />
+        <${Tabs} label="Administration" current=${current}
+          items=${Object.entries(screens).map(([id, [name]]) => ({ id, name, href: `#/admin/${id}` }))} />
+        <${Screen} key=${current} />
+      </div>`
     }
   },
 }

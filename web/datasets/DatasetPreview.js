@@ -11,9 +11,24 @@ export const DatasetPreview = {
   setup(props) {
     const preview = resource(async () => (await get(mine(`training-datasets/${props.id}/preview`), { limit: 5 })).items)
     return () => html`<${Loaded} of=${preview} what="Rendering the examples as training sees them">
-      <p class="small muted">What is <mark style="background: var(--accent-soft)">marked</mark> is learned; the rest is only read.</p>
-      <ol class="stack">${preview.data?.map((one, index) => html`<li class="stack tight" key=${index}>
-        <p class="tiny muted">Example ${index + 1}: ${one.dropped ? html`<span class="badge warn">Left out of training</span> It ${leftOut[one.dropped]?.one ?? 'cannot be trained from'}.` : `${plural(one.learned_tokens, 'token')} learned of ${one.tokens}${one.cut ? ', beginning cut' : ''}.${one.fields_left_out ? ` Not read: ${one.fields_left_out.join(', ')}.` : ''}`}</p>
-        <div class="code pieces">${one.pieces.map((piece) => html`<span class=${piece.learned ? 'learned' : 'muted'}>${piece.text}</span>`)}</div></li>`)}</ol></>`
+      <p class="small muted">
+        What is <mark style="background: var(--accent-soft)">marked</mark> is learned; the rest is only read.
+      </p>
+      <ol class="stack">
+        ${preview.data?.map((one, index) => html`<li class="stack tight" key=${index}>
+          <p class="tiny muted">
+            Example ${index + 1}: ${one.dropped
+              ? html`
+                        <span class="badge warn">Left out of training</span> It ${leftOut[one.dropped]?.one
+                          ?? 'cannot be trained from'}.
+                      `
+              : `${plural(one.learned_tokens, 'token')} learned of ${one.tokens}${one.cut ? ', beginning cut' : ''}.${one.fields_left_out ? ` Not read: ${one.fields_left_out.join(', ')}.` : ''}`}
+          </p>
+          <div class="code pieces">
+            ${one.pieces.map((piece) => html`<span class=${piece.learned ? 'learned' : 'muted'}>${piece.text}</span>`)}
+          </div>
+        </li>`)}
+      </ol>
+    </>`
   },
 }

@@ -93,7 +93,10 @@ export function upload(method, path, query, body, onProgress, signal) {
     call.upload.onprogress = (event) => { if (event.lengthComputable) onProgress?.(event.loaded / event.total) }
     call.onload = async () => {
       if (call.status >= 200 && call.status < 300) return resolve(JSON.parse(call.responseText))
-      const response = new Response(call.responseText, { status: call.status, headers: { 'retry-after': call.getResponseHeader('retry-after') ?? '' } })
+      const response = new Response(call.responseText, {
+        status: call.status,
+        headers: { 'retry-after': call.getResponseHeader('retry-after') ?? '' },
+      })
       const error = await failure(response)
       if (error.status !== 401 || error.code !== 'unauthenticated') return reject(error)
       try {

@@ -20,4 +20,6 @@ export const fieldsInWords = (counts) => {
 }
 
 /** Behind a dataset's number of examples, where training does not take all of them. */
-export const trainableNote = ({ metadata, sample_count: examples }) => (metadata.trainable < examples ? ` (training takes ${metadata.trainable})` : '')
+export const trainableNote = ({ metadata, sample_count: examples }) => (metadata.trainable < examples
+  ? ` (training takes ${metadata.trainable})`
+  : '')

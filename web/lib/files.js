@@ -53,8 +53,16 @@ export function tar(files) {
       else name = name.slice(-100)
     }
     header.set(name, 0)
-    octal(0o644, 100, 8); octal(0, 108, 8); octal(0, 116, 8); octal(file.size, 124, 12); octal(Math.floor(file.lastModified / 1000), 136, 12)
-    put('        ', 148, 8); put('0', 156, 1); put('ustar', 257, 5); put('00', 263, 2); header.set(prefix, 345)
+    octal(0o644, 100, 8)
+    octal(0, 108, 8)
+    octal(0, 116, 8)
+    octal(file.size, 124, 12)
+    octal(Math.floor(file.lastModified / 1000), 136, 12)
+    put('        ', 148, 8)
+    put('0', 156, 1)
+    put('ustar', 257, 5)
+    put('00', 263, 2)
+    header.set(prefix, 345)
     octal(header.reduce((sum, byte) => sum + byte, 0), 148, 7)
     parts.push(header, file, new Uint8Array((512 - (file.size % 512)) % 512))
   }

@@ -3,6 +3,7 @@
 //
 //   tag, or ${Component}; attr="text", attr=${value}, attr="a ${b}", attr (true), ...${props}; </> closes any
 //   A component's children are its default slot; a plain object as the only child is its named slots.
+//   A line break is layout of the source, as in JSX: beside a tag or a hole it is nothing, inside a text one space.
 import { h, isVNode } from './vue.js'
 
 const trees = new WeakMap()
@@ -54,11 +55,10 @@ function parse(strings) {
       const end = text.indexOf('<', at)
       const raw = text.slice(at, end < 0 ? text.length : end)
       at = end < 0 ? text.length : end
-      // As in JSX: line breaks are layout of the source, not text.
       for (const [index, piece] of raw.split('\0').entries()) {
         if (index % 2) top().children.push({ hole: Number(piece) })
         else {
-          const kept = piece.replace(/^\s*\n\s*|\s*\n\s*$/g, '')
+          const kept = onOneLine(piece.replace(/^\s*\n\s*|\s*\n\s*$/g, ''))
           if (kept) top().children.push(kept)
         }
       }
@@ -85,9 +85,11 @@ function element(text, at, parent, open) {
       return at
     }
     if (spread !== undefined) node.props.push({ spread: Number(spread) })
-    else node.props.push({ name: key, parts: value(quoted ?? hole ?? bare) })
+    else node.props.push({ name: key, parts: value(quoted === undefined ? hole ?? bare : onOneLine(quoted)) })
   }
 }
+
+const onOneLine = (text) => text.replace(/\s*\n\s*/g, ' ')
 
 function value(text) {
   if (text === undefined) return [true]

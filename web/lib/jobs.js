@@ -1,8 +1,23 @@
 // Words for training jobs.
 export const types = {
-  hybrid: { name: 'Voice and knowledge', short: 'Both', text: 'Learns how your examples sound and indexes your documents, then measures what each of them buys.', needs: ['jsonl', 'rag'] },
-  lora_only: { name: 'Voice', short: 'Voice', text: 'Trains a small adapter on your examples, so that drafts sound like them.', needs: ['jsonl'] },
-  rag_only: { name: 'Knowledge', short: 'Knowledge', text: 'Indexes your documents, so that answers quote the passages they rest on.', needs: ['rag'] },
+  hybrid: {
+    name: 'Voice and knowledge',
+    short: 'Both',
+    text: 'Learns how your examples sound and indexes your documents, then measures what each of them buys.',
+    needs: ['jsonl', 'rag'],
+  },
+  lora_only: {
+    name: 'Voice',
+    short: 'Voice',
+    text: 'Trains a small adapter on your examples, so that drafts sound like them.',
+    needs: ['jsonl'],
+  },
+  rag_only: {
+    name: 'Knowledge',
+    short: 'Knowledge',
+    text: 'Indexes your documents, so that answers quote the passages they rest on.',
+    needs: ['rag'],
+  },
 }
 
 export const statuses = {

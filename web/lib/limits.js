@@ -2,14 +2,28 @@
 import { bytes, cost, count } from './format.js'
 
 export const limitNames = {
-  cost_per_month: 'Cost of a month', cost_per_day: 'Cost of a day', requests_per_day: 'Requests a day', tokens_per_day: 'Tokens a day',
-  requests_per_minute: 'Requests a minute', tokens_per_minute: 'Tokens a minute', concurrent_requests: 'Requests at a time',
-  training_jobs_per_day: 'Trainings a day', storage_bytes: 'Storage', minions: 'Minions', datasets: 'Datasets', provider_keys: 'Provider keys',
-  provider_definitions: 'Own providers', webhooks: 'Webhooks', training_jobs: 'Training jobs kept', event_streams: 'Event streams at a time',
+  cost_per_month: 'Cost of a month', cost_per_day: 'Cost of a day', requests_per_day: 'Requests a day',
+  tokens_per_day: 'Tokens a day',
+  requests_per_minute: 'Requests a minute', tokens_per_minute: 'Tokens a minute',
+  concurrent_requests: 'Requests at a time',
+  training_jobs_per_day: 'Trainings a day', storage_bytes: 'Storage', minions: 'Minions', datasets: 'Datasets',
+  provider_keys: 'Provider keys',
+  provider_definitions: 'Own providers', webhooks: 'Webhooks', training_jobs: 'Training jobs kept',
+  event_streams: 'Event streams at a time',
 }
 
 /** They hold everywhere, and no person meets them: shown when half is used. */
-export const seldomMet = new Set(['concurrent_requests', 'storage_bytes', 'minions', 'datasets', 'provider_keys', 'provider_definitions', 'webhooks', 'training_jobs', 'event_streams'])
+export const seldomMet = new Set([
+  'concurrent_requests',
+  'storage_bytes',
+  'minions',
+  'datasets',
+  'provider_keys',
+  'provider_definitions',
+  'webhooks',
+  'training_jobs',
+  'event_streams',
+])
 
 export function limitFigure(name, value) {
   if (name.startsWith('cost')) return cost(value)

@@ -6,7 +6,9 @@ export const LOCAL = 'local'
 export const LOCAL_MODEL = 'smollm2-135m-instruct'
 
 export const listProviders = async () => (await get(mine('providers'))).items
-export const testProvider = (provider, model) => post(mine(`providers/${encodeURIComponent(provider)}/test${model ? `?model=${encodeURIComponent(model)}` : ''}`))
+export const testProvider = (provider, model) => post(
+  mine(`providers/${encodeURIComponent(provider)}/test${model ? `?model=${encodeURIComponent(model)}` : ''}`),
+)
 
 const outcomes = {
   ok: ['ok', 'Key accepted'], unchecked: ['warn', 'Answers, key not proven'],
@@ -23,7 +25,9 @@ export function keyState(entry) {
 }
 
 /** Whether minions can be answered by it now. */
-export const isReady = (entry) => entry.provider === LOCAL || (entry.needs_key ? Boolean(entry.key?.is_active) : Boolean(entry.default_base_url || entry.key?.is_active))
+export const isReady = (entry) =>
+  entry.provider === LOCAL
+    || (entry.needs_key ? Boolean(entry.key?.is_active) : Boolean(entry.default_base_url || entry.key?.is_active))
 
 /** US dollars per million tokens, or that nobody knows. */
 export const priceText = (price) => (price ? `$${price.input} in, $${price.output} out per million tokens` : 'Price unknown')

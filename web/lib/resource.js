@@ -44,7 +44,11 @@ export function pages(load, options) {
       try {
         const page = await load(before.next_cursor)
         // What was loaded anew meanwhile is another list.
-        if (state.data === before) state.data = { ...page, items: [...state.data.items, ...page.items], unreadable: [...(state.data.unreadable ?? []), ...(page.unreadable ?? [])] }
+        if (state.data === before) state.data = {
+          ...page,
+          items: [...state.data.items, ...page.items],
+          unreadable: [...(state.data.unreadable ?? []), ...(page.unreadable ?? [])],
+        }
       } catch (error) { state.error = error } finally { own.isAdding = false }
     },
   }

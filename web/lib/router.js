@@ -17,7 +17,7 @@ read()
 export const go = (path) => { location.hash = `#/${path}` }
 
 /** Another address for the same screen, without a step in the history. */
-export function replace(path) {
+function replace(path) {
   history.replaceState(null, '', `#/${path}`)
   read()
 }

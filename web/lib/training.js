@@ -1,6 +1,7 @@
 // A job's events, folded into what the page shows. Pure: the same events always give the same picture, so a reload,
+import { armName } from './evaluation.js'
+
 // a lost connection and a restart of the server show neither a gap nor a repetition.
-import { armName } from './arms.js'
 
 export const emptyTraining = () => ({
   last: 0, attempt: 0, stages: {}, order: [], progress: 0, secondsLeft: null, rate: null, step: null, steps: null, counts: null,
@@ -64,21 +65,32 @@ const handlers = {
   },
   retrying(state, data, id) {
     Object.assign(state, { outcome: null, secondsLeft: null, rate: null })
-    note(state, id, data, 'bad', `${data.step}: ${data.message}`, `Tried again in ${data.delay_seconds} s, ${data.retry + 1} of ${data.max_attempts}.`)
+    note(state, id, data, 'bad', `${data.step}: ${data.message}`, 
+      `Tried again in ${data.delay_seconds} s, ${data.retry + 1} of ${data.max_attempts}.`)
   },
   // Of a job that a worker takes up again, or of training that goes on from a checkpoint.
   resumed(state, data, id) {
-    note(state, id, data, 'mark', data.step === undefined ? `Goes on${data.attempt ? `, attempt ${data.attempt}` : ''}` : `Goes on from step ${data.step}`)
+    note(
+      state, id, data, 'mark',
+      data.step === undefined
+        ? `Goes on${data.attempt ? `, attempt ${data.attempt}` : ''}`
+        : `Goes on from step ${data.step}`,
+    )
   },
   stopped_early(state, data, id) {
     state.steps = data.step
     note(state, id, data, 'log', data.message ?? `Stopped early at step ${data.step}: the held-out loss no longer falls`)
   },
   resources(state, data, id) {
-    note(state, id, data, 'log', `Training took ${Math.round(data.seconds)} s and at most ${Math.round((data.peak_memory_bytes ?? 0) / 1e6)} MB of memory`)
+    const megabytes = Math.round((data.peak_memory_bytes ?? 0) / 1e6)
+    note(state, id, data, 'log', `Training took ${Math.round(data.seconds)} s and at most ${megabytes} MB of memory`)
   },
   // Of a job that has a schedule, or runs again when its data changes: its runs are jobs of their own.
-  run_started(state, data, id) { note(state, id, data, 'mark', data.cause === 'schedule' ? 'Its schedule started a run' : 'Changed data started a run') },
+  run_started(state, data, id) {
+    note(
+      state, id, data, 'mark', data.cause === 'schedule' ? 'Its schedule started a run' : 'Changed data started a run'
+    )
+  },
   schedule_skipped(state, data, id) { note(state, id, data, 'mark', `A run was left out: ${data.reason}`) },
   evaluation(state, data, id) {
     note(state, id, data, 'log', data.message ?? (data.arm ? `Measured: ${armName(data.arm)}` : 'Measuring'))

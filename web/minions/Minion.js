@@ -21,7 +21,11 @@ export const Minion = {
     const isMakingToken = ref(false)
     const deleting = action(async () => {
       const name = minion.data.display_name
-      if (!(await confirm({ title: `Delete ${name}?`, text: 'Its releases, training jobs and answers go with it, and so do adapters and collections that nothing else uses. This cannot be undone.', verb: 'Delete' }))) return
+      if (!(await confirm({
+        title: `Delete ${name}?`,
+        text: 'Its releases, training jobs and answers go with it, and so does what nothing else uses. This cannot be undone.',
+        verb: 'Delete',
+      }))) return
       await remove(mine(`minions/${props.id}`))
       toast(`${name} is deleted`)
       go('minions')
@@ -33,15 +37,44 @@ export const Minion = {
     const closeToken = () => { isMakingToken.value = false; minion.reload() }
 
     const connect = (one) => html`<div class="stack loose">
-      <section class="card stack"><div class="row between wrap-row"><div><h2>Token</h2><p class="muted small">${one.token_hint ? `A program holds the token that ends in ${one.token_hint}.` : 'No program has a token for this minion yet.'}</p></div>
-        <button class="button" onClick=${() => { isMakingToken.value = true }}><${Icon} name="key" /> ${one.token_hint ? 'Make a new one' : 'Make a token'}</button></div></section>
-      <section class="card stack"><div><h2>Ask it from a program</h2><p class="muted small">Any OpenAI client works, and Anthropic's at the same address. These read the token from the variable ATELIER_TOKEN.</p></div>
-        <${Snippets} minion=${one} /></section></div>`
+      <section class="card stack">
+        <div class="row between wrap-row">
+          <div>
+            <h2>Token</h2>
+            <p class="muted small">
+              ${one.token_hint
+                ? `A program holds the token that ends in ${one.token_hint}.`
+                : 'No program has a token for this minion yet.'}
+            </p>
+          </div>
+          <button class="button" onClick=${() => { isMakingToken.value = true }}>
+            <${Icon} name="key" /> ${one.token_hint ? 'Make a new one' : 'Make a token'}
+          </button>
+        </div>
+      </section>
+      <section class="card stack">
+        <div>
+          <h2>Ask it from a program</h2>
+          <p class="muted small">
+            Any OpenAI client works, and Anthropic's at the same address. These read the token from the variable
+            ATELIER_TOKEN.
+          </p>
+        </div>
+        <${Snippets} minion=${one} />
+      </section>
+    </div>`
 
     const settings = (one) => html`<div class="stack loose">
       <section class="card"><${MinionForm} minion=${one} onSaved=${saved} /></section>
-      <section class="card stack"><h2>Delete</h2><p class="muted small">Asked once more before anything happens.</p>
-        <${ErrorNote} error=${deleting.error} /><div><button class="button danger" onClick=${deleting.run}><${Icon} name="trash" /> Delete this minion</button></div></section></div>`
+      <section class="card stack">
+        <h2>Delete</h2>
+        <p class="muted small">Asked once more before anything happens.</p>
+        <${ErrorNote} error=${deleting.error} />
+        <div>
+          <button class="button danger" onClick=${deleting.run}><${Icon} name="trash" /> Delete this minion</button>
+        </div>
+      </section>
+    </div>`
 
     return () => {
       const one = minion.data
@@ -52,13 +85,30 @@ export const Minion = {
       return html`<div class="page">
         <${PageHead} title=${one?.display_name ?? 'Minion'} back=${{ href: '#/minions', text: 'Minions' }}>
           <a class="button primary" href=${`#/playground/${props.id}`}><${Icon} name="playground" /> Ask</a>
-          <a class="button" href=${`#/training?new=${props.id}`}><${Icon} name="training" /> Train</a></>
-        <${Loaded} of=${minion}>${one && html`<div class="stack loose">
-          <div class="row top"><${Avatar} id=${one.id} name=${one.display_name} />
-            <${Facts} items=${[['Provider', one.provider], ['Model', one.model_id], ['Fallbacks', one.fallbacks.length || 'none'], ['Changed', when(one.updated_at)]]} /></div>
-          <${Tabs} label="Minion" items=${tabs} current=${tab} />
-          ${tab === 'connect' ? connect(one) : tab === 'settings' ? settings(one) : html`<div class="stack loose"><${ReleaseHistory} minion=${one} onChanged=${minion.reload} /><${ReleasePolicy} minion=${one} onSaved=${saved} /></div>`}
-        </div>`}</>
+          <a class="button" href=${`#/training?new=${props.id}`}><${Icon} name="training" /> Train</a>
+        </>
+        <${Loaded} of=${minion}>
+          ${one && html`<div class="stack loose">
+            <div class="row top">
+              <${Avatar} id=${one.id} name=${one.display_name} />
+              <${Facts} items=${[
+                  ['Provider', one.provider],
+                  ['Model', one.model_id],
+                  ['Fallbacks', one.fallbacks.length || 'none'],
+                  ['Changed', when(one.updated_at)],
+                ]} />
+            </div>
+            <${Tabs} label="Minion" items=${tabs} current=${tab} />
+            ${tab === 'connect'
+              ? connect(one)
+              : tab === 'settings'
+                ? settings(one)
+                : html`<div class="stack loose">
+                  <${ReleaseHistory} minion=${one} onChanged=${minion.reload} />
+                  <${ReleasePolicy} minion=${one} onSaved=${saved} />
+                </div>`}
+          </div>`}
+        </>
         ${isMakingToken.value && html`<${TokenDialog} minion=${one} onClose=${closeToken} />`}
       </div>`
     }

@@ -27,15 +27,39 @@ export const Minions = {
       toast(`${minion.display_name} is there. Teach it something, or ask it.`)
       go(`minions/${minion.id}`)
     }
-    const newButton = () => html`<button class="button primary" onClick=${() => { isMaking.value = true }}><${Icon} name="plus" /> New minion</button>`
+    const newButton = () => html`<button class="button primary" onClick=${() => { isMaking.value = true }}>
+      <${Icon} name="plus" /> New minion
+    </button>`
     return () => html`<div class="page">
-      <${PageHead} title="Minions" text="Each answers with a model you choose, in a voice you teach it, from documents you give it.">${newButton()}</>
-      <${Loaded} of=${minions} what="Looking for your minions">${minions.items.length
-        ? html`<ul class="cards">${minions.items.map((minion) => html`<${MinionCard} key=${minion.id} minion=${minion} usage=${usage.data?.get(minion.id)} />`)}</ul><${LoadMore} list=${minions} />`
-        : html`<div class="card"><${EmptyState} icon="minions" title="No minion yet">
-            <p>Begin with a name and a model. The local model is free and runs on this server; other providers need a key.</p>
-            <div class="row">${newButton()}<a class="button" href="#/providers"><${Icon} name="providers" /> Add a provider</a></div></></div>`}</>
-      ${isMaking.value && html`<${Modal} title="New minion" kind="large" onClose=${() => { isMaking.value = false }}><${MinionForm} onSaved=${made} /></>`}
+      <${PageHead} title="Minions"
+        text="Each answers with a model you choose, in a voice you teach it, from documents you give it.">
+        ${newButton()}
+      </>
+      <${Loaded} of=${minions} what="Looking for your minions">
+        ${minions.items.length
+          ? html`
+              <ul class="cards">
+                ${minions.items.map((minion) => html`<${MinionCard} key=${minion.id} minion=${minion}
+                  usage=${usage.data?.get(minion.id)} />`)}
+              </ul>
+              <${LoadMore} list=${minions} />
+            `
+          : html`<div class="card">
+            <${EmptyState} icon="minions" title="No minion yet">
+              <p>
+                Begin with a name and a model. The local model is free and runs on this server; other providers need a
+                key.
+              </p>
+              <div class="row">
+                ${newButton()}
+                <a class="button" href="#/providers"><${Icon} name="providers" /> Add a provider</a>
+              </div>
+            </>
+          </div>`}
+      </>
+      ${isMaking.value && html`<${Modal} title="New minion" kind="large" onClose=${() => { isMaking.value = false }}>
+        <${MinionForm} onSaved=${made} />
+      </>`}
     </div>`
   },
 }

@@ -6,7 +6,7 @@ import { CopyButton } from '../shared/CopyButton.js'
 const QUESTION = 'Who are you?'
 
 /** Programs that ask the minion and work as they are; the token is the one given, or read from ATELIER_TOKEN. */
-export function snippets(origin, model, token) {
+function snippets(origin, model, token) {
   const body = { model, messages: [{ role: 'user', content: QUESTION }] }
   // Inside single quotes of a shell.
   const quoted = JSON.stringify(body).replaceAll("'", "'\\''")

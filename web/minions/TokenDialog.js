@@ -3,8 +3,8 @@ import { html } from '../lib/html.js'
 import { mine, post } from '../lib/api.js'
 import { action } from '../lib/resource.js'
 import { ErrorNote } from '../shared/Basics.js'
+import { ShownOnce } from '../shared/CopyButton.js'
 import { Modal } from '../shared/Modal.js'
-import { ShownOnce } from '../shared/ShownOnce.js'
 import { Snippets } from './Snippets.js'
 
 /** Makes a token and shows it once; when the dialog closes it is nowhere in the page any more. */

@@ -8,7 +8,13 @@ import { AnswerTrace } from './AnswerTrace.js'
 import { ErrorNote } from '../shared/Basics.js'
 import { Icon } from '../shared/Icon.js'
 
-const doing = { cache: 'Looking in the cache', draft: 'Drafting', retrieve: 'Looking up passages', compose: 'Writing the prompt', answer: 'Answering' }
+const doing = {
+  cache: 'Looking in the cache',
+  draft: 'Drafting',
+  retrieve: 'Looking up passages',
+  compose: 'Writing the prompt',
+  answer: 'Answering',
+}
 
 /** One conversation with a minion. Its parent calls `ask(question)`, `stop()` and `clear()`. */
 export const ChatPane = {
@@ -23,7 +29,10 @@ export const ChatPane = {
 
     const toEnd = async () => { await nextTick(); if (list.value) list.value.scrollTop = list.value.scrollHeight }
     async function ask(question) {
-      const history = turns.filter((turn) => turn.answer && !turn.error).flatMap((turn) => [{ role: 'user', content: turn.question }, { role: 'assistant', content: turn.answer }]).slice(-20)
+      const history = turns
+        .filter((turn) => turn.answer && !turn.error)
+        .flatMap((turn) => [{ role: 'user', content: turn.question }, { role: 'assistant', content: turn.answer }])
+        .slice(-20)
       turns.push({ question, answer: '', stages: [], done: null, error: null, isOpen: true, began: performance.now(), first: null })
       const turn = turns[turns.length - 1]
       isBusy.value = true
@@ -33,7 +42,10 @@ export const ChatPane = {
         const json = { question, history, stream: true, trace: true, ...props.settings }
         for await (const { name, data } of events('POST', mine(`minions/${props.minion.id}/ask`), { json, signal: stopping.signal })) {
           if (name === 'stage') turn.stages.push(data)
-          else if (name === 'text') { turn.first ??= performance.now() - turn.began; turn.answer += data.text } else if (name === 'done') turn.done = data
+          else if (name === 'text') {
+            turn.first ??= performance.now() - turn.began
+            turn.answer += data.text
+          } else if (name === 'done') turn.done = data
           else if (name === 'error') throw new ApiError(200, data.error)
           toEnd()
         }
@@ -58,25 +70,37 @@ export const ChatPane = {
       return `${doing[next]} …`
     }
     const footer = (turn) => html`<div class="row wrap-row small muted">
-      <span>${turn.done.provider} · ${turn.done.model}</span><span class="number">${count(turn.done.usage.input)} in, ${count(turn.done.usage.output)} out</span>
-      <span class="number">${turn.done.cached ? 'cached, $0' : turn.done.usage.cost === null ? 'cost unknown' : cost(turn.done.usage.cost)}</span>
+      <span>${turn.done.provider} · ${turn.done.model}</span>
+      <span class="number">${count(turn.done.usage.input)} in, ${count(turn.done.usage.output)} out</span>
+      <span class="number">
+        ${turn.done.cached ? 'cached, $0' : turn.done.usage.cost === null ? 'cost unknown' : cost(turn.done.usage.cost)}
+      </span>
       ${turn.first !== null && html`<span class="number">first word ${span(turn.first)}</span>`}
       ${turn.done.degraded.length > 0 && html`<span class="badge warn">${turn.done.degraded.map((one) => one.effect).join('; ')}</span>`}
-      ${turn.done.trace && html`<button type="button" class="button tight" onClick=${() => look(turn)}>Trace</button>`}</div>`
+      ${turn.done.trace && html`<button type="button" class="button tight" onClick=${() => look(turn)}>Trace</button>`}
+    </div>`
 
     const shown = (turn, index) => [
       html`<div class="turn user" key=${`q${index}`}><span class="hidden">You: </span>${turn.question}</div>`,
-      html`<div class="turn minion" key=${`a${index}`}><span class="hidden">${props.minion.display_name}: </span>
-        ${(turn.answer || !turn.isOpen) && html`<${AnswerText} text=${turn.answer} citations=${turn.done?.citations} isOpen=${turn.isOpen} onCite=${(citation) => look(turn, citation.number)} />`}
+      html`<div class="turn minion" key=${`a${index}`}>
+        <span class="hidden">${props.minion.display_name}: </span>
+        ${(turn.answer || !turn.isOpen) && html`<${AnswerText} text=${turn.answer} citations=${turn.done?.citations}
+          isOpen=${turn.isOpen} onCite=${(citation) => look(turn, citation.number)} />`}
         ${turn.isOpen && !turn.answer && html`<p class="small muted row"><${Icon} name="retry" spin /> ${now(turn)}</p>`}
         ${turn.isStopped && html`<p class="small muted">Stopped by you.</p>`}
         ${turn.error && html`<${ErrorNote} error=${turn.error} />`}
-        ${turn.done && footer(turn)}</div>`,
+        ${turn.done && footer(turn)}
+      </div>`,
     ]
     return () => html`<section class="pane" aria-label=${props.title ?? 'Conversation'}>
-      ${props.title && html`<div class="row" style="padding: 0.6rem 1.15rem; border-bottom: 1px solid var(--line)"><h2>${props.title}</h2></div>`}
-      <div class="turns" ref=${list} role="log" aria-live="polite" aria-busy=${String(isBusy.value)} tabindex="0">${turns.length ? turns.map(shown) : slots.default?.()}</div>
-      ${looked.value && html`<${AnswerTrace} trace=${looked.value.turn.done.trace} question=${looked.value.turn.question} cited=${looked.value.cited} onClose=${() => { looked.value = null }} />`}
+      ${props.title && html`<div class="row" style="padding: 0.6rem 1.15rem; border-bottom: 1px solid var(--line)">
+        <h2>${props.title}</h2>
+      </div>`}
+      <div class="turns" ref=${list} role="log" aria-live="polite" aria-busy=${String(isBusy.value)} tabindex="0">
+        ${turns.length ? turns.map(shown) : slots.default?.()}
+      </div>
+      ${looked.value && html`<${AnswerTrace} trace=${looked.value.turn.done.trace}
+        question=${looked.value.turn.question} cited=${looked.value.cited} onClose=${() => { looked.value = null }} />`}
     </section>`
   },
 }

@@ -22,13 +22,18 @@ export const AppShell = {
       aria-current=${(route.parts[0] ?? 'minions') === to || (to === 'datasets' && route.parts[0] === 'collections') ? 'page' : undefined}>
       <${Icon} name=${icon} /> ${name}</a>`
     return () => html`<div class="shell">
-      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus() }}>Skip to content</a>
+      <a class="skip" href="#main"
+        onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus() }}>
+        Skip to content
+      </a>
       <nav class="nav" aria-label="Main">
         <a class="brand" href="#/minions"><${Mark} /> Atelier</a>
         ${links.map(link)}
         ${session.user.role === 'superuser' && link(['admin', 'Admin', 'admin'])}
         <div class="nav-foot">
-          <button class="nav-link" onClick=${nextTheme} title="Change the theme"><${Icon} name=${themes[theme.value][0]} /> <span>${themes[theme.value][1]}</span></button>
+          <button class="nav-link" onClick=${nextTheme} title="Change the theme">
+            <${Icon} name=${themes[theme.value][0]} /> <span>${themes[theme.value][1]}</span>
+          </button>
           ${link(['account', 'Account', 'account'])}
           <button class="nav-link" onClick=${leave}><${Icon} name="leave" /> Sign out</button>
           <p class="nav-who tiny muted" title=${session.user.email}>${session.user.email}</p>
@@ -39,5 +44,8 @@ export const AppShell = {
   },
 }
 
-export const Mark = () => html`<svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#0a6656" />
-  <path d="M8.5 24L16 8l7.5 16M11.5 18.5h9" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round" /></svg>`
+export const Mark = () => html`<svg viewBox="0 0 32 32" aria-hidden="true">
+  <rect width="32" height="32" rx="8" fill="#0a6656" />
+  <path d="M8.5 24L16 8l7.5 16M11.5 18.5h9" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"
+    stroke-linejoin="round" />
+</svg>`

@@ -9,12 +9,21 @@ export const ErrorNote = ({ error, fields = [] }) => {
   // What is shown beside its field is not said twice.
   const details = (error.details ?? []).filter((detail) => !fields.includes(detail.field))
   const hasOwn = details.length < (error.details ?? []).length
-  return html`<div class="note bad" role="alert"><${Icon} name="warn" /><div>
-    ${hasOwn && !details.length ? 'See the fields marked above.' : error.message}
-    ${details.length > 0 && html`<ul>${details.slice(0, 12).map((detail) => html`<li>${[
-      detail.field && `${detail.field}: `, detail.message !== error.message && detail.message, detail.hint && ` ${detail.message === error.message ? '' : '— '}${detail.hint}`].filter(Boolean)}</li>`)}</ul>`}
-    ${error.retryAfter && html`<div>Try again in ${error.retryAfter} s.</div>`}
-  </div></div>`
+  return html`<div class="note bad" role="alert">
+    <${Icon} name="warn" />
+    <div>
+      ${hasOwn && !details.length ? 'See the fields marked above.' : error.message}
+      ${details.length > 0 && html`<ul>
+        ${details.slice(0, 12).map((detail) => html`<li>
+          ${[
+            detail.field && `${detail.field}: `, detail.message !== error.message && detail.message,
+            detail.hint && ` ${detail.message === error.message ? '' : '— '}${detail.hint}`,
+          ].filter(Boolean)}
+        </li>`)}
+      </ul>`}
+      ${error.retryAfter && html`<div>Try again in ${error.retryAfter} s.</div>`}
+    </div>
+  </div>`
 }
 ErrorNote.props = ['error', 'fields']
 
@@ -33,7 +42,11 @@ Loading.props = ['what']
 
 /** A resource's error, its loading, or what it holds. */
 export const Loaded = ({ of, what }, { slots }) => {
-  if (of.data) return [of.error && html`<${ErrorNote} error=${of.error} />`, html`<${Unreadable} rows=${of.data.unreadable ?? []} />`, slots.default()]
+  if (of.data) return [
+    of.error && html`<${ErrorNote} error=${of.error} />`,
+    html`<${Unreadable} rows=${of.data.unreadable ?? []} />`,
+    slots.default(),
+  ]
   if (of.error) {
     return html`<div class="stack"><${ErrorNote} error=${of.error} />
       <div><button class="button" onClick=${of.reload}><${Icon} name="retry" /> Try again</button></div></div>`
@@ -43,8 +56,11 @@ export const Loaded = ({ of, what }, { slots }) => {
 Loaded.props = ['of', 'what']
 
 /** Entries of a list that the server cannot read: they are named, beside the others. */
-const Unreadable = ({ rows }) => rows.length > 0 && html`<${Note} kind="bad" icon="warn">Some entries cannot be shown. Save each anew or delete it, by its id over the API:
-  <ul>${rows.map((row) => html`<li key=${row.id}><code>${row.id}</code>: ${row.column} ${row.problem}</li>`)}</ul></>`
+const Unreadable = ({ rows }) =>
+  rows.length > 0 && html`<${Note} kind="bad" icon="warn">
+    Some entries cannot be shown. Save each anew or delete it, by its id over the API:
+    <ul>${rows.map((row) => html`<li key=${row.id}><code>${row.id}</code>: ${row.column} ${row.problem}</li>`)}</ul>
+  </>`
 Unreadable.props = ['rows']
 
 export const LoadMore = ({ list }) => list.hasMore && html`<div class="row" style="justify-content: center; padding: 0.5rem">
@@ -68,7 +84,9 @@ StatusBadge.props = ['status']
 
 /** A share of something, 0 to 1, named for those who cannot see it. */
 export const Bar = ({ value, label, kind }) => html`<div class=${['bar', kind]} role="progressbar" aria-label=${label}
-  aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(value * 100)}><i style=${{ width: `${Math.min(1, Math.max(0, value)) * 100}%` }}></i></div>`
+  aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(value * 100)}>
+  <i style=${{ width: `${Math.min(1, Math.max(0, value)) * 100}%` }}></i>
+</div>`
 Bar.props = ['value', 'label', 'kind']
 
 export const Facts = ({ items }) => html`<dl class="facts">${items.filter(Boolean).map(([name, value]) =>
@@ -82,7 +100,10 @@ export const Avatar = ({ id, name, small }) => {
   for (const letter of id) hash = Math.imul(hash ^ letter.codePointAt(0), 0x01000193) >>> 0
   const words = name.trim().split(/\s+/)
   const initials = words.length > 1 ? [...words[0]][0] + [...words[1]][0] : [...name].slice(0, 2).join('')
-  return html`<span class=${['avatar', small && 'small']} style=${{ background: `hsl(${hash % 360} 42% 30%)` }} aria-hidden="true">${initials.toUpperCase()}</span>`
+  return html`<span class=${['avatar', small && 'small']} style=${{ background: `hsl(${hash % 360} 42% 30%)` }}
+    aria-hidden="true">
+    ${initials.toUpperCase()}
+  </span>`
 }
 Avatar.props = ['id', 'name', 'small']
 

@@ -6,16 +6,32 @@ import { color, themeVersion } from '../lib/theme.js'
 function dressed(option) {
   const [ink, muted, line, raised] = ['--ink', '--muted', '--line', '--raised'].map(color)
   const font = getComputedStyle(document.body).fontFamily
-  const axis = (own) => own && {
-    ...own, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: own.type === 'value', lineStyle: { color: line } },
-    axisLabel: { color: muted, fontSize: 11, ...own.axisLabel }, nameTextStyle: { color: muted, fontSize: 11 },
-  }
+  const axis = (own) =>
+    own
+      && {
+        ...own, axisLine: { lineStyle: { color: line } }, axisTick: { show: false },
+        splitLine: { show: own.type === 'value', lineStyle: { color: line } },
+        axisLabel: { color: muted, fontSize: 11, ...own.axisLabel }, nameTextStyle: { color: muted, fontSize: 11 },
+      }
   const each = (own) => (Array.isArray(own) ? own.map(axis) : axis(own))
   return {
     // Styles inside HTML are refused by the page's policy, so tooltips are drawn.
-    tooltip: { renderMode: 'richText', backgroundColor: raised, borderColor: line, textStyle: { color: ink, fontSize: 12, fontFamily: font }, ...option.tooltip },
+    tooltip: {
+      renderMode: 'richText',
+      backgroundColor: raised,
+      borderColor: line,
+      textStyle: { color: ink, fontSize: 12, fontFamily: font },
+      ...option.tooltip,
+    },
     animationDuration: 200, textStyle: { fontFamily: font, color: ink }, ...option,
-    legend: option.legend && { textStyle: { color: muted, fontSize: 11 }, itemWidth: 12, itemHeight: 8, icon: 'roundRect', ...option.legend },
+    legend: option.legend
+      && {
+        textStyle: { color: muted, fontSize: 11 },
+        itemWidth: 12,
+        itemHeight: 8,
+        icon: 'roundRect',
+        ...option.legend,
+      },
     xAxis: each(option.xAxis), yAxis: each(option.yAxis),
   }
 }

@@ -40,17 +40,31 @@ export const DatasetProblems = {
 
     const problem = ([line, details]) => html`<li class="problem" key=${line}>
       <p class="small"><span class="badge bad">${line ? `Line ${line}` : 'File'}</span></p>
-      ${details.map((detail) => html`<p class="small wrap">${detail.field && html`<code>${detail.field}</code>`} ${detail.message}${detail.hint && html`<br /><span class="muted">${detail.hint}</span>`}</p>`)}
-      ${line > 0 && original(line) !== undefined && html`<div class="stack tight"><label class="hidden" for=${`${id}-${line}`}>${`Line ${line}`}</label>
-        <textarea class="textarea source" rows="2" id=${`${id}-${line}`} spellcheck="false" value=${edits[line] ?? original(line)} onInput=${(event) => { edits[line] = event.target.value.replaceAll('\n', ' ') }}></textarea></div>`}
+      ${details.map((detail) => html`<p class="small wrap">
+        ${detail.field && html`<code>${detail.field}</code>`} ${detail.message}
+        ${detail.hint && html`<br /><span class="muted">${detail.hint}</span>`}
+      </p>`)}
+      ${line > 0 && original(line) !== undefined && html`<div class="stack tight">
+        <label class="hidden" for=${`${id}-${line}`}>${`Line ${line}`}</label>
+        <textarea class="textarea source" rows="2" id=${`${id}-${line}`} spellcheck="false"
+          value=${edits[line] ?? original(line)}
+          onInput=${(event) => { edits[line] = event.target.value.replaceAll('\n', ' ') }}></textarea>
+      </div>`}
     </li>`
 
     return () => html`<section class="stack tight" aria-label="Problems">
-      <div class="note bad" role="alert"><${Icon} name="warn" /><div>${props.error.message}. Nothing was stored.</div></div>
+      <div class="note bad" role="alert">
+        <${Icon} name="warn" />
+        <div>${props.error.message}. Nothing was stored.</div>
+      </div>
       <ul class="card flush">${byLine.value.map(problem)}</ul>
       ${lines.value
-        ? html`<div class="row wrap-row"><button type="button" class="button primary" disabled=${!Object.keys(edits).length} onClick=${correct}>Upload with ${plural(Object.keys(edits).length, 'correction')}</button>
-          <span class="small muted">Correct the lines above; the file on your disk stays as it is.</span></div>`
+        ? html`<div class="row wrap-row">
+            <button type="button" class="button primary" disabled=${!Object.keys(edits).length} onClick=${correct}>
+              Upload with ${plural(Object.keys(edits).length, 'correction')}
+            </button>
+            <span class="small muted">Correct the lines above; the file on your disk stays as it is.</span>
+          </div>`
         : html`<p class="small muted">Correct the file and drop it again.</p>`}
     </section>`
   },

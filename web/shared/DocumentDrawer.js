@@ -11,7 +11,10 @@ export const DocumentDrawer = {
   props: { collectionId: String, version: Number, passage: Object },
   emits: ['close'],
   setup(props, { emit }) {
-    const document_ = resource(() => get(mine(`collections/${props.collectionId}/document`), { name: props.passage.document, version: props.version }))
+    const document_ = resource(() => get(mine(`collections/${props.collectionId}/document`), {
+      name: props.passage.document,
+      version: props.version,
+    }))
     watch(() => document_.data, async () => {
       await nextTick()
       document.getElementById('place')?.scrollIntoView({ block: 'center' })
@@ -23,10 +26,17 @@ export const DocumentDrawer = {
       if (start === undefined) return [text]
       return [part(0, start), html`<mark id="place">${part(start, end)}</mark>`, part(end)]
     }
-    return () => html`<${Modal} title=${props.passage.title || props.passage.document} kind="drawer" onClose=${() => emit('close')}>
-      <p class="small muted wrap">${props.passage.document}${document_.data ? `, ${plural(document_.data.chunks, 'chunk')}` : ''}</p>
-      ${document_.data ? html`<div class="document">${pieces(document_.data.text)}</div>`
-        : document_.error ? [html`<${ErrorNote} error=${document_.error} />`, html`<p class="passage-text">${props.passage.text}</p>`] : html`<${Loading} what="Opening the document" />`}
+    return () => html`<${Modal} title=${props.passage.title || props.passage.document} kind="drawer"
+      onClose=${() => emit('close')}>
+      <p class="small muted wrap">
+        ${props.passage.document}
+        ${document_.data ? `, ${plural(document_.data.chunks, 'chunk')}` : ''}
+      </p>
+      ${document_.data
+        ? html`<div class="document">${pieces(document_.data.text)}</div>`
+        : document_.error
+          ? [html`<${ErrorNote} error=${document_.error} />`, html`<p class="passage-text">${props.passage.text}</p>`]
+          : html`<${Loading} what="Opening the document" />`}
     </>`
   },
 }

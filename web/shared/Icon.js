@@ -1,6 +1,44 @@
 import { html } from '../lib/html.js'
-import { icons } from '../lib/icons.js'
+
+// Line drawings on a 20 × 20 grid, made for this page.
+const icons = {
+  minions: 'M10 3.5a3.2 3.2 0 1 1 0 6.4 3.2 3.2 0 0 1 0-6.4M3.5 17c.6-3.4 3.2-5.2 6.5-5.2s5.9 1.8 6.5 5.2',
+  datasets: 'M3.5 5.5c0-1.4 2.9-2.5 6.5-2.5s6.5 1.1 6.5 2.5-2.9 2.5-6.5 2.5-6.5-1.1-6.5-2.5z'
+    + 'M3.5 5.5v9c0 1.4 2.9 2.5 6.5 2.5s6.5-1.1 6.5-2.5v-9M3.5 10c0 1.4 2.9 2.5 6.5 2.5s6.5-1.1 6.5-2.5',
+  training: 'M3 16.5h14M4.5 13.5l3.5-4.5 3 2.5 4.5-7M12.5 4.5h3v3',
+  playground: 'M3.5 4.5h13v9h-7l-3.5 3v-3h-2.5zM6.5 7.5h7M6.5 10.5h4.5',
+  providers: 'M7 3v4M13 3v4M5 7h10v3a5 5 0 0 1-10 0zM10 15v2.5',
+  usage: 'M4 16.5v-5M8 16.5v-9M12 16.5v-6.5M16 16.5v-12',
+  admin: 'M10 2.8l6 2.2v4.5c0 3.7-2.5 6.3-6 7.7-3.5-1.4-6-4-6-7.7v-4.5zM7.3 9.8l2 2 3.4-3.8',
+  account: 'M10 3a7 7 0 1 1 0 14 7 7 0 0 1 0-14M10 6a2.4 2.4 0 1 1 0 4.8 2.4 2.4 0 0 1 0-4.8M5.5 15.2c.7-1.8 2.4-2.8 4.5-2.8s3.8 1 4.5 2.8',
+  plus: 'M10 4v12M4 10h12', close: 'M5 5l10 10M15 5l-10 10', check: 'M4 10.5l4 4 8-9',
+  copy: 'M7 7h9v9.5h-9zM4 13v-9.5h9',
+  trash: 'M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l.8 11h7.4l.8-11M8.5 9v4.5M11.5 9v4.5',
+  edit: 'M4 16l.8-3.5 8.7-8.7 2.7 2.7-8.7 8.7zM11.8 5.5l2.7 2.7',
+  upload: 'M10 13v-9M6.5 7.5l3.5-3.5 3.5 3.5M4 13.5v3h12v-3',
+  search: 'M9 3.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11M13 13l4 4',
+  stop: 'M6 6h8v8h-8z', play: 'M7 4.5l8 5.5-8 5.5z', retry: 'M15.5 8a6 6 0 1 0 .5 4M16 3.5v4.5h-4.5',
+  send: 'M10 16v-11M5.5 9.5l4.5-4.5 4.5 4.5',
+  warn: 'M10 3.5l7.5 13h-15zM10 8v4M10 14.3v.01', info: 'M10 3a7 7 0 1 1 0 14 7 7 0 0 1 0-14M10 9.3v4M10 6.7v.01',
+  up: 'M5 12l5-5 5 5',
+  right: 'M8 5l5 5-5 5', left: 'M12 5l-5 5 5 5',
+  sun: 'M10 6.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7'
+    + 'M10 2v2M10 16v2M2 10h2M16 10h2M4.3 4.3l1.4 1.4M14.3 14.3l1.4 1.4M4.3 15.7l1.4-1.4M14.3 5.7l1.4-1.4',
+  moon: 'M16 11.7a6.5 6.5 0 1 1-7.7-7.7 5.2 5.2 0 0 0 7.7 7.7',
+  auto: 'M10 3a7 7 0 1 1 0 14 7 7 0 0 1 0-14M10 3v14M12 4l0 12M14 5l0 10',
+  leave: 'M11.5 4h-7v12h7M8.5 10h8M13.5 7l3 3-3 3',
+  voice: 'M10 3a2 2 0 0 1 2 2v5a2 2 0 1 1-4 0v-5a2 2 0 0 1 2-2M5.5 9.5v.5a4.5 4.5 0 0 0 9 0v-.5M10 14.5v3',
+  book: 'M10 5.5c-1.5-1.3-3.7-1.7-6.5-1.7v11.5c2.8 0 5 .4 6.5 1.7 1.5-1.3 3.7-1.7 6.5-1.7v-11.5c-2.8 0-5 .4-6.5 1.7v11.5',
+  both: 'M7.5 5.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9M12.5 5.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9',
+  compare: 'M3.5 4h5v12h-5zM11.5 4h5v12h-5z',
+  key: 'M7 9.5a3.5 3.5 0 1 1 0 .01M10.4 9.5h6.6v3M14 9.5v2.5',
+  file: 'M5 3h6.5l3.5 3.5v10.5h-10zM11.5 3v3.5h3.5',
+  hook: 'M10 3v4M10 7v4.5a3.5 3.5 0 1 1-7 0v-1.5M3 10l-1.2 2M3 10l1.6 1.6M13.5 6a5 5 0 0 1 0 7M16 4a8.5 8.5 0 0 1 0 11',
+  undo: 'M7 4l-4 4 4 4M3.5 8h8a4.5 4.5 0 0 1 0 9h-3',
+}
 
 /** A drawing beside words; it has no name of its own. */
-export const Icon = (props) => html`<svg class=${['icon', props.spin && 'spin']} viewBox="0 0 20 20" aria-hidden="true"><path d=${icons[props.name]} /></svg>`
+export const Icon = (props) => html`<svg class=${['icon', props.spin && 'spin']} viewBox="0 0 20 20" aria-hidden="true">
+  <path d=${icons[props.name]} />
+</svg>`
 Icon.props = ['name', 'spin']

@@ -19,10 +19,25 @@ export const LimitsForm = {
       emit('saved', await put(props.path, Object.fromEntries(Object.entries(given(form)).filter(([, value]) => value !== ''))))
     })
     return () => html`<form class="stack" novalidate onSubmit=${(event) => { event.preventDefault(); saving.run() }}>
-      <div class="fields">${Object.entries(limitNames).filter(([name]) => !props.without.includes(name)).map(([name, label]) => html`<${Field} key=${name} label=${label} error=${saving.error?.field?.(name)}
-        hint=${name.startsWith('cost') ? 'US dollars' : name === 'storage_bytes' ? 'Bytes' : undefined}>${{ default: (control) => html`<input class="input" min="0" step="any" placeholder=${inForce?.[name] ?? 'no limit'} ...${control} ...${number(form, name)} />` }}</>`)}
-        <${Field} label="Models of unknown price" hint="No budget can count them.">${{ default: (control) => html`<select class="select" ...${control} ...${choice(form, 'unpriced')}><option value="">Allow (default)</option><option value="allow">Allow</option><option value="refuse">Refuse</option></select>` }}</></div>
+      <div class="fields">
+        ${Object
+          .entries(limitNames)
+          .filter(([name]) => !props.without.includes(name))
+          .map(([name, label]) => html`<${Field} key=${name} label=${label} error=${saving.error?.field?.(name)}
+          hint=${name.startsWith('cost') ? 'US dollars' : name === 'storage_bytes' ? 'Bytes' : undefined}>${{
+          default: (control) => html`<input class="input" min="0" step="any"
+            placeholder=${inForce?.[name] ?? 'no limit'} ...${control} ...${number(form, name)} />`,
+        }}</>`)}
+        <${Field} label="Models of unknown price" hint="No budget can count them.">${{
+          default: (control) => html`<select class="select" ...${control} ...${choice(form, 'unpriced')}>
+            <option value="">Allow (default)</option>
+            <option value="allow">Allow</option>
+            <option value="refuse">Refuse</option>
+          </select>`,
+        }}</>
+      </div>
       <${ErrorNote} error=${saving.error} fields=${Object.keys(limitNames)} />
-      <div><button class="button primary" disabled=${saving.isBusy}>Save the limits</button></div></form>`
+      <div><button class="button primary" disabled=${saving.isBusy}>Save the limits</button></div>
+    </form>`
   },
 }

@@ -1,5 +1,6 @@
 import { onBeforeUnmount, onMounted, ref } from '../lib/vue.js'
 import { html } from '../lib/html.js'
+import { asked, settle } from '../lib/confirm.js'
 import { newId } from '../lib/forms.js'
 import { Icon } from './Icon.js'
 
@@ -22,13 +23,32 @@ export const Modal = {
     const close = () => { if (props.canClose) emit('close') }
     const onCancel = (event) => { event.preventDefault(); close() }
     return () => {
-      const inside = html`<div class="dialog-head"><h2 id=${id} class="grow">${props.title}</h2>
-          ${props.canClose && html`<button type="button" class="button quiet icon-only tight" aria-label="Close" onClick=${close}><${Icon} name="close" /></button>`}</div>
+      const inside = html`
+        <div class="dialog-head">
+          <h2 id=${id} class="grow">${props.title}</h2>
+          ${props.canClose && html`<button type="button" class="button quiet icon-only tight" aria-label="Close"
+            onClick=${close}>
+            <${Icon} name="close" />
+          </button>`}
+        </div>
         <div class="dialog-body" tabindex="-1">${slots.default()}</div>
-        ${slots.foot && html`<div class="dialog-foot">${slots.foot()}</div>`}`
+        ${slots.foot && html`<div class="dialog-foot">${slots.foot()}</div>`}
+      `
       return html`<dialog ref=${element} class=${props.kind} aria-labelledby=${id} onCancel=${onCancel}>${props.isForm
         ? html`<form novalidate onSubmit=${(event) => { event.preventDefault(); emit('submit') }}>${inside}</form>`
         : html`<div class="dialog-form">${inside}</div>`}</dialog>`
     }
+  },
+}
+
+/** Shows what `confirm()` asks. */
+export const ConfirmDialog = {
+  setup: () => () => {
+    const question = asked.question
+    return question && html`<${Modal} title=${question.title} onClose=${() => settle(false)}>${{
+      default: () => html`<p>${question.text}</p>`,
+      foot: () => html`<button class="button" autofocus onClick=${() => settle(false)}>Keep</button>
+        <button class="button danger primary" onClick=${() => settle(true)}>${question.verb}</button>`,
+    }}</>`
   },
 }

@@ -28,10 +28,19 @@ export const DatasetPicker = {
     }
     const group = (kind) => {
       const items = usable.value.filter((one) => one.dataset_type === kind)
-      return html`<fieldset class="stack tight" key=${kind}><legend class="small strong">${kinds[kind][0]}</legend>
+      return html`<fieldset class="stack tight" key=${kind}>
+        <legend class="small strong">${kinds[kind][0]}</legend>
         ${items.length === 0 && html`<p class="small muted">None yet: drop some below.</p>`}
-        ${items.map((one) => html`<label class="check" key=${one.id}><input type="checkbox" checked=${props.modelValue.includes(one.id)} onChange=${(event) => toggle(one.id, event.target.checked)} />
-          <span class="wrap">${one.dataset_name} <span class="small muted">${plural(one.sample_count, kinds[kind][1])}${trainableNote(one)}, ${bytes(one.bytes)}</span></span></label>`)}</fieldset>`
+        ${items.map((one) => html`<label class="check" key=${one.id}>
+          <input type="checkbox" checked=${props.modelValue.includes(one.id)}
+            onChange=${(event) => toggle(one.id, event.target.checked)} />
+          <span class="wrap">
+            ${one.dataset_name} <span class="small muted">
+              ${plural(one.sample_count, kinds[kind][1])}${trainableNote(one)}, ${bytes(one.bytes)}
+            </span>
+          </span>
+        </label>`)}
+      </fieldset>`
     }
     return () => html`<div class="stack"><${Loaded} of=${datasets} what="Looking for datasets">
       <div class="fields">${types[props.type].needs.map(group)}</div><${LoadMore} list=${datasets} /></>

@@ -19,8 +19,12 @@ const JobPlanForm = {
   setup(props, { emit }) {
     const form = reactive(planForm(props.job))
     const saving = action(async () => emit('saved', await put(mine(`external-training/jobs/${props.job.id}`), planOf(form))))
-    return () => html`<${Modal} title="When it runs" kind="large" isForm onClose=${() => emit('close')} onSubmit=${saving.run}>${{
-      default: () => html`<${TrainingPlan} form=${form} error=${saving.error} /><${ErrorNote} error=${saving.error} fields=${PLAN_FIELDS} />`,
+    return () => html`<${Modal} title="When it runs" kind="large" isForm onClose=${() => emit('close')}
+      onSubmit=${saving.run}>${{
+      default: () => html`
+        <${TrainingPlan} form=${form} error=${saving.error} />
+        <${ErrorNote} error=${saving.error} fields=${PLAN_FIELDS} />
+      `,
       foot: () => html`<button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>
         <button class="button primary" disabled=${saving.isBusy}>${saving.isBusy ? 'Saving …' : 'Save'}</button>`,
     }}</>`
@@ -45,18 +49,39 @@ export const JobPlan = {
     const facts = ({ schedule, next_run_at: next, retrain_on_change: isWatching, run_at: runAt, priority, retry, status, origin }) => [
       origin && ['A run of', html`<a href=${`#/training/${origin.job_id}`}>another job</a>, by ${causes[origin.cause] ?? origin.cause}`],
       runAt && status === 'QUEUED' && ['Not before', when(runAt)],
-      ['Repeats', schedule ? html`<span title=${schedule.cron}>${repeats[schedule.cron] ?? schedule.cron}</span>, ${schedule.time_zone ?? 'UTC'}` : 'never'],
+      [
+        'Repeats',
+        schedule
+          ? html`
+              <span title=${schedule.cron}>${repeats[schedule.cron] ?? schedule.cron}</span>, ${schedule.time_zone
+                ?? 'UTC'}
+            `
+          : 'never',
+      ],
       next && ['Next run', when(next)], ['When its data changes', isWatching ? 'runs again' : 'nothing'],
-      ['Priority', priority ?? 0], retry && ['Tries', `${retry.max_attempts}, ${retry.backoff_seconds} s apart and growing`]]
+      ['Priority', priority ?? 0],
+      retry && ['Tries', `${retry.max_attempts}, ${retry.backoff_seconds} s apart and growing`],
+    ]
     return () => {
       const { job } = props
-      return html`<section class="card stack" aria-label="When it runs"><div class="row between wrap-row top"><h2>When it runs</h2>
-          ${isActive(job) ? html`<p class="small muted">Can be changed when it has ended.</p>` : html`<div class="row wrap-row">
-            ${(job.schedule || job.retrain_on_change) && html`<button class="button" disabled=${ending.isBusy} onClick=${ending.run}>End the repeats</button>`}
-            <button class="button" onClick=${() => { isOpen.value = true }}>Change</button></div>`}</div>
-        <${Facts} items=${facts(job)} /><${ErrorNote} error=${ending.error ?? restoring.error} />
+      return html`<section class="card stack" aria-label="When it runs">
+        <div class="row between wrap-row top">
+          <h2>When it runs</h2>
+          ${isActive(job)
+            ? html`<p class="small muted">Can be changed when it has ended.</p>`
+            : html`<div class="row wrap-row">
+              ${(job.schedule || job.retrain_on_change) && html`<button class="button" disabled=${ending.isBusy}
+                onClick=${ending.run}>
+                End the repeats
+              </button>`}
+              <button class="button" onClick=${() => { isOpen.value = true }}>Change</button>
+            </div>`}
+        </div>
+        <${Facts} items=${facts(job)} />
+        <${ErrorNote} error=${ending.error ?? restoring.error} />
         <${JobRuns} key=${job.id} job=${job} />
-        ${isOpen.value && html`<${JobPlanForm} job=${job} onSaved=${saved} onClose=${close} />`}</section>`
+        ${isOpen.value && html`<${JobPlanForm} job=${job} onSaved=${saved} onClose=${close} />`}
+      </section>`
     }
   },
 }

@@ -14,8 +14,18 @@ export const JobRuns = {
     // A run begins by itself: when the next time moves on, or at any moment where data is watched.
     watch(() => props.job.next_run_at, runs.reload)
     every(3000, () => { if (runs.items.length <= 5 && (props.job.retrain_on_change || runs.items.some(isActive))) runs.reload() })
-    return () => html`<${ErrorNote} error=${runs.error} />${runs.items.length > 0 && html`<h3>Its runs</h3>
-      <ul class="list">${runs.items.map((run) => html`<li key=${run.id}><a class="title grow" href=${`#/training/${run.id}`}>${when(run.created_at)}</a><${StatusBadge} status=${run.status} /></li>`)}</ul>
-      <${LoadMore} list=${runs} />`}`
+    return () => html`
+      <${ErrorNote} error=${runs.error} />
+      ${runs.items.length > 0 && html`
+        <h3>Its runs</h3>
+        <ul class="list">
+          ${runs.items.map((run) => html`<li key=${run.id}>
+            <a class="title grow" href=${`#/training/${run.id}`}>${when(run.created_at)}</a>
+            <${StatusBadge} status=${run.status} />
+          </li>`)}
+        </ul>
+        <${LoadMore} list=${runs} />
+      `}
+    `
   },
 }

@@ -17,10 +17,15 @@ export const StartLater = {
     const starting = action(async () => {
       if (form.run_at) emit('started', await post(mine(`external-training/jobs/${props.job.id}/start`), { run_at: instant(form.run_at) }))
     })
-    return () => html`<${Modal} title="Start it at a time" isForm onClose=${() => emit('close')} onSubmit=${starting.run}>${{
-      default: () => html`<${Field} label="Not before" hint="In your own time zone. Until then it can be stopped." error=${starting.error?.field?.('run_at')}>${{
-          default: (control) => html`<input class="input" type="datetime-local" autofocus ...${control} ...${text(form, 'run_at')} />` }}</>
-        <${ErrorNote} error=${starting.error} fields=${['run_at']} />`,
+    return () => html`<${Modal} title="Start it at a time" isForm onClose=${() => emit('close')}
+      onSubmit=${starting.run}>${{
+      default: () => html`
+        <${Field} label="Not before" hint="In your own time zone. Until then it can be stopped."
+          error=${starting.error?.field?.('run_at')}>${{
+          default: (control) => html`<input class="input" type="datetime-local" autofocus ...${control} ...${text(form, 'run_at')} />`,
+        }}</>
+        <${ErrorNote} error=${starting.error} fields=${['run_at']} />
+      `,
       foot: () => html`<button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>
         <button class="button primary" disabled=${starting.isBusy || !form.run_at}>Start it then</button>`,
     }}</>`

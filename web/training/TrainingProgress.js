@@ -32,7 +32,9 @@ export const TrainingProgress = {
       connection.value = state
       if (state === 'over') { show(); emit('over') }
     }
-    followJob(mine(`external-training/jobs/${props.job.id}`), 0, onEvent, onState, stopping.signal).catch((error) => { failure.value = error })
+    followJob(mine(`external-training/jobs/${props.job.id}`), 0, onEvent, onState, stopping.signal).catch((error) => {
+      failure.value = error
+    })
 
     const counted = () => {
       const now = training.counts ?? {}
@@ -49,22 +51,42 @@ export const TrainingProgress = {
       if (training.outcome === 'completed') return 'Finished'
       if (training.outcome === 'failed') return 'Failed'
       if (training.outcome === 'stopped') return 'Stopped'
-      if (!training.order.length) return !training.attempt ? 'Not started' : props.job.status === 'QUEUED' && props.job.run_at ? waitsFor(props.job) || 'Waiting for a worker' : 'Waiting for a worker'
+      if (!training.order.length) return !training.attempt
+        ? 'Not started'
+        : props.job.status === 'QUEUED' && props.job.run_at
+          ? waitsFor(props.job) || 'Waiting for a worker'
+          : 'Waiting for a worker'
       return training.secondsLeft === null ? 'Running' : `About ${span(training.secondsLeft * 1000)} left`
     }
 
     return () => html`<div class="stack loose" data-last-event=${training.last}>
       <section class="card stack">
-        <div class="row between"><p class="strong" aria-live="polite">${says()}</p><p class="number muted">${percent(training.progress)}</p></div>
-        <${Bar} value=${training.progress} label="Progress of the job" kind=${training.outcome === 'failed' ? 'bad' : ''} />
-        ${connection.value === 'reconnecting' && html`<p class="small muted row" role="status"><${Icon} name="retry" spin /> The connection is lost; trying again. Nothing is missed.</p>`}
+        <div class="row between">
+          <p class="strong" aria-live="polite">${says()}</p>
+          <p class="number muted">${percent(training.progress)}</p>
+        </div>
+        <${Bar} value=${training.progress} label="Progress of the job"
+          kind=${training.outcome === 'failed' ? 'bad' : ''} />
+        ${connection.value === 'reconnecting' && html`<p class="small muted row" role="status">
+          <${Icon} name="retry" spin /> The connection is lost; trying again. Nothing is missed.
+        </p>`}
         <${ErrorNote} error=${failure.value} />
         <${TrainingStages} training=${training} type=${props.job.training_type} />
         <${Facts} items=${counted()} />
       </section>
-      ${training.train.length + training.validation.length > 0 && html`<section class="card stack tight"><h2>Loss</h2>
-        <div data-train-points=${training.train.length} data-steps=${training.train.map(([step]) => step).join(' ')}><${LossCurve} training=${training} /></div></section>`}
-      <section class="card flush"><div class="card-head row between"><h2>Log</h2><span class="small muted">${plural(training.last, 'event')}</span></div><${TrainingLog} entries=${training.log} /></section>
+      ${training.train.length + training.validation.length > 0 && html`<section class="card stack tight">
+        <h2>Loss</h2>
+        <div data-train-points=${training.train.length} data-steps=${training.train.map(([step]) => step).join(' ')}>
+          <${LossCurve} training=${training} />
+        </div>
+      </section>`}
+      <section class="card flush">
+        <div class="card-head row between">
+          <h2>Log</h2>
+          <span class="small muted">${plural(training.last, 'event')}</span>
+        </div>
+        <${TrainingLog} entries=${training.log} />
+      </section>
     </div>`
   },
 }

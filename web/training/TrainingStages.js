@@ -14,13 +14,21 @@ export const TrainingStages = ({ training, type }) => {
   const isOver = ['failed', 'stopped'].includes(training.outcome)
   const state = (stage) => {
     const known = training.stages[stage]
-    if (known?.status === 'finished' || (training.outcome === 'completed' && known)) return ['finished', known.milliseconds === undefined ? 'done' : span(known.milliseconds)]
+    if (known?.status === 'finished' || (training.outcome === 'completed' && known)) return [
+      'finished',
+      known.milliseconds === undefined ? 'done' : span(known.milliseconds),
+    ]
     if (known?.status === 'started') return isOver ? ['broken', training.outcome] : ['started', 'now']
     return ['', '']
   }
-  return html`<ol class="stages" aria-label="Stages">${stages.map((stage) => {
-    const [kind, words] = state(stage)
-    return html`<li key=${stage} class=${kind} aria-current=${kind === 'started' ? 'step' : undefined}>${stageNames[stage] ?? stage}<span class="tiny">${words}</span></li>`
-  })}</ol>`
+  return html`<ol class="stages" aria-label="Stages">
+    ${stages.map((stage) => {
+      const [kind, words] = state(stage)
+      return html`<li key=${stage} class=${kind} aria-current=${kind === 'started' ? 'step' : undefined}>
+        ${stageNames[stage] ?? stage}
+        <span class="tiny">${words}</span>
+      </li>`
+    })}
+  </ol>`
 }
 TrainingStages.props = ['training', 'type']

@@ -3,11 +3,22 @@ import { html } from '../lib/html.js'
 import { mine, post, put } from '../lib/api.js'
 import { text } from '../lib/forms.js'
 import { action } from '../lib/resource.js'
-import { events } from '../lib/webhooks.js'
 import { ErrorNote } from '../shared/Basics.js'
 import { Field } from '../shared/Field.js'
 import { Modal } from '../shared/Modal.js'
-import { SecretNote } from './SecretNote.js'
+import { SecretNote } from './WebhookSecret.js'
+
+// The events a webhook may be told of, in words.
+export const events = {
+  'job.queued': 'A job waits', 'job.started': 'A job has begun', 'job.completed': 'A job has finished',
+  'job.failed': 'A job has failed', 'job.stopped': 'A job was stopped',
+  'release.created': 'A release is there', 'release.imported': 'A release was brought in',
+  'release.promoted': 'A release answers', 'release.retired': 'A release gave its place',
+  'release.rolled_back': 'A release answers again', 'release.rejected': 'A release was taken back',
+  'release.canary_started': 'A trial began', 'release.canary_stopped': 'A trial ended',
+}
+
+export const states = { pending: ['wait', 'On its way'], delivered: ['ok', 'Delivered'], failed: ['bad', 'Given up'] }
 
 /** Adds a webhook, whose secret is shown once, or changes one. Emits `saved` with the server's webhook, `close`. */
 export const WebhookForm = {
@@ -24,17 +35,41 @@ export const WebhookForm = {
       emit('saved', webhook)
     })
     const pick = (name, isIn) => { form.events = isIn ? [...form.events, name] : form.events.filter((one) => one !== name) }
-    return () => html`<${Modal} title=${secret.value ? 'Its secret' : props.stored ? 'Change the webhook' : 'New webhook'} isForm=${!secret.value} onClose=${() => emit('close')} onSubmit=${saving.run}>${{
-      default: () => secret.value ? html`<${SecretNote} secret=${secret.value} />` : html`
-        <${Field} label="Address" hint="Is sent a POST of each event, again until it answers with a 2xx status." error=${saving.error?.field?.('url')}>${{ default: (control) => html`
-          <input class="input" type="url" inputmode="url" autofocus maxlength="2000" placeholder="https://" ...${control} ...${text(form, 'url')} />` }}</>
-        <fieldset class="stack tight"><legend class="small strong">Told of</legend><p class="tiny muted">None picked: of all, those of later versions too.</p>
-          <div class="fields">${Object.entries(events).map(([name, words]) => html`<label class="check" key=${name}>
-            <input type="checkbox" checked=${form.events.includes(name)} onChange=${(event) => pick(name, event.target.checked)} /><span>${words}<br /><code class="tiny muted">${name}</code></span></label>`)}</div></fieldset>
-        <${ErrorNote} error=${saving.error} fields=${['url']} />`,
-      foot: () => secret.value ? html`<button class="button primary" onClick=${() => emit('close')}>I have it</button>`
-        : html`<button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>
-          <button class="button primary" disabled=${saving.isBusy}>${saving.isBusy ? 'Saving …' : props.stored ? 'Save' : 'Add it'}</button>`,
+    return () => html`<${Modal} title=${secret.value
+        ? 'Its secret'
+        : props.stored ? 'Change the webhook' : 'New webhook'}
+      isForm=${!secret.value} onClose=${() => emit('close')} onSubmit=${saving.run}>${{
+      default: () =>
+        secret.value
+          ? html`<${SecretNote} secret=${secret.value} />`
+          : html`
+            <${Field} label="Address" hint="Is sent a POST of each event, again until it answers with a 2xx status."
+              error=${saving.error?.field?.('url')}>${{
+              default: (control) => html`<input class="input" type="url" inputmode="url" autofocus maxlength="2000"
+                placeholder="https://" ...${control} ...${text(form, 'url')} />`,
+            }}</>
+            <fieldset class="stack tight">
+              <legend class="small strong">Told of</legend>
+              <p class="tiny muted">None picked: of all, those of later versions too.</p>
+              <div class="fields">
+                ${Object.entries(events).map(([name, words]) => html`<label class="check" key=${name}>
+                  <input type="checkbox" checked=${form.events.includes(name)}
+                    onChange=${(event) => pick(name, event.target.checked)} />
+                  <span>${words}<br /><code class="tiny muted">${name}</code></span>
+                </label>`)}
+              </div>
+            </fieldset>
+            <${ErrorNote} error=${saving.error} fields=${['url']} />
+          `,
+      foot: () =>
+        secret.value
+          ? html`<button class="button primary" onClick=${() => emit('close')}>I have it</button>`
+          : html`
+            <button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>
+            <button class="button primary" disabled=${saving.isBusy}>
+              ${saving.isBusy ? 'Saving …' : props.stored ? 'Save' : 'Add it'}
+            </button>
+          `,
     }}</>`
   },
 }

@@ -5,11 +5,10 @@ import { confirm } from '../lib/confirm.js'
 import { when } from '../lib/format.js'
 import { action, pages } from '../lib/resource.js'
 import { toast } from '../lib/toasts.js'
-import { events } from '../lib/webhooks.js'
 import { EmptyState, ErrorNote, Loaded, LoadMore, Note, PageHead } from '../shared/Basics.js'
 import { Icon } from '../shared/Icon.js'
 import { WebhookDeliveries } from './WebhookDeliveries.js'
-import { WebhookForm } from './WebhookForm.js'
+import { WebhookForm, events } from './WebhookForm.js'
 import { WebhookSecret } from './WebhookSecret.js'
 
 /** Addresses that are told what happens, and what each was told. */
@@ -23,30 +22,67 @@ export const Webhooks = {
     // The form of a new one stays: it has the secret to show.
     const saved = (stored) => { webhooks.reload(); if (stored) { close(); toast('Saved') } }
     const testing = action(async (one) => { await post(mine(`webhooks/${one.id}/test`)); open.value = { log: one } })
-    const switching = action(async (one) => { await put(mine(`webhooks/${one.id}`), { is_active: !one.is_active }); await webhooks.reload() })
+    const switching = action(async (one) => {
+      await put(mine(`webhooks/${one.id}`), { is_active: !one.is_active })
+      await webhooks.reload()
+    })
     const deleting = action(async (one) => {
-      if (!(await confirm({ title: 'Delete this webhook?', text: `${one.url} is told of nothing any more, and the log of its deliveries goes with it. Switched off it keeps both.`, verb: 'Delete' }))) return
+      if (!(await confirm({
+        title: 'Delete this webhook?',
+        text: `${one.url} is told of nothing any more, and the log of its deliveries goes with it. Switched off it keeps both.`,
+        verb: 'Delete',
+      }))) return
       await remove(mine(`webhooks/${one.id}`))
       toast('The webhook is deleted')
       await webhooks.reload()
     })
-    const add = () => html`<button class="button primary" onClick=${() => { open.value = { form: null } }}><${Icon} name="plus" /> New webhook</button>`
+    const add = () => html`<button class="button primary" onClick=${() => { open.value = { form: null } }}>
+      <${Icon} name="plus" /> New webhook
+    </button>`
     const webhook = (one) => html`<li class="card stack" key=${one.id}>
-      <div class="row wrap-row"><h2 class="grow wrap">${one.url}</h2><span class=${['badge', one.is_active ? 'ok' : '']}><i class="dot"></i>${one.is_active ? 'On' : 'Off'}</span></div>
-      <p class="small muted wrap">${one.events.length ? one.events.map((name) => events[name] ?? name).join(', ') : 'Told of everything'}. Since ${when(one.created_at)}.</p>
+      <div class="row wrap-row">
+        <h2 class="grow wrap">${one.url}</h2>
+        <span class=${['badge', one.is_active ? 'ok' : '']}><i class="dot"></i>${one.is_active ? 'On' : 'Off'}</span>
+      </div>
+      <p class="small muted wrap">
+        ${one.events.length ? one.events.map((name) => events[name] ?? name).join(', ') : 'Told of everything'}.
+        Since ${when(one.created_at)}.
+      </p>
       ${one.disabled_reason && html`<${Note} kind="warn" icon="warn">Switched off: ${one.disabled_reason}</>`}
-      <div class="row wrap-row"><button class="button tight" disabled=${testing.isBusy || !one.is_active} onClick=${() => testing.run(one)}><${Icon} name="send" /> Test</button>
+      <div class="row wrap-row">
+        <button class="button tight" disabled=${testing.isBusy || !one.is_active} onClick=${() => testing.run(one)}>
+          <${Icon} name="send" /> Test
+        </button>
         <button class="button tight" onClick=${() => { open.value = { log: one } }}>Deliveries</button>
         <button class="button tight" onClick=${() => { open.value = { form: one } }}>Change</button>
-        <button class="button tight" disabled=${switching.isBusy} onClick=${() => switching.run(one)}>${one.is_active ? 'Switch off' : 'Switch on'}</button>
+        <button class="button tight" disabled=${switching.isBusy} onClick=${() => switching.run(one)}>
+          ${one.is_active ? 'Switch off' : 'Switch on'}
+        </button>
         <button class="button tight quiet" onClick=${() => { open.value = { secret: one } }}>New secret</button>
-        <button class="button tight quiet" onClick=${() => deleting.run(one)}>Delete</button></div></li>`
+        <button class="button tight quiet" onClick=${() => deleting.run(one)}>Delete</button>
+      </div>
+    </li>`
     return () => html`<div class="page">
-      <${PageHead} title="Webhooks" text="Addresses of yours that are told when jobs end and releases move, signed, and again until they answer.">${add()}</>
+      <${PageHead} title="Webhooks"
+        text="Addresses of yours that are told when jobs end and releases move, signed, and again until they answer.">
+        ${add()}
+      </>
       <${ErrorNote} error=${testing.error ?? switching.error ?? deleting.error} />
-      <${Loaded} of=${webhooks} what="Looking for webhooks">${webhooks.items.length ? html`<ul class="stack">${webhooks.items.map(webhook)}</ul><${LoadMore} list=${webhooks} />`
-        : html`<div class="card"><${EmptyState} icon="hook" title="Nobody is told yet"><p>A program with an address can act on what happens here: test a release when it is there, or call somebody when a training fails.</p>${add()}</></div>`}</>
-      ${open.value?.form !== undefined && html`<${WebhookForm} stored=${open.value.form} onSaved=${() => saved(open.value?.form)} onClose=${close} />`}
+      <${Loaded} of=${webhooks} what="Looking for webhooks">
+        ${webhooks.items.length
+          ? html`<ul class="stack">${webhooks.items.map(webhook)}</ul><${LoadMore} list=${webhooks} />`
+          : html`<div class="card">
+            <${EmptyState} icon="hook" title="Nobody is told yet">
+              <p>
+                A program with an address can act on what happens here: test a release when it is there, or call
+                somebody when a training fails.
+              </p>
+              ${add()}
+            </>
+          </div>`}
+      </>
+      ${open.value?.form !== undefined && html`<${WebhookForm} stored=${open.value.form}
+        onSaved=${() => saved(open.value?.form)} onClose=${close} />`}
       ${open.value?.secret && html`<${WebhookSecret} webhook=${open.value.secret} onClose=${close} />`}
       ${open.value?.log && html`<${WebhookDeliveries} webhook=${open.value.log} onClose=${close} />`}
     </div>`

@@ -17,7 +17,11 @@ export const CanaryTrial = {
     const trial = resource(() => get(`${base}/canary`).catch((error) => { if (error.status === 404) emit('over'); throw error }))
     every(3000, trial.reload)
     const ending = action(async () => {
-      if (!(await confirm({ title: 'End the trial?', text: 'The release is a candidate again and answers nobody. A later trial counts from the beginning.', verb: 'End it' }))) return
+      if (!(await confirm({
+        title: 'End the trial?',
+        text: 'The release is a candidate again and answers nobody. A later trial counts from the beginning.',
+        verb: 'End it',
+      }))) return
       await remove(`${base}/canary`)
       toast('The trial is ended')
       emit('over')
@@ -28,23 +32,64 @@ export const CanaryTrial = {
       emit('over')
     })
     const name = () => (props.release ? `Release ${props.release.number}` : 'A release')
-    const row = (words, figures) => html`<tr><th scope="row">${words}</th><td class="number">${count(figures.requests)}</td><td class="number">${count(figures.failures)}</td>
-      <td class="number">${figures.error_rate === undefined ? '–' : percent(figures.error_rate, 1)}</td><td class="number">${figures.typical_milliseconds === undefined ? '–' : span(figures.typical_milliseconds)}</td></tr>`
+    const row = (words, figures) => html`<tr>
+      <th scope="row">${words}</th>
+      <td class="number">${count(figures.requests)}</td>
+      <td class="number">${count(figures.failures)}</td>
+      <td class="number">${figures.error_rate === undefined ? '–' : percent(figures.error_rate, 1)}</td>
+      <td class="number">${figures.typical_milliseconds === undefined ? '–' : span(figures.typical_milliseconds)}</td>
+    </tr>`
     return () => {
       const { settings, started_at: begun } = props.minion.canary
       return html`<section class="card stack" aria-label="Trial">
-        <div class="row between wrap-row top"><div><h2>${name()} is on trial</h2><p class="small muted">Answers ${settings.percent} % of the requests since ${when(begun)}.</p></div>
-          <div class="row wrap-row"><button class="button primary" disabled=${promoting.isBusy} onClick=${promoting.run}><${Icon} name="up" /> Promote it now</button>
-            <button class="button danger" disabled=${ending.isBusy} onClick=${ending.run}><${Icon} name="stop" /> End the trial</button></div></div>
+        <div class="row between wrap-row top">
+          <div>
+            <h2>${name()} is on trial</h2>
+            <p class="small muted">Answers ${settings.percent} % of the requests since ${when(begun)}.</p>
+          </div>
+          <div class="row wrap-row">
+            <button class="button primary" disabled=${promoting.isBusy} onClick=${promoting.run}>
+              <${Icon} name="up" /> Promote it now
+            </button>
+            <button class="button danger" disabled=${ending.isBusy} onClick=${ending.run}>
+              <${Icon} name="stop" /> End the trial
+            </button>
+          </div>
+        </div>
         <${ErrorNote} error=${promoting.error ?? ending.error} />
-        <${Loaded} of=${trial}>${trial.data && html`<div class="stack">
-          <p class="small" role="status">${trial.data.verdict}</p>
-          ${settings.promote_after && html`<div class="row"><div class="grow"><${Bar} value=${(trial.data.trial.requests - trial.data.trial.failures) / settings.promote_after} label="Good requests before it is promoted" /></div>
-            <span class="small muted number nowrap">${count(trial.data.trial.requests - trial.data.trial.failures)} of ${count(settings.promote_after)} good</span></div>`}
-          <div class="scroll-x" tabindex="0" role="region" aria-label="Figures of the trial"><table>
-            <thead><tr><th scope="col">Who answered</th><th scope="col" class="number">Requests</th><th scope="col" class="number">Failed</th><th scope="col" class="number">Share</th><th scope="col" class="number">Typical time</th></tr></thead>
-            <tbody>${row('The active release', trial.data.active)}${row('On trial', trial.data.trial)}</tbody></table></div></div>`}</>
-        <p class="tiny muted">It is taken back where, from ${count(settings.min_requests)} requests of each on, it surely fails in ${percent(settings.max_error_increase, 1)} more of the requests or takes ${settings.max_latency_ratio} times as long.</p>
+        <${Loaded} of=${trial}>
+          ${trial.data && html`<div class="stack">
+            <p class="small" role="status">${trial.data.verdict}</p>
+            ${settings.promote_after && html`<div class="row">
+              <div class="grow">
+                <${Bar} value=${(trial.data.trial.requests - trial.data.trial.failures) / settings.promote_after}
+                  label="Good requests before it is promoted" />
+              </div>
+              <span class="small muted number nowrap">
+                ${count(trial.data.trial.requests - trial.data.trial.failures)} of ${count(settings.promote_after)} good
+              </span>
+            </div>`}
+            <div class="scroll-x" tabindex="0" role="region" aria-label="Figures of the trial">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">Who answered</th>
+                    <th scope="col" class="number">Requests</th>
+                    <th scope="col" class="number">Failed</th>
+                    <th scope="col" class="number">Share</th>
+                    <th scope="col" class="number">Typical time</th>
+                  </tr>
+                </thead>
+                <tbody>${row('The active release', trial.data.active)}${row('On trial', trial.data.trial)}</tbody>
+              </table>
+            </div>
+          </div>`}
+        </>
+        <p class="tiny muted">
+          It is taken back where, from ${count(settings.min_requests)} requests of each on, it surely fails
+          in ${percent(settings.max_error_increase, 1)} more of the requests or
+          takes ${settings.max_latency_ratio} times as long.
+        </p>
       </section>`
     }
   },

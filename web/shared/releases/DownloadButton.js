@@ -15,7 +15,15 @@ export const DownloadButton = {
       // Not at once: the browser has yet to take it.
       setTimeout(() => URL.revokeObjectURL(address), 60_000)
     })
-    return () => html`<div class="stack tight"><div><button type="button" class="button tight" disabled=${fetching.isBusy} onClick=${fetching.run}>
-      <${Icon} name=${fetching.isBusy ? 'retry' : 'file'} spin=${fetching.isBusy} /> ${fetching.isBusy ? 'Preparing …' : props.label}</button></div><${ErrorNote} error=${fetching.error} /></div>`
+    return () => html`<div class="stack tight">
+      <div>
+        <button type="button" class="button tight" disabled=${fetching.isBusy} onClick=${fetching.run}>
+          <${Icon} name=${fetching.isBusy ? 'retry' : 'file'} spin=${fetching.isBusy} /> ${fetching.isBusy
+            ? 'Preparing …'
+            : props.label}
+        </button>
+      </div>
+      <${ErrorNote} error=${fetching.error} />
+    </div>`
   },
 }

@@ -44,8 +44,15 @@ export const ReleaseImport = {
       const isRelease = form.kind === 'release'
       try {
         const reply = isRelease
-          ? await upload('POST', mine(`minions/${props.minion.id}/releases/import`), { promote: form.promote, apply_settings: form.apply_settings }, file.value, onProgress, stopping.signal)
-          : await upload('POST', mine('adapters'), { minion_id: props.minion.id, base_model: form.base_model, promote: form.promote }, file.value, onProgress, stopping.signal)
+          ? await upload(
+              'POST', mine(`minions/${props.minion.id}/releases/import`),
+              { promote: form.promote, apply_settings: form.apply_settings }, file.value, onProgress, stopping.signal
+            )
+          : await upload(
+            'POST', mine('adapters'),
+            { minion_id: props.minion.id, base_model: form.base_model, promote: form.promote }, file.value, onProgress,
+            stopping.signal
+          )
         const release = isRelease ? reply : reply.release
         toast(form.promote ? `Release ${release.number} answers now` : `Release ${release.number} is there, and waits for you`)
         emit('imported', release)
@@ -55,22 +62,70 @@ export const ReleaseImport = {
     const drop = (event) => { event.preventDefault(); isOver.value = false; take(event.dataTransfer.files[0]) }
     const over = (event) => { event.preventDefault(); isOver.value = true }
 
-    const chosen = () => html`<div class="card stack tight"><div class="row"><${Icon} name="file" /><span class="strong grow wrap">${file.value.name}</span><span class="small muted nowrap">${bytes(file.value.size)}</span>
-        ${!sending.isBusy && html`<button type="button" class="button quiet icon-only tight" aria-label=${`Leave out ${file.value.name}`} onClick=${() => { file.value = null }}><${Icon} name="close" /></button>`}</div>
-      ${share.value !== null && html`<div class="row"><div class="grow"><${Bar} value=${share.value} label=${`Uploading ${file.value.name}`} /></div><span class="small muted number">${share.value < 1 ? percent(share.value) : 'Checking it …'}</span></div>`}</div>`
+    const chosen = () => html`<div class="card stack tight">
+      <div class="row">
+        <${Icon} name="file" />
+        <span class="strong grow wrap">${file.value.name}</span>
+        <span class="small muted nowrap">${bytes(file.value.size)}</span>
+        ${!sending.isBusy && html`<button type="button" class="button quiet icon-only tight"
+          aria-label=${`Leave out ${file.value.name}`} onClick=${() => { file.value = null }}>
+          <${Icon} name="close" />
+        </button>`}
+      </div>
+      ${share.value !== null && html`<div class="row">
+        <div class="grow"><${Bar} value=${share.value} label=${`Uploading ${file.value.name}`} /></div>
+        <span class="small muted number">${share.value < 1 ? percent(share.value) : 'Checking it …'}</span>
+      </div>`}
+    </div>`
     return () => html`<${Modal} title="Bring in a release" isForm onClose=${close} onSubmit=${sending.run}>${{
       default: () => html`<div class="stack loose">
-        <div class="stack tight"><div><${Segments} label="What is in the file" options=${kinds} modelValue=${form.kind} ...${{ 'onUpdate:modelValue': (kind) => { form.kind = kind } }} /></div><p class="small muted">${words[form.kind]}</p></div>
-        ${file.value ? chosen() : html`<div class=${['drop', isOver.value && 'is-over']} onDragover=${over} onDragleave=${() => { isOver.value = false }} onDrop=${drop}>
-          <${Icon} name="upload" /><p class="strong">Drop the file here</p><button type="button" class="button" onClick=${() => input.value.click()}>Choose a file</button></div>`}
-        <input ref=${input} type="file" hidden accept=".tar,.zip,.gguf" aria-label="Choose a file" onChange=${(event) => { take(event.target.files[0]); event.target.value = '' }} />
-        ${form.kind === 'adapter' && html`<${Field} label="Base model" hint="What the adapter was trained on." error=${sending.error?.field?.('base_model')}>${{ default: (control) => html`
-          <select class="select" ...${control} ...${choice(form, 'base_model')}><option value="">The default one</option>${models.data?.map((one) => html`<option key=${one.name} value=${one.name}>${one.name}</option>`)}</select>` }}</>`}
-        <div class="stack tight"><label class="check"><input ...${checked(form, 'promote')} /><span>It answers at once<br /><span class="tiny muted">Else it is a candidate.</span></span></label>
-          ${form.kind === 'release' && html`<label class="check"><input ...${checked(form, 'apply_settings')} /><span>Take over its settings<br /><span class="tiny muted">System prompt, sampling and pipeline it was made with, in place of the minion's.</span></span></label>`}</div>
-        <${ErrorNote} error=${sending.error ?? models.error} fields=${['base_model']} /></div>`,
-      foot: () => html`<button type="button" class="button" onClick=${close}>Cancel</button>
-        <button class="button primary" disabled=${sending.isBusy || !file.value}>${sending.isBusy ? 'Bringing it in …' : 'Bring it in'}</button>`,
+        <div class="stack tight">
+          <div>
+            <${Segments} label="What is in the file" options=${kinds} modelValue=${form.kind}
+              ...${{ 'onUpdate:modelValue': (kind) => { form.kind = kind } }} />
+          </div>
+          <p class="small muted">${words[form.kind]}</p>
+        </div>
+        ${file.value
+          ? chosen()
+          : html`<div class=${['drop', isOver.value && 'is-over']} onDragover=${over}
+            onDragleave=${() => { isOver.value = false }} onDrop=${drop}>
+            <${Icon} name="upload" />
+            <p class="strong">Drop the file here</p>
+            <button type="button" class="button" onClick=${() => input.value.click()}>Choose a file</button>
+          </div>`}
+        <input ref=${input} type="file" hidden accept=".tar,.zip,.gguf" aria-label="Choose a file"
+          onChange=${(event) => { take(event.target.files[0]); event.target.value = '' }} />
+        ${form.kind === 'adapter' && html`<${Field} label="Base model" hint="What the adapter was trained on."
+          error=${sending.error?.field?.('base_model')}>${{
+          default: (control) => html`<select class="select" ...${control} ...${choice(form, 'base_model')}>
+            <option value="">The default one</option>
+            ${models.data?.map((one) => html`<option key=${one.name} value=${one.name}>${one.name}</option>`)}
+          </select>`,
+        }}</>`}
+        <div class="stack tight">
+          <label class="check">
+            <input ...${checked(form, 'promote')} />
+            <span>It answers at once<br /><span class="tiny muted">Else it is a candidate.</span></span>
+          </label>
+          ${form.kind === 'release' && html`<label class="check">
+            <input ...${checked(form, 'apply_settings')} />
+            <span>
+              Take over its settings<br />
+              <span class="tiny muted">
+                System prompt, sampling and pipeline it was made with, in place of the minion's.
+              </span>
+            </span>
+          </label>`}
+        </div>
+        <${ErrorNote} error=${sending.error ?? models.error} fields=${['base_model']} />
+      </div>`,
+      foot: () => html`
+        <button type="button" class="button" onClick=${close}>Cancel</button>
+        <button class="button primary" disabled=${sending.isBusy || !file.value}>
+          ${sending.isBusy ? 'Bringing it in …' : 'Bring it in'}
+        </button>
+      `,
     }}</>`
   },
 }

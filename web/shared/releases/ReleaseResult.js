@@ -17,10 +17,19 @@ export const ReleaseResult = ({ release }) => {
   return html`<div class="stack loose">
     <${Facts} items=${facts} />
     ${metrics.length
-      ? html`<section class="stack"><h3>What each part buys</h3><${AblationChart} metrics=${metrics} /><${AblationTable} metrics=${metrics} /></section>`
+      ? html`<section class="stack">
+          <h3>What each part buys</h3>
+          <${AblationChart} metrics=${metrics} />
+          <${AblationTable} metrics=${metrics} />
+        </section>`
       : html`<${Note}>Nothing was held out or compared in this release, so nothing is claimed about it.</>`}
-    ${evaluation.notes?.length > 0 && html`<${Note}>Left out, and why:<ul>${evaluation.notes.map((note) => html`<li>${note}</li>`)}</ul></>`}
-    ${evaluation.examples?.length > 0 && html`<section class="stack"><h3>Side by side</h3><${ExamplesSideBySide} examples=${evaluation.examples} /></section>`}
+    ${evaluation.notes?.length > 0 && html`<${Note}>
+      Left out, and why:<ul>${evaluation.notes.map((note) => html`<li>${note}</li>`)}</ul>
+    </>`}
+    ${evaluation.examples?.length > 0 && html`<section class="stack">
+      <h3>Side by side</h3>
+      <${ExamplesSideBySide} examples=${evaluation.examples} />
+    </section>`}
   </div>`
 }
 ReleaseResult.props = ['release']
