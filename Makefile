@@ -58,8 +58,9 @@ chaos: setup  ## Thirty jobs while workers are killed, the database restarts and
 format:  ## Format the Swift sources in place.
 	@swift format --in-place --parallel --recursive Sources Tests Package.swift
 
-lint:  ## Check the format without changing anything.
+lint:  ## Check the format and the page's files without changing anything.
 	@swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	@python3 scripts/page_lint.py
 
 fuzz: setup  ## Hostile vendors, settings, archives, adapters and documents for half an hour (MINUTES=5, SEED=2).
 	@.venv/bin/python Tests/EndToEnd/fuzz.py --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

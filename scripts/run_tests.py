@@ -96,7 +96,11 @@ def lint() -> Result:
     status, text = run("lint", ["swift", "format", "lint", "--strict", "--parallel", "--recursive", "Sources", "Tests", "Package.swift"])
     if status != 0:
         complain("lint", text, r"error:|warning:")
-    return Result(passed=int(status == 0), failed=int(status != 0))
+    print("Page: scripts/page_lint.py", flush=True)
+    page, text = run("lint-page", [PYTHON, "scripts/page_lint.py"])
+    if page != 0:
+        complain("lint-page", text, r"")
+    return Result(passed=(status == 0) + (page == 0), failed=(status != 0) + (page != 0))
 
 
 def litellm(llama: str, stack: contextlib.ExitStack) -> str | None:
