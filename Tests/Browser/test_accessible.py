@@ -28,10 +28,10 @@ SCREENS = {
 }
 # What opens on a screen: its screen, and the buttons and folds that lead there.
 OPENED = {
-    "policy": ("minion", ["Change"]), "bring-in": ("minion", ["Bring in"]), "try": ("minion", ["Release 2", "Try it"]), "plan": ("planned", ["Change"]),
+    "policy": ("minion", ["Change"]), "bring-in": ("minion", ["Import"]), "try": ("minion", ["Release 2", "Try it"]), "plan": ("planned", ["Change"]),
     "start-later": ("planned", ["At a time …"]), "deliveries": ("webhooks", ["Deliveries"]), "new-webhook": ("webhooks", ["New webhook"]),
     "new-secret": ("webhooks", ["New secret", "Make a new one"]), "when": ("new-training", ["When it runs"]),
-    "elsewhere": ("minion", ["What has happened to it", "Take it elsewhere"]),
+    "elsewhere": ("minion", ["What has happened to it", "Export"]),
 }
 # Those of them that docs/page.md shows.
 PICTURED = ["policy", "bring-in", "try", "plan", "deliveries"]
@@ -282,13 +282,13 @@ def test_a_webhook_and_a_schedule_by_keyboard(window, server):
     with closing(Receiver()) as receiver:
         page = window.sign_in(account.email)
         press(page, "Webhooks")
-        expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
         press(page, "New webhook")
         dialog = page.get_by_role("dialog")
         expect(dialog).to_be_visible()
         assert focused(page).startswith("Address")
         page.keyboard.type(receiver.url)
-        tab_to(page, "A job has failed")
+        tab_to(page, "A job failed")
         page.keyboard.press("Space")
         press(page, "Add it")
         expect(dialog.locator(".secret")).to_be_visible()
@@ -300,7 +300,7 @@ def test_a_webhook_and_a_schedule_by_keyboard(window, server):
         press(page, "Delete")
         assert focused(page) == "Keep", "what cannot be undone is not the first answer"
         press(page, "Delete")
-        expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
     press(page, "Training")
     press(page, "New training")
     expect(page.get_by_role("radio", name="Voice and knowledge")).to_be_visible()

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import httpx2 as httpx
+import page_lint
 import pytest
 from browser import Visitor, visitor
 from harness import ROOT, figure
@@ -135,8 +136,85 @@ def test_programs_get_plain_text_at_the_root(server):
     assert server.http.get("/", headers={"Accept": "text/html"}).headers["content-type"].startswith("text/html")
 
 
+@pytest.mark.parametrize("release, said", [
+    ({"adapter_id": "a", "evaluation": {"base_validation_loss": 3.2, "validation_loss": 2.1}},
+     "Release 1 has a trained voice. Loss on held-out replies: 2.10 with the voice, 3.20 without."),
+    # No better than without: the figures say it, and no word claims more.
+    ({"adapter_id": "a", "collection_id": "c", "evaluation": {"base_validation_loss": 3.2, "validation_loss": 3.3}},
+     "Release 1 has a trained voice and an index of your documents. Loss on held-out replies: 3.30 with the voice, 3.20 without."),
+    ({"adapter_id": "a", "evaluation": {"validation_loss": 2.1}}, "Release 1 has a trained voice. The voice was not measured."),
+    ({"adapter_id": "a"}, "Release 1 has a trained voice. The voice was not measured."),
+    ({"collection_id": "c", "evaluation": {"metrics": []}}, "Release 1 has an index of your documents."),
+    ({}, "Release 1 has neither a voice nor documents."),
+])
+def test_a_voice_is_said_to_be_trained_and_what_it_measured(window, release, said):
+    page = window.open()
+    described = page.evaluate("async (release) => (await import('/web/lib/evaluation.js')).described(release)", {"number": 1, **release})
+    assert described == said
+
+
+@pytest.mark.parametrize("template, said", [
+    ("html`<p>\n  A text\n  over two lines\n</p>`", "A text over two lines"),
+    ("html`<p>${'a'}\n  ${'b'}</p>`", "ab"),
+    ("html`<p>${'a'} and\n    ${'b'}</p>`", "a andb"),
+    ("html`<p title=\"One\n  line\">${'a'} b</p>`", "a b"),
+])
+def test_a_line_break_in_a_template_is_layout(window, template, said):
+    """Beside a tag or a hole it is nothing, inside a text one space; so a long line can be broken without a change on the screen."""
+    page = window.open()
+    node = page.evaluate(f"""async () => {{
+        const {{ html }} = await import('/web/lib/html.js')
+        const node = {template}
+        const text = (one) => (Array.isArray(one) ? one.map(text).join('') : typeof one === 'object' ? text(one.children) : one)
+        return {{ text: text(node), title: node.props.title ?? null }}
+    }}""")
+    assert node["text"] == said and node["title"] in (None, "One line")
+
+
 def test_no_component_is_long_and_the_missions_names_are_there():
     files = [file for file in WEB.rglob("*.js") if "vendor" not in file.parts]
     assert [file.name for file in files if len(file.read_text().splitlines()) > 300] == []
     for name in ("training/ExternalTraining.js", "training/ExternalTrainingModal.js", "shared/ProviderSelector.js", "training/TrainingProgress.js"):
         assert (WEB / name).exists()
+
+
+def test_a_screens_parts_lie_in_its_folder():
+    """What one screen uses lies with it; what two use lies in shared/; a screen takes nothing out of another's folder."""
+    screens = {folder for folder in WEB.iterdir() if folder.is_dir() and folder.name not in ("lib", "shared", "styles", "vendor")}
+    for file in WEB.rglob("*.js"):
+        if "vendor" in file.parts:
+            continue
+        home = WEB / file.relative_to(WEB).parts[0]
+        for path in re.findall(r"(?:from |import\()'(\.[^']+)'", file.read_text()):
+            target = WEB / (file.parent / path).resolve().relative_to(WEB.resolve()).parts[0]
+            if home in screens:
+                assert target == home or target not in screens, f"{file.relative_to(WEB)} takes {path} out of another screen"
+            elif file != WEB / "app.js":
+                assert target not in screens, f"{file.relative_to(WEB)} takes {path} out of a screen"
+                assert home.name != "lib" or target.name in ("lib", "vendor"), f"{file.relative_to(WEB)} takes {path}"
+
+
+@pytest.mark.parametrize("name, text, said", [
+    ("lib/long.js", "// " + "x" * 138 + "\n", "lib/long.js:1: 141 characters"),
+    ("styles/long.css", "a { color: " + "r" * 140 + " }\n", "styles/long.css:1:"),
+    ("lib/dead.js", "export const dead = 1\n", "lib/dead.js: nobody imports dead"),
+    ("lib/dead.js", "export async function lonely() {}\n", "lib/dead.js: nobody imports lonely"),
+    ("styles/dead.css", ".nobody, .used:hover > .gone { top: 1.5rem; }\n", "styles/dead.css: nothing has the class nobody"),
+    ("styles/dead.css", ".nobody, .used:hover > .gone { top: 1.5rem; }\n", "styles/dead.css: nothing has the class gone"),
+])
+def test_what_nobody_uses_and_long_lines_are_found(tmp_path, name, text, said):
+    for folder in ("lib", "styles", "vendor"):
+        (tmp_path / folder).mkdir()
+    # In order: names that are imported at once, under another name, and later; a library is not ours to judge.
+    (tmp_path / "lib/fine.js").write_text("export const one = 1\nexport const two = 'used'\nexport function three() {}\nexport const four = 4\n")
+    (tmp_path / "app.js").write_text(
+        "import { one, two as other } from './lib/fine.js'\n"
+        "const load = async () => (await import('./lib/fine.js')).three\nconst { four } = await import('./lib/fine.js')\n")
+    (tmp_path / "vendor/library.js").write_text("export const unused = 1 //" + "x" * 200)
+    assert page_lint.problems(tmp_path) == []
+    (tmp_path / name).write_text(text)
+    assert any(problem.startswith(said) for problem in page_lint.problems(tmp_path)), page_lint.problems(tmp_path)
+
+
+def test_the_page_is_in_order():
+    assert page_lint.problems(WEB) == []

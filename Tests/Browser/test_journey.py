@@ -115,7 +115,7 @@ def train(page: Page) -> None:
 
 def watch(page: Page) -> None:
     stages = page.get_by_role("list", name="Stages")
-    expect(stages).to_contain_text("Learn the voice")
+    expect(stages).to_contain_text("Train the voice")
     expect(page.get_by_role("log")).to_contain_text("Queued")
     expect(page.locator("[data-train-points]")).to_be_visible(timeout=TRAINING)
     expect(page.get_by_text("Finished", exact=True).first).to_be_visible(timeout=TRAINING)
@@ -139,7 +139,9 @@ def read_result(page: Page) -> None:
 def ask(page: Page) -> None:
     go(page, "Playground")
     expect(page.get_by_text("Porter is ready")).to_be_visible()
-    expect(page.get_by_text("Release 1 knows your documents and has learned its voice")).to_be_visible()
+    expect(page.get_by_text(re.compile(
+        r"Release 1 has a trained voice and an index of your documents\. "
+        r"Loss on held-out replies: \d+\.\d\d with the voice, \d+\.\d\d without\."))).to_be_visible()
     page.get_by_label("Your question").fill("When is the workshop open on Saturdays?")
     page.get_by_label("Your question").press("Enter")
     conversation = page.get_by_role("region", name="Conversation")
@@ -199,7 +201,7 @@ def second_sees_nothing(chromium, server, addresses: list[str]) -> None:
     with visitor(chromium, server.url) as window:
         page = window.sign_in("second@example.org")
         expect(page.get_by_role("heading", name="No minion yet")).to_be_visible()
-        for name, words in (("Training", "No training yet"), ("Data", "No data yet"), ("Usage", "Nothing was used in this time"), ("Playground", "Nobody to ask yet")):
+        for name, words in (("Training", "No training yet"), ("Data", "No data yet"), ("Usage", "No usage in this period"), ("Playground", "Nobody to ask yet")):
             go(page, name)
             expect(page.get_by_role("heading", name=words)).to_be_visible()
         go(page, "Providers")

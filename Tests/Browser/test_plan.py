@@ -170,7 +170,7 @@ def test_the_same_job_twice_is_asked_about(window: Visitor, planner):
         if name == "First":
             expect(page.get_by_role("heading", name="First", level=1)).to_be_visible()
     expect(dialog.get_by_role("alert").first).to_be_visible()
-    dialog.get_by_label("Make it all the same").check()
+    dialog.get_by_label("Make it anyway").check()
     dialog.get_by_role("button", name="Make the job").click()
     expect(page.get_by_role("heading", name="Second", level=1)).to_be_visible()
     assert job_of(planner, "Second")["status"] == "PENDING"

@@ -100,22 +100,22 @@ def test_a_release_is_brought_in_tried_and_promoted(window, server, librarian, a
     expect(page.get_by_role("heading", name="Not trained yet")).to_be_visible()
 
     def import_file(name: str, content: bytes):
-        page.get_by_role("button", name="Bring in").click()
-        dialog = page.get_by_role("dialog", name="Bring in a release")
+        page.get_by_role("button", name="Import").click()
+        dialog = page.get_by_role("dialog", name="Import a release")
         dialog.get_by_label("Choose a file").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
         return dialog
 
     dialog = import_file("broken.tar", b"this is no archive")
-    dialog.get_by_role("button", name="Bring it in").click()
+    dialog.get_by_role("button", name="Import it").click()
     expect(dialog.get_by_role("alert")).to_be_visible()
     page.keyboard.press("Escape")
     dialog = import_file("release.tar", archive)
     dialog.get_by_label("It answers at once").check()
-    dialog.get_by_role("button", name="Bring it in").click()
+    dialog.get_by_role("button", name="Import it").click()
     expect(page.get_by_role("heading", name="Release 1", level=2)).to_be_visible()
-    page.get_by_role("button", name="Bring in").click()
+    page.get_by_role("button", name="Import").click()
     drop(page, {"release.tar": archive}, target="dialog .drop")
-    dialog.get_by_role("button", name="Bring it in").click()
+    dialog.get_by_role("button", name="Import it").click()
     expect(page.get_by_role("heading", name="Release 2", level=2)).to_be_visible()
     assert states(librarian, minion) == {1: "active", 2: "candidate"}
 
@@ -176,22 +176,22 @@ def test_a_trial_that_ends_itself_leaves_the_page(window, server, librarian, arc
 def test_an_adapter_comes_and_goes(window, server, person):
     minion = person.minion("Guest")
     page = open_minion(window, person, minion)
-    page.get_by_role("button", name="Bring in").click()
-    dialog = page.get_by_role("dialog", name="Bring in a release")
+    page.get_by_role("button", name="Import").click()
+    dialog = page.get_by_role("dialog", name="Import a release")
     choose = dialog.get_by_label("Choose a file")
     choose.set_input_files({"name": "nothing.gguf", "mimeType": "application/octet-stream", "buffer": b"no adapter"})
     expect(dialog.get_by_role("button", name="Adapter")).to_have_attribute("aria-pressed", "true")
-    dialog.get_by_role("button", name="Bring it in").click()
+    dialog.get_by_role("button", name="Import it").click()
     expect(dialog.get_by_role("alert")).to_be_visible()
     dialog.get_by_role("button", name="Leave out nothing.gguf").click()
     choose.set_input_files({"name": "voice.zip", "mimeType": "application/zip", "buffer": adapter()})
     dialog.get_by_label("Base model").select_option(BASE_MODEL)
     dialog.get_by_label("It answers at once").check()
-    dialog.get_by_role("button", name="Bring it in").click()
+    dialog.get_by_role("button", name="Import it").click()
     expect(page.get_by_role("heading", name="Release 1", level=2)).to_be_visible()
     release = person.get(f"minions/{minion['id']}/releases")["items"][0]
     assert release["state"] == "active" and person.get(f"adapters/{release['adapter_id']}")["rank"] == 2
-    page.get_by_text("Take it elsewhere").click()
+    page.locator("summary", has_text="Export").click()
     expect(page.get_by_text(BASE_MODEL).last).to_be_visible()
     for label, name in (("PEFT folder", "release-1-peft.zip"), ("GGUF", "release-1.gguf"), ("Archive", "release-1.tar")):
         with page.expect_download() as coming:

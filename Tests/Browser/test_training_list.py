@@ -33,7 +33,7 @@ def test_jobs_are_found_by_state_beyond_the_first_page_and_by_name(window: Visit
     expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("Job 00")
     page.get_by_label("State").select_option(label="Running")
-    expect(page.get_by_text("No job is like that.")).to_be_visible()
+    expect(page.get_by_text("No job matches.")).to_be_visible()
     expect(page.get_by_label("State")).to_be_visible()
     page.get_by_label("State").select_option("")
     expect(rows(page)).to_have_count(50)
@@ -46,7 +46,7 @@ def test_jobs_are_found_by_state_beyond_the_first_page_and_by_name(window: Visit
     page.get_by_label("Order").select_option(label="Oldest first")
     expect(rows(page).first).to_contain_text("Job 01")
     page.get_by_label("Type").select_option(label="Knowledge")
-    expect(page.get_by_text("No job is like that.")).to_be_visible()
+    expect(page.get_by_text("No job matches.")).to_be_visible()
 
 
 def test_several_jobs_are_stopped_and_deleted_at_once(window: Visitor, busy, server):

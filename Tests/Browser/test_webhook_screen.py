@@ -72,7 +72,7 @@ def test_a_webhook_is_made_tested_watched_and_deleted(window, server, person, re
     dialog = page.get_by_role("dialog", name="Change the webhook")
     dialog.get_by_label("A job was stopped").uncheck()
     dialog.get_by_role("button", name="Save").click()
-    expect(card).to_contain_text("Told of everything")
+    expect(card).to_contain_text("All events")
     assert person.get(f"webhooks/{webhook['id']}")["events"] == []
     card.get_by_role("button", name="New secret").click()
     dialog = page.get_by_role("dialog", name="Make a new secret?")
@@ -89,7 +89,7 @@ def test_a_webhook_is_made_tested_watched_and_deleted(window, server, person, re
     assert len(person.get("webhooks")["items"]) == 1
     card.get_by_role("button", name="Delete").click()
     question.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="Nobody is told yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
     assert person.get("webhooks")["items"] == []
 
 

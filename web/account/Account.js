@@ -37,7 +37,7 @@ export const Account = {
     const endingAll = action(async () => {
       if (!(await confirm({
         title: 'Sign out everywhere?',
-        text: 'All your sessions end, this one too, and what is followed by them. Minion tokens go on.',
+        text: 'All your sessions end, this one too. Minion tokens keep working.',
         verb: 'Sign out everywhere',
       }))) return
       await remove('/api/me/sessions')

@@ -73,7 +73,7 @@ export const AdminUsers = {
       </>
       ${limited.value && html`<${Modal} title=${`Limits of ${limited.value.email}`} kind="large"
         onClose=${() => { limited.value = null }}>
-        <p class="small muted">A value goes before the default; an empty field leaves it to the default.</p>
+        <p class="small muted">A value overrides the default; an empty field keeps the default.</p>
         <${Loaded} of=${limits}>
           ${limits.data && html`<${LimitsForm} path=${`/api/admin/users/${limited.value.id}/limits`}
             settings=${limits.data} onSaved=${() => { limited.value = null; toast('Saved') }} />`}

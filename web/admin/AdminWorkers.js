@@ -29,7 +29,7 @@ export const AdminWorkers = {
         ? html`<ul class="cards">${workers.data.map(card)}</ul>`
         : html`<div class="card">
           <${EmptyState} icon="admin" title="No worker reports itself">
-            <p>The server takes jobs itself, unless it is told not to.</p>
+            <p>The server runs jobs itself, unless its settings say otherwise.</p>
           </>
         </div>`}
     </>`

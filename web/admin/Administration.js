@@ -17,11 +17,11 @@ const AdminLimits = {
     return () => html`<section class="card stack">
       <div>
         <h2>For everybody</h2>
-        <p class="small muted">What holds for users that have no limits of their own. An empty field sets none.</p>
+        <p class="small muted">These apply to users that have no limits of their own. An empty field sets no limit.</p>
       </div>
       <${Loaded} of=${limits}>
         ${limits.data && html`<${LimitsForm} path="/api/admin/limits" settings=${limits.data}
-          onSaved=${() => toast('The limits hold from the next request on')} />`}
+          onSaved=${() => toast('Saved. The limits apply from the next request')} />`}
       </>
     </section>`
   },

@@ -55,8 +55,8 @@ export const Collection = {
             ${one.building_version && html`<${Note}>
               Version ${one.building_version} is being
               built. ${one.version
-                ? `Version ${one.version} answers until it is whole.`
-                : 'You can search as far as it is.'}
+                ? `Version ${one.version} answers until it is complete.`
+                : 'You can search what is there.'}
             </>`}
             <${CollectionSearch} collection=${one} />
             <section class="card flush">
@@ -94,7 +94,7 @@ export const Collection = {
               </div>
               ${(from.value > 0 || documents.data?.length === PAGE) && html`<div class="row"
                 style="padding: 0.6rem 1.15rem">
-                <button class="button tight" disabled=${from.value === 0} onClick=${() => turn(-PAGE)}>Before</button>
+                <button class="button tight" disabled=${from.value === 0} onClick=${() => turn(-PAGE)}>Previous</button>
                 <button class="button tight" disabled=${(documents.data?.length ?? 0) < PAGE}
                   onClick=${() => turn(PAGE)}>
                   Next

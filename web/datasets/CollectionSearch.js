@@ -47,13 +47,13 @@ export const CollectionSearch = {
             Passages <input class="input" style="width: 4.5rem" min="1" max="100" ...${number(form, 'top_k')} />
           </label>
           <label class="row small">
-            Reread the best <input class="input" style="width: 4.5rem" min="0" max="100" ...${number(form, 'rerank')} />
+            Rerank the best <input class="input" style="width: 4.5rem" min="0" max="100" ...${number(form, 'rerank')} />
           </label>
         </div>
         <${ErrorNote} error=${searching.error} />
         ${found.value && html`<p class="small muted" role="status">
           ${summary(found.value)}
-          ${found.value.reply.degraded ? `. Less than asked: ${found.value.reply.degraded}` : ''}
+          ${found.value.reply.degraded ? `. Degraded: ${found.value.reply.degraded}` : ''}
         </p>`}
       </form>
       ${found.value

@@ -13,7 +13,7 @@ import { DatasetProblems } from '../shared/DatasetProblems.js'
 import { Icon } from '../shared/Icon.js'
 import { TokenHistogram } from './TokenHistogram.js'
 
-const modes = { replace: 'Replace the content', append: 'Add behind it', merge: 'Add what is new' }
+const modes = { replace: 'Replace the content', append: 'Append', merge: 'Add only what is new' }
 
 /** What was found in the files, each with what to do about it where that is known. */
 const notes = (sentences, details) => sentences.map((text, index) => html`<li>
@@ -107,7 +107,7 @@ export const Dataset = {
       </section>`
 
     const contents = () => html`<section class="card stack">
-      <h2>Other content</h2>
+      <h2>Change the content</h2>
       ${isExamples() && html`<div class="row wrap-row">
         ${Object.entries(modes).map(([id, name]) => html`<label class="check">
           <input type="radio" name="mode" checked=${mode.value === id} onChange=${() => { mode.value = id }} />
@@ -177,7 +177,7 @@ export const Dataset = {
                     ? 'Documents'
                     : one.dataset_type === 'jsonl' ? 'Examples of a voice' : 'Custom',
                 ],
-                ['In it', count(one.sample_count)],
+                ['Entries', count(one.sample_count)],
                 ['Size', bytes(one.bytes)],
                 ['Version', one.version],
                 ['SHA-256', html`<code title=${one.sha256}>${one.sha256.slice(0, 12)}</code>`],

@@ -79,7 +79,7 @@ export const Datasets = {
                 A voice needs some dozens of questions with replies that sound right. Knowledge needs the documents
                 themselves.
               </p>
-              <a class="button" href="#/training">Then train a minion with them</a>
+              <a class="button" href="#/training">Train a minion</a>
             </>
           </div>`}
       </>
@@ -90,7 +90,7 @@ export const Datasets = {
         ? html`<ul class="list card flush">${collections.items.map(collection)}</ul><${LoadMore} list=${collections} />`
         : html`<div class="card">
           <${EmptyState} icon="book" title="Nothing is indexed yet">
-            <p>A training with documents makes a collection, ${count(1)} for each minion, that you can search here.</p>
+            <p>A training with documents makes one collection for each minion. You can search it here.</p>
             <a class="button primary" href="#/training?new"><${Icon} name="training" /> Train with documents</a>
           </>
         </div>`}

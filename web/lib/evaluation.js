@@ -16,14 +16,14 @@ const order = Object.keys(arms)
 export const sortedArms = (names) => [...new Set(names)].sort((a, b) => (order.indexOf(a) + 1 || 99) - (order.indexOf(b) + 1 || 99))
 
 const names = {
-  'voice.perplexity': 'Surprise at your replies (perplexity)', 'voice.style_score': 'Sounds like your examples',
-  'voice.draft_style_score': 'The draft sounds like your examples', 'voice.style_retention': 'Voice kept by the answer',
-  'voice.restyled_share': 'Put into the voice',
+  'voice.perplexity': 'Perplexity of your replies', 'voice.style_score': 'Style match',
+  'voice.draft_style_score': 'Style match of the draft', 'voice.style_retention': 'Voice kept by the answer',
+  'voice.restyled_share': 'Share that was restyled',
   'knowledge.hit_rate': 'Right passage found', 'knowledge.ndcg': 'Passages in the right order (nDCG)',
   'knowledge.mrr': 'Rank of the first right passage (MRR)',
-  'knowledge.citation_correctness': 'Citations that hold', 'knowledge.groundedness': 'Sentences the passages support',
-  'knowledge.fact_rate': 'Facts that are right',
-  'meaning.similarity': 'Says what you would say', latency_ms: 'Time to answer', latency_p95_ms: 'Time to answer, 95 %',
+  'knowledge.citation_correctness': 'Correct citations', 'knowledge.groundedness': 'Sentences the passages support',
+  'knowledge.fact_rate': 'Correct facts',
+  'meaning.similarity': 'Meaning match', latency_ms: 'Time to answer', latency_p95_ms: 'Time to answer, 95 %',
   cost_usd: 'Cost of an answer',
   'judge.win_rate': 'Preferred by the judge', held_out_reply_loss: 'Loss on held-out replies',
 }

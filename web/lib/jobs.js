@@ -3,7 +3,7 @@ export const types = {
   hybrid: {
     name: 'Voice and knowledge',
     short: 'Both',
-    text: 'Learns how your examples sound and indexes your documents, then measures what each of them buys.',
+    text: 'Trains an adapter on your examples, indexes your documents, and measures what each adds.',
     needs: ['jsonl', 'rag'],
   },
   lora_only: {
@@ -15,7 +15,7 @@ export const types = {
   rag_only: {
     name: 'Knowledge',
     short: 'Knowledge',
-    text: 'Indexes your documents, so that answers quote the passages they rest on.',
+    text: 'Indexes your documents, so that answers cite the passages they rest on.',
     needs: ['rag'],
   },
 }
@@ -32,7 +32,7 @@ export const statuses = {
 export const isActive = (job) => job.status === 'QUEUED' || job.status === 'RUNNING'
 
 export const stageNames = {
-  prepare: 'Read the data', adapter: 'Learn the voice', collection: 'Index the documents', evaluation: 'Measure', publish: 'Publish',
+  prepare: 'Read the data', adapter: 'Train the voice', collection: 'Index the documents', evaluation: 'Measure', publish: 'Publish',
 }
 
 /** The stages of a job of this type, as far as they are known before it says so itself. */

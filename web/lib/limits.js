@@ -2,11 +2,11 @@
 import { bytes, cost, count } from './format.js'
 
 export const limitNames = {
-  cost_per_month: 'Cost of a month', cost_per_day: 'Cost of a day', requests_per_day: 'Requests a day',
-  tokens_per_day: 'Tokens a day',
-  requests_per_minute: 'Requests a minute', tokens_per_minute: 'Tokens a minute',
+  cost_per_month: 'Cost per month', cost_per_day: 'Cost per day', requests_per_day: 'Requests per day',
+  tokens_per_day: 'Tokens per day',
+  requests_per_minute: 'Requests per minute', tokens_per_minute: 'Tokens per minute',
   concurrent_requests: 'Requests at a time',
-  training_jobs_per_day: 'Trainings a day', storage_bytes: 'Storage', minions: 'Minions', datasets: 'Datasets',
+  training_jobs_per_day: 'Trainings per day', storage_bytes: 'Storage', minions: 'Minions', datasets: 'Datasets',
   provider_keys: 'Provider keys',
   provider_definitions: 'Own providers', webhooks: 'Webhooks', training_jobs: 'Training jobs kept',
   event_streams: 'Event streams at a time',

@@ -23,7 +23,7 @@ export const Minion = {
       const name = minion.data.display_name
       if (!(await confirm({
         title: `Delete ${name}?`,
-        text: 'Its releases, training jobs and answers go with it, and so does what nothing else uses. This cannot be undone.',
+        text: 'Its releases, training jobs and answers are deleted, and adapters and collections only it uses. This cannot be undone.',
         verb: 'Delete',
       }))) return
       await remove(mine(`minions/${props.id}`))

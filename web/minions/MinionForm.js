@@ -106,7 +106,7 @@ export const MinionForm = {
             <label class="check">
               <input ...${checked(pipeline, 'use_draft')} />
               <span>
-                Draft in the learned voice<br />
+                Draft in the trained voice<br />
                 <span class="tiny muted">The adapter answers first, for its voice.</span>
               </span>
             </label>

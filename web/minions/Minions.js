@@ -24,7 +24,7 @@ export const Minions = {
     const isMaking = ref(false)
     const made = (minion) => {
       isMaking.value = false
-      toast(`${minion.display_name} is there. Teach it something, or ask it.`)
+      toast(`${minion.display_name} is made. Train it, or ask it something.`)
       go(`minions/${minion.id}`)
     }
     const newButton = () => html`<button class="button primary" onClick=${() => { isMaking.value = true }}>

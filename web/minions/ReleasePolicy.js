@@ -12,11 +12,11 @@ const modes = {
   always: ['Answers at once', 'Every new release is promoted as it is made.'],
   automatic: [
     'Answers if it is better',
-    'Promoted where one figure is surely better than that of the release that answers; else it waits, with the reason.',
+    'Promoted if one figure is surely better than the active release’s; otherwise it waits, with the reason.',
   ],
   manual: ['Waits for you', 'Every new release is a candidate until you promote it.'],
 }
-const directions = { '': 'As its name says (default)', higher: 'More', lower: 'Less' }
+const directions = { '': 'As usual for the figure (default)', higher: 'More', lower: 'Less' }
 
 const ReleasePolicyForm = {
   props: { minion: Object, policy: Object },

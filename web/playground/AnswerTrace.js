@@ -65,7 +65,7 @@ export const AnswerTrace = {
           <h3>Draft</h3>
           <div class="code pre">${trace.draft.text}</div>
           <p class="small muted">
-            In the learned voice at
+            In the trained voice at
             strength ${trace.draft.scale}; ${trace.draft.in_prompt
               ? 'given to the model for its voice'
               : 'only shown here'}.
@@ -131,7 +131,7 @@ export const AnswerTrace = {
                   <tbody>${trace.attempts.map(attempt)}</tbody>
                 </table>
               </div>`
-            : html`<p class="small muted">Nobody was called: the answer came from the cache.</p>`}
+            : html`<p class="small muted">No model was called: the answer came from the cache.</p>`}
         </section>
         ${opened.value && html`<${DocumentDrawer} collectionId=${trace.search.collection_id}
           version=${trace.search.version} passage=${opened.value} onClose=${() => { opened.value = null }} />`}

@@ -16,14 +16,14 @@ export const ChatSettings = ({ settings, title, hasVoice, hasKnowledge }) => htm
   ${stagesOf(settings.order).draft && html`<label class="check">
     <input ...${checked(settings, 'use_draft')} ...${!hasVoice && { checked: false, disabled: true }} />
     <span>
-      Draft in its voice${!hasVoice && html`<br /><span class="tiny muted">This minion has learned none yet.</span>`}
+      Draft in its voice${!hasVoice && html`<br /><span class="tiny muted">This minion has no trained voice yet.</span>`}
     </span>
   </label>`}
   ${stagesOf(settings.order).passages && html`<label class="check">
     <input ...${checked(settings, 'use_passages')} ...${!hasKnowledge && { checked: false, disabled: true }} />
     <span>
       Look up passages
-      ${!hasKnowledge && html`<br /><span class="tiny muted">This minion knows no documents yet.</span>`}
+      ${!hasKnowledge && html`<br /><span class="tiny muted">This minion has no documents yet.</span>`}
     </span>
   </label>`}
   ${hasVoice && html`<${Field} label=${`Strength of the voice: ${fixed(settings.adapter_scale, 1)}`}>${{

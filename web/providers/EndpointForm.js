@@ -32,7 +32,7 @@ export const EndpointForm = {
       onSubmit=${saving.run}>${{
       default: () => html`<div class="stack loose">
         ${input('name', 'Name', undefined, { autofocus: true, required: true })}
-        ${!stored && input('id', 'Id', 'How minions name it; made from the name where you leave it empty.')}
+        ${!stored && input('id', 'Id', 'How minions name it; made from the name if empty.')}
         ${input('base_url', 'Address', 'Such as https://models.example.org/v1. It is resolved and checked, now and at every request.', {
           type: 'url',
           required: true,

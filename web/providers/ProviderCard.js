@@ -71,7 +71,7 @@ export const ProviderCard = {
         </p>`}
         <${ErrorNote} error=${testing.error ?? removing.error} />
         ${entry.provider === LOCAL
-          ? html`<p class="small muted">Free, private, and ready: a small model that answers on this machine.</p>`
+          ? html`<p class="small muted">Free and private: a small model that runs on this server.</p>`
           : html`<div class="row wrap-row">
             <button class="button tight" onClick=${() => emit('add')}>
               <${Icon} name="plus" /> ${entry.keys.length ? 'Another key' : entry.needs_key ? 'Add a key' : 'Set up'}

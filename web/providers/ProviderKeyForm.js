@@ -65,7 +65,7 @@ export const ProviderKeyForm = {
           optional: Boolean(entry.default_base_url),
           control: { type: 'url', inputmode: 'url' },
         })}
-        ${input('test_model', 'A model to try', 'Asked for one token, where the list of models proves nothing of the key.', {
+        ${input('test_model', 'A model to try', 'Asked for one token if the list of models does not prove the key.', {
           optional: true,
         })}
         <details class="fold">
@@ -78,7 +78,7 @@ export const ProviderKeyForm = {
                 isNumber: true,
                 control: { min: 0.001, step: 'any' },
               })}
-              ${input('max_concurrent', 'Most at a time', 'Requests under way with it.', {
+              ${input('max_concurrent', 'Most at a time', 'Requests at the same time with this key.', {
                 optional: true,
                 isNumber: true,
                 control: { min: 1 },
@@ -102,7 +102,7 @@ export const ProviderKeyForm = {
         <${ErrorNote} error=${saving.error} fields=${saving.error?.code === 'key_refused' ? [] : SHOWN} />
         ${saving.error?.code === 'key_refused' && html`<label class="check">
           <input ...${checked(form, 'save_anyway')} />
-          <span>Save it all the same</span>
+          <span>Save it anyway</span>
         </label>`}
       </div>`,
       foot: () => html`<button type="button" class="button" onClick=${() => emit('close')}>Cancel</button>

@@ -36,7 +36,7 @@ export const Providers = {
     const removing = action(async (one) => {
       if (!(await confirm({
         title: `Remove ${one.definition.name}?`,
-        text: 'Minions that name it say so when they are asked.',
+        text: 'Minions that use it fail when they are asked.',
         verb: 'Remove',
       }))) return
       await remove(mine(`provider-definitions/${one.id}`))

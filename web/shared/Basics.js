@@ -58,7 +58,7 @@ Loaded.props = ['of', 'what']
 /** Entries of a list that the server cannot read: they are named, beside the others. */
 const Unreadable = ({ rows }) =>
   rows.length > 0 && html`<${Note} kind="bad" icon="warn">
-    Some entries cannot be shown. Save each anew or delete it, by its id over the API:
+    Some entries cannot be shown. Save each again or delete it, by its id over the API:
     <ul>${rows.map((row) => html`<li key=${row.id}><code>${row.id}</code>: ${row.column} ${row.problem}</li>`)}</ul>
   </>`
 Unreadable.props = ['rows']

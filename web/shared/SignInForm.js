@@ -47,6 +47,6 @@ export const SessionDialog = {
   setup: () => () => session.hasEnded && html`<${Modal} title="Your session has ended" canClose=${false}>
     <p class="muted">Sign in again to go on. Nothing you typed is lost.</p>
     <${SignInForm} email=${session.user.email} />
-    <button class="button quiet" onClick=${leave}>Leave, as somebody else</button>
+    <button class="button quiet" onClick=${leave}>Use another account</button>
   </>`,
 }

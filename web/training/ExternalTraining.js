@@ -105,7 +105,7 @@ export const ExternalTraining = {
     }
 
     return () => html`<div class="page">
-      <${PageHead} title="Training" text="Teach a minion a voice, give it knowledge, and see what each of them buys.">
+      <${PageHead} title="Training" text="Teach a minion a voice, give it knowledge, and measure what each adds.">
         <button class="button primary" onClick=${open}><${Icon} name="plus" /> New training</button>
       </>
       <${Loaded} of=${jobs} what="Looking for jobs">
@@ -130,7 +130,7 @@ export const ExternalTraining = {
             ${bulk()}
             <${ErrorNote} error=${stopping.error ?? deleting.error ?? starting.error} />
             ${groups.value.map(group)}
-            ${shown.value.length === 0 && html`<p class="empty">No job is like that.</p>`}
+            ${shown.value.length === 0 && html`<p class="empty">No job matches.</p>`}
             <${LoadMore} list=${jobs} />
           </div>`}
       </>

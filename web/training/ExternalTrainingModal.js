@@ -133,7 +133,7 @@ export const ExternalTrainingModal = {
           <${ErrorNote} error=${starting.error} fields=${['minion_id', 'job_name', ...PLAN_FIELDS]} />
           ${starting.error?.code === 'duplicate_job' && html`<label class="check">
             <input ...${checked(form, 'allow_duplicate')} />
-            <span>Make it all the same</span>
+            <span>Make it anyway</span>
           </label>`}
         </div>
       </>`,

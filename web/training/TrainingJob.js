@@ -26,9 +26,9 @@ export const TrainingJob = {
     const over = () => { job.reload(); minion.reload() }
     const restarting = action(async () => {
       if (!(await confirm({
-        title: 'Begin anew?',
-        text: 'What earlier attempts have made is thrown away, and the job begins with its first stage.',
-        verb: 'Begin anew',
+        title: 'Start from the beginning?',
+        text: 'The work of earlier attempts is discarded, and the job starts with its first stage.',
+        verb: 'Start from the beginning',
       }))) return
       job.data = await post(`${path}/restart`)
     })
@@ -59,7 +59,7 @@ export const TrainingJob = {
       </button>`}
       ${['FAILED', 'STOPPED'].includes(one.status) && html`<button class="button" disabled=${restarting.isBusy}
         onClick=${restarting.run}>
-        Begin anew
+        Start from the beginning
       </button>`}
       ${['PENDING', 'FAILED', 'STOPPED'].includes(one.status) && html`<button class="button"
         onClick=${() => { isLater.value = true }}>

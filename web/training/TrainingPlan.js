@@ -55,14 +55,14 @@ export const TrainingPlan = ({ form, error, isNew }) => {
       <input ...${checked(form, 'retrain_on_change')} />
       <span>
         Run again when its data changes<br />
-        <span class="tiny muted">Once a dataset has other content and was left alone for a while.</span>
+        <span class="tiny muted">Once a dataset has changed and then stayed as it is for a while.</span>
       </span>
     </label>
     ${isNew && html`<label class="check">
       <input ...${checked(form, 'hold_release')} />
       <span>
         Hold its release<br />
-        <span class="tiny muted">It waits for you, whatever becomes of new releases otherwise.</span>
+        <span class="tiny muted">It waits for you, whatever is set for new releases.</span>
       </span>
     </label>`}
     <div class="fields">

@@ -10,7 +10,7 @@ const voice = {
     [
       'epochs',
       'Passes over the examples',
-      'More learn the voice better, until they learn it by heart. Watch the held-out curve.',
+      'More passes fit the voice better, until the examples are learned by heart. Watch the held-out curve.',
       2,
       { min: 1, max: 100 },
     ],
@@ -65,7 +65,7 @@ export const TrainingSettings = ({ config, type, error }) => {
       ${has('jsonl') && voice.simple.map(input)}
       ${input(evaluation)}
       ${has('rag')
-        && select('collection_update', 'Documents it knows already', 'Chunks that stay are not embedded again.', [
+        && select('collection_update', 'Documents already indexed', 'Chunks that stay are not embedded again.', [
           ['', 'Replace them all (default)'], ['append', 'Keep them, add these'], ['merge', 'Keep them, replace those of the same name'],
           ['replace_matching', 'Replace those of a tag']])}
       ${has('rag') && config.collection_update === 'replace_matching' && html`<${Field} label="Tags of those that go"

@@ -6,7 +6,7 @@ const drawings = { hybrid: 'both', lora_only: 'voice', rag_only: 'book' }
 
 /** The three kinds of training, each with what it does. */
 export const TrainingTypeCards = (props, { emit }) => html`<fieldset class="stack tight">
-  <legend class="small strong">What shall it learn?</legend>
+  <legend class="small strong">What should it learn?</legend>
   <div class="choice-cards">
     ${Object.entries(types).map(([id, type]) => html`<label class="choice-card" key=${id}>
       <input type="radio" name="training-type" value=${id} checked=${id === props.modelValue}

@@ -23,7 +23,7 @@ export const BudgetBars = ({ limits }) => {
           kind=${share >= 1 ? 'bad' : share > 0.8 ? 'warn' : ''} />
         <p class="tiny muted">
           ${one.remaining !== undefined ? `${limitFigure(one.name, one.remaining)} left` : ''}
-          ${one.resets_at ? `, anew ${ago(one.resets_at)}` : ''}
+          ${one.resets_at ? `, resets ${ago(one.resets_at)}` : ''}
           ${one.scope ? `; set ${set[one.scope] ?? one.scope}` : ''}
         </p>
       </li>`

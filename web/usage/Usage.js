@@ -50,7 +50,7 @@ export const Usage = {
       if (reports.data.group !== 'minion') return row[reports.data.group] ?? 'unknown'
       return row.minion_id ? minions.data?.get(row.minion_id) ?? 'a deleted minion' : 'no minion'
     }
-    const saved = (reply) => { isLimiting.value = false; limits.data = reply; toast('The limits hold from the next request on') }
+    const saved = (reply) => { isLimiting.value = false; limits.data = reply; toast('Saved. The limits apply from the next request') }
     const tiles = ({ totals }) => {
       const sum = (name) => totals.reduce((all, row) => all + row[name], 0)
       const requests = sum('requests')
@@ -83,8 +83,7 @@ export const Usage = {
     })
     return () => html`<div class="page">
       <${PageHead} title="Usage"
-        text="Every call of a provider is recorded, also one that failed. A cost that nobody knows is left out and
-          counted.">
+        text="Every call to a provider is recorded, failed ones too. Calls of unknown cost are counted apart.">
         <${Segments} label="Time" options=${ranges} modelValue=${view.days}
           ...${{ 'onUpdate:modelValue': (value) => { view.days = value } }} />
         <${Segments} label="By" options=${groups} modelValue=${view.group}
@@ -114,8 +113,8 @@ export const Usage = {
                 </section>
               </div>`
             : html`<div class="card">
-              <${EmptyState} icon="usage" title="Nothing was used in this time">
-                <p>Ask a minion, and what it took is here a moment later.</p>
+              <${EmptyState} icon="usage" title="No usage in this period">
+                <p>Ask a minion; its usage appears here a moment later.</p>
                 <a class="button primary" href="#/playground">To the playground</a>
               </>
             </div>`)}
@@ -123,7 +122,7 @@ export const Usage = {
       ${isLimiting.value && html`<${Modal} title="Limits of your own" kind="large"
         onClose=${() => { isLimiting.value = false }}>
         <p class="muted small">
-          They hold beside what the operator has set: the stricter one decides. An empty field sets none.
+          They apply beside the operator's limits; the stricter one decides. An empty field sets no limit.
         </p>
         <${LimitsForm} path=${mine('limits')} settings=${limits.data.settings} onSaved=${saved} />
       </>`}

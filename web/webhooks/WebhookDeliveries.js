@@ -51,7 +51,7 @@ export const WebhookDeliveries = {
       <${Loaded} of=${log}>
         ${log.items.length
           ? html`<ul class="list" aria-label="Deliveries">${log.items.map(delivery)}</ul>`
-          : html`<p class="empty">Nothing was sent yet. A test sends a ping.</p>`}
+          : html`<p class="empty">Nothing was sent yet. “Test” sends a ping.</p>`}
         <${LoadMore} list=${log} />
       </>
     </>`

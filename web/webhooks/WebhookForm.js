@@ -10,12 +10,12 @@ import { SecretNote } from './WebhookSecret.js'
 
 // The events a webhook may be told of, in words.
 export const events = {
-  'job.queued': 'A job waits', 'job.started': 'A job has begun', 'job.completed': 'A job has finished',
-  'job.failed': 'A job has failed', 'job.stopped': 'A job was stopped',
-  'release.created': 'A release is there', 'release.imported': 'A release was brought in',
-  'release.promoted': 'A release answers', 'release.retired': 'A release gave its place',
-  'release.rolled_back': 'A release answers again', 'release.rejected': 'A release was taken back',
-  'release.canary_started': 'A trial began', 'release.canary_stopped': 'A trial ended',
+  'job.queued': 'A job was queued', 'job.started': 'A job started', 'job.completed': 'A job finished',
+  'job.failed': 'A job failed', 'job.stopped': 'A job was stopped',
+  'release.created': 'A release was made', 'release.imported': 'A release was imported',
+  'release.promoted': 'A release was promoted', 'release.retired': 'A release was replaced',
+  'release.rolled_back': 'A rollback restored a release', 'release.rejected': 'A release was rejected',
+  'release.canary_started': 'A trial started', 'release.canary_stopped': 'A trial ended',
 }
 
 export const states = { pending: ['wait', 'On its way'], delivered: ['ok', 'Delivered'], failed: ['bad', 'Given up'] }
@@ -43,14 +43,14 @@ export const WebhookForm = {
         secret.value
           ? html`<${SecretNote} secret=${secret.value} />`
           : html`
-            <${Field} label="Address" hint="Is sent a POST of each event, again until it answers with a 2xx status."
+            <${Field} label="Address" hint="Gets a POST for each event, repeated until it answers with a 2xx status."
               error=${saving.error?.field?.('url')}>${{
               default: (control) => html`<input class="input" type="url" inputmode="url" autofocus maxlength="2000"
                 placeholder="https://" ...${control} ...${text(form, 'url')} />`,
             }}</>
             <fieldset class="stack tight">
-              <legend class="small strong">Told of</legend>
-              <p class="tiny muted">None picked: of all, those of later versions too.</p>
+              <legend class="small strong">Events</legend>
+              <p class="tiny muted">Pick none to get all events, those of later versions too.</p>
               <div class="fields">
                 ${Object.entries(events).map(([name, words]) => html`<label class="check" key=${name}>
                   <input type="checkbox" checked=${form.events.includes(name)}

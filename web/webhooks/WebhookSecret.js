@@ -8,7 +8,7 @@ import { Modal } from '../shared/Modal.js'
 
 /** A webhook's secret, this once, and how a receiver uses it. */
 export const SecretNote = ({ secret }) => html`<div class="stack">
-  <${ShownOnce} secret=${secret} what="secret">Copy it now, to where the events are received.</>
+  <${ShownOnce} secret=${secret} what="secret">Copy it now to the program that receives the events.</>
   <p class="small muted">
     With it the receiver checks that an event comes from here: <code>webhook-signature</code> is <code>v1,</code> and
     the base64 of HMAC-SHA256 over <code>webhook-id.webhook-timestamp.body</code>,
@@ -31,7 +31,7 @@ export const WebhookSecret = {
         secret.value
           ? html`<${SecretNote} secret=${secret.value} />`
           : html`
-            <p>The old one signs nothing from then on; a receiver that checks signatures needs the new one at once.</p>
+            <p>The old secret stops working at once. A receiver that checks signatures needs the new one.</p>
             <${ErrorNote} error=${making.error} />
           `,
       foot: () => secret.value ? html`<button class="button primary" onClick=${() => emit('close')}>I have it</button>`

@@ -29,7 +29,7 @@ export const Webhooks = {
     const deleting = action(async (one) => {
       if (!(await confirm({
         title: 'Delete this webhook?',
-        text: `${one.url} is told of nothing any more, and the log of its deliveries goes with it. Switched off it keeps both.`,
+        text: `No event is sent to ${one.url} any more, and its log is deleted. To keep the log, switch it off instead.`,
         verb: 'Delete',
       }))) return
       await remove(mine(`webhooks/${one.id}`))
@@ -45,7 +45,7 @@ export const Webhooks = {
         <span class=${['badge', one.is_active ? 'ok' : '']}><i class="dot"></i>${one.is_active ? 'On' : 'Off'}</span>
       </div>
       <p class="small muted wrap">
-        ${one.events.length ? one.events.map((name) => events[name] ?? name).join(', ') : 'Told of everything'}.
+        ${one.events.length ? one.events.map((name) => events[name] ?? name).join(', ') : 'All events'}.
         Since ${when(one.created_at)}.
       </p>
       ${one.disabled_reason && html`<${Note} kind="warn" icon="warn">Switched off: ${one.disabled_reason}</>`}
@@ -64,7 +64,7 @@ export const Webhooks = {
     </li>`
     return () => html`<div class="page">
       <${PageHead} title="Webhooks"
-        text="Addresses of yours that are told when jobs end and releases move, signed, and again until they answer.">
+        text="Your addresses get a signed call when jobs end and releases change, repeated until they answer.">
         ${add()}
       </>
       <${ErrorNote} error=${testing.error ?? switching.error ?? deleting.error} />
@@ -72,10 +72,9 @@ export const Webhooks = {
         ${webhooks.items.length
           ? html`<ul class="stack">${webhooks.items.map(webhook)}</ul><${LoadMore} list=${webhooks} />`
           : html`<div class="card">
-            <${EmptyState} icon="hook" title="Nobody is told yet">
+            <${EmptyState} icon="hook" title="No webhooks yet">
               <p>
-                A program with an address can act on what happens here: test a release when it is there, or call
-                somebody when a training fails.
+                A program of yours can react to what happens here: test a new release, or alert somebody when a training fails.
               </p>
               ${add()}
             </>

@@ -86,7 +86,7 @@ export const CanaryTrial = {
           </div>`}
         </>
         <p class="tiny muted">
-          It is taken back where, from ${count(settings.min_requests)} requests of each on, it surely fails
+          After ${count(settings.min_requests)} requests to each release, it is rejected if it surely fails
           in ${percent(settings.max_error_increase, 1)} more of the requests or
           takes ${settings.max_latency_ratio} times as long.
         </p>

@@ -23,7 +23,7 @@ export const ReleaseExport = {
       ['Made', when(one.created_at)],
     ]
     return () => html`<details class="fold" onToggle=${open}>
-      <summary><${Icon} name="right" /> Take it elsewhere</summary>
+      <summary><${Icon} name="right" /> Export</summary>
       <div class="stack loose">
         <section class="stack tight">
           <h3>The whole release</h3>

@@ -50,7 +50,7 @@ export const ReleaseHistory = {
     const rolling = action(async () => {
       await post(`${base}/rollback`, {})
       refresh()
-      toast('The release before answers again')
+      toast('The previous release answers again')
     })
     function started() {
       toast(`Release ${trying.value.number} is on trial`)
@@ -63,7 +63,7 @@ export const ReleaseHistory = {
       refresh()
     }
     const importing = () => html`<button class="button" onClick=${() => { isImporting.value = true }}>
-      <${Icon} name="upload" /> Bring in
+      <${Icon} name="upload" /> Import
     </button>`
 
     const actions = (release) => html`<div class="row wrap-row">

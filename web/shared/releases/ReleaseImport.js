@@ -13,8 +13,8 @@ import { Modal } from '../Modal.js'
 
 const kinds = [['release', 'Release'], ['adapter', 'Adapter']]
 const words = {
-  release: 'The tar that a release’s “Take it elsewhere” gave, here or on another server with the same base model.',
-  adapter: 'A zip of a PEFT folder, or a GGUF adapter. It is checked against the base model; the minion keeps what it knows.',
+  release: 'The tar that a release’s “Export” gave, here or on another server with the same base model.',
+  adapter: 'A zip of a PEFT folder, or a GGUF adapter. It is checked against the base model; the minion keeps its documents.',
 }
 
 /** Brings in a release, or an adapter as a new release. Emits `imported` with the release, `close`. */
@@ -54,7 +54,7 @@ export const ReleaseImport = {
             stopping.signal
           )
         const release = isRelease ? reply : reply.release
-        toast(form.promote ? `Release ${release.number} answers now` : `Release ${release.number} is there, and waits for you`)
+        toast(form.promote ? `Release ${release.number} answers now` : `Release ${release.number} is imported as a candidate`)
         emit('imported', release)
       } finally { share.value = null }
     })
@@ -77,7 +77,7 @@ export const ReleaseImport = {
         <span class="small muted number">${share.value < 1 ? percent(share.value) : 'Checking it …'}</span>
       </div>`}
     </div>`
-    return () => html`<${Modal} title="Bring in a release" isForm onClose=${close} onSubmit=${sending.run}>${{
+    return () => html`<${Modal} title="Import a release" isForm onClose=${close} onSubmit=${sending.run}>${{
       default: () => html`<div class="stack loose">
         <div class="stack tight">
           <div>
@@ -106,12 +106,12 @@ export const ReleaseImport = {
         <div class="stack tight">
           <label class="check">
             <input ...${checked(form, 'promote')} />
-            <span>It answers at once<br /><span class="tiny muted">Else it is a candidate.</span></span>
+            <span>It answers at once<br /><span class="tiny muted">Otherwise it is a candidate.</span></span>
           </label>
           ${form.kind === 'release' && html`<label class="check">
             <input ...${checked(form, 'apply_settings')} />
             <span>
-              Take over its settings<br />
+              Apply its settings<br />
               <span class="tiny muted">
                 System prompt, sampling and pipeline it was made with, in place of the minion's.
               </span>
@@ -123,7 +123,7 @@ export const ReleaseImport = {
       foot: () => html`
         <button type="button" class="button" onClick=${close}>Cancel</button>
         <button class="button primary" disabled=${sending.isBusy || !file.value}>
-          ${sending.isBusy ? 'Bringing it in …' : 'Bring it in'}
+          ${sending.isBusy ? 'Importing …' : 'Import it'}
         </button>
       `,
     }}</>`

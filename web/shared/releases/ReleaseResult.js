@@ -18,7 +18,7 @@ export const ReleaseResult = ({ release }) => {
     <${Facts} items=${facts} />
     ${metrics.length
       ? html`<section class="stack">
-          <h3>What each part buys</h3>
+          <h3>What each part adds</h3>
           <${AblationChart} metrics=${metrics} />
           <${AblationTable} metrics=${metrics} />
         </section>`
