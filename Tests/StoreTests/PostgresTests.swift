@@ -1,8 +1,9 @@
 import Foundation
-import Store
 import Synchronization
 import TestDatabases
 import Testing
+
+@testable import Store
 
 /// What only PostgreSQL has to answer for; everything else is the whole suite, run on it as well.
 @Suite(.enabled(if: TestDatabase.postgresURL != nil, "ATELIER_TEST_POSTGRES_URL names no server"))
@@ -126,16 +127,34 @@ struct PostgresTests {
     }
 
     @Test func manyStartAtOnceAndTheSchemaIsMadeOnce() async throws {
-        let url = try await TestDatabase.newSchema()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<6 {
-                group.addTask {
-                    let store = try await Store(database: open(url), vault: KeyVault(keys: Fernet.generateKey()))
-                    try store.close()
-                }
-            }
-            try await group.waitForAll()
+        let (url, vault) = (try await TestDatabase.newSchema(), try KeyVault(keys: Fernet.generateKey()))
+        let stores = try await withThrowingTaskGroup(of: Store.self) { group in
+            for _ in 0..<6 { group.addTask { try await Store(database: open(url), vault: vault) } }
+            return try await group.reduce(into: []) { $0.append($1) }
         }
+        // Each entry of the list is applied, and by one of them: a second table of the same name is refused.
+        let database = try open(url)
+        let versions = try await database.read {
+            try $0.query("SELECT version FROM schema_migrations ORDER BY version").map { try $0.int("version") }
+        }
+        #expect(versions == Array(1...Migrations.all.count))
+        let columns = try await columns(of: database)
+        try await withDatabase { alone, url in
+            try await Store(database: open(url), vault: vault).close()
+            #expect(try await columns == self.columns(of: alone), "as one that starts alone makes it")
+        }
+        // And all of them are on it.
+        let user = try await stores[0].accounts(hasher: PasswordHasher(costExponent: 4)).create(email: "a@b", name: "a", password: "long enough")
+        for (number, store) in stores.enumerated() {
+            _ = try await store.user(user.id).createMinion(.sample("\(number)"))
+            #expect(try await store.user(user.id).minions().items.count == number + 1)
+            try store.close()
+        }
+        try database.close()
+    }
+
+    private func columns(of database: PostgresDatabase) async throws -> [String] {
+        try await database.read { try TestDatabase.columns($0).map { "\($0.table).\($0.column)" }.sorted() }
     }
 
     /// A snapshot that one server process holds is given up when another writes, without waiting for its age.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Answers
 
-/// Whether marks by overlap are right: on pairs written by hand, and on real paragraphs where they are at hand.
+/// Whether marks by overlap are right: on pairs written by hand, and on real paragraphs.
 @Suite struct PassageSupportTests {
     private struct Group: Decodable {
         var passages: [String]
@@ -123,23 +123,38 @@ import Testing
 
     // MARK: Real paragraphs
 
-    private static let xquad = root.deletingLastPathComponent().appending(path: "shared/data/xquad")
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
+    private static let xquad = root.deletingLastPathComponent().appending(path: "shared/data/xquad")
 
-    private struct Paragraph: Decodable {
-        var title: String
-        var text: String
+    /// The sample handbook, and where they are at hand Wikipedia's paragraphs in four languages.
+    private static let collections = ["handbook"] + (FileManager.default.fileExists(atPath: xquad.path) ? ["en", "de", "es", "zh"] : [])
+
+    private static func paragraphs(_ collection: String) throws -> [Passage] {
+        guard collection == "handbook" else {
+            struct Paragraph: Decodable {
+                var title: String
+                var text: String
+            }
+            let lines = try String(contentsOf: xquad.appending(path: "\(collection)/corpus.jsonl"), encoding: .utf8).split(
+                whereSeparator: \.isNewline)
+            return try lines.prefix(21).map { try JSONDecoder().decode(Paragraph.self, from: Data($0.utf8)) }.map {
+                passage($0.text, title: $0.title)
+            }
+        }
+        let pages = try FileManager.default.contentsOfDirectory(at: root.appending(path: "samples/handbook"), includingPropertiesForKeys: nil)
+        return try pages.sorted { $0.path < $1.path }.flatMap { page in
+            let text = try String(contentsOf: page, encoding: .utf8)
+            let title = String(text.prefix { !$0.isNewline }.drop { $0 == "#" || $0 == " " })
+            return text.components(separatedBy: "\n\n").filter { $0.first?.isLetter == true && $0.count > 80 }.map { passage($0, title: title) }
+        }
     }
 
     /// A paragraph's sentences against it among five others, and against the five alone, which mostly are of the same article.
-    @Test(
-        .enabled(if: FileManager.default.fileExists(atPath: xquad.path), "no ../shared/data/xquad"), arguments: ["en", "de", "es", "zh"])
-    func sentencesOfAParagraphAreFoundInItAndInNoOther(_ language: String) throws {
-        let lines = try String(contentsOf: Self.xquad.appending(path: "\(language)/corpus.jsonl"), encoding: .utf8).split(whereSeparator: \.isNewline)
-        let all = try lines.prefix(21).map { try JSONDecoder().decode(Paragraph.self, from: Data($0.utf8)) }.map {
-            Self.passage($0.text, title: $0.title)
-        }
+    @Test(arguments: collections)
+    func sentencesOfAParagraphAreFoundInItAndInNoOther(_ collection: String) throws {
+        let all = try Self.paragraphs(collection)
+        #expect(all.count > 20)
         var (sentences, found, elsewhere, foreign) = (0, 0, 0, 0)
         for index in all.indices.dropLast(5) {
             let others = Array(all[index + 1...index + 5])
@@ -150,7 +165,7 @@ import Testing
                 if without.passage(for: sentence) != nil { foreign += 1 }
             }
         }
-        print("marks by overlap, xquad \(language): \(found) of \(sentences) found, \(elsewhere) elsewhere, \(foreign) without their paragraph")
+        print("marks by overlap, \(collection): \(found) of \(sentences) found, \(elsewhere) elsewhere, \(foreign) without their paragraph")
         #expect(found * 10 >= sentences * 9 && elsewhere * 100 <= sentences && foreign * 100 <= sentences)
     }
 }

@@ -33,40 +33,25 @@ final class FakeUpstream: Sendable {
         var clientsGone = 0
     }
 
-    private let listener: Int32
-    private let port: UInt16
+    private let listener = LoopbackListener(backlog: 64)
     private let scripts: [[Step]]
     private let state = Mutex(State())
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    var url: String { listener.url }
     var requests: [Recorded] { state.withLock { $0.requests } }
     var connections: Int { state.withLock { $0.connections } }
     /// Connections that the client closed while the script stalled.
     var clientsGone: Int { state.withLock { $0.clientsGone } }
 
     init(_ scripts: [Step]...) {
-        #if canImport(Glibc)
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-        let listener = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        precondition(bound, "no loopback socket")
         self.scripts = scripts
-        self.listener = listener
-        port = UInt16(bigEndian: address.sin_port)
-        Thread.detachNewThread { [self] in accept() }
+        listener.accept { [self] client, number in
+            state.withLock { $0.connections += 1 }
+            play(scripts[min(number, scripts.count - 1)], on: client)
+        }
     }
 
-    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+    func stop() { listener.stop() }
 
     /// Waits until `condition` holds; minutes, since other tests may have the processor.
     func wait(until condition: @Sendable (FakeUpstream) -> Bool) async throws -> Bool {
@@ -75,23 +60,6 @@ final class FakeUpstream: Sendable {
             try await Task.sleep(for: .milliseconds(10))
         }
         return false
-    }
-
-    private func accept() {
-        defer { close(listener) }
-        while true {
-            #if canImport(Glibc)
-            let client = Glibc.accept(listener, nil, nil)
-            #else
-            let client = Darwin.accept(listener, nil, nil)
-            #endif
-            guard client >= 0 else { return }
-            let number = state.withLock { state in
-                state.connections += 1
-                return state.connections - 1
-            }
-            Thread.detachNewThread { [self] in play(scripts[min(number, scripts.count - 1)], on: client) }
-        }
     }
 
     private func play(_ script: [Step], on client: Int32) {

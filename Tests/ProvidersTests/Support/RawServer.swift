@@ -28,47 +28,18 @@ final class RawServer: Sendable {
         }
     }
 
-    private let listener: Int32
-    private let port: UInt16
+    private let listener = LoopbackListener(backlog: 512)
     private let answer: @Sendable (borrowing Exchange) -> Bool
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    var url: String { listener.url }
 
     /// - Parameter answer: writes a reply; true where another request may come on the same connection.
     init(_ answer: @escaping @Sendable (borrowing Exchange) -> Bool) {
-        #if canImport(Glibc)
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-        let listener = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 512) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        precondition(bound, "no loopback socket")
-        self.listener = listener
         self.answer = answer
-        port = UInt16(bigEndian: address.sin_port)
-        Thread.detachNewThread { [self] in
-            while true {
-                #if canImport(Glibc)
-                let client = Glibc.accept(listener, nil, nil)
-                #else
-                let client = Darwin.accept(listener, nil, nil)
-                #endif
-                guard client >= 0 else { break }
-                Thread.detachNewThread { [self] in serve(client) }
-            }
-            close(listener)
-        }
+        listener.accept { [self] client, _ in serve(client) }
     }
 
-    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+    func stop() { listener.stop() }
 
     private func serve(_ client: Int32) {
         defer { close(client) }
