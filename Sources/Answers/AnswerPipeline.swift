@@ -28,7 +28,7 @@ public struct AnswerPipeline: Sendable {
     let trials: CanaryWatch
     private let logger: Logger
     /// What goes into the prompt, side by side; told in this order.
-    private let gathering: [any GatheringStage]
+    var gathering: [any GatheringStage]
     /// From the prompt to the answer, one after the other.
     private let making: [any MakingStage]
 
