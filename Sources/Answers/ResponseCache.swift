@@ -1,5 +1,6 @@
 import Calls
 import Crypto
+import Domain
 import Foundation
 import Logging
 import Providers
@@ -62,7 +63,7 @@ public struct ResponseCache: Sendable {
             withUnsafeBytes(of: UInt64(part.count).bigEndian) { hasher.update(bufferPointer: $0) }
             hasher.update(data: part)
         }
-        return hasher.finalize().map { String(format: "%02x", $0) }.joined()
+        return hasher.finalize().hex
     }
 
     /// The reply kept there. A cache that cannot be read is a miss.

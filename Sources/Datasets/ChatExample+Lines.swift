@@ -72,10 +72,3 @@ extension JSONField {
         output.append(json)
     }
 }
-
-extension Digest {
-    var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-}

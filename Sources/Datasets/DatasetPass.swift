@@ -75,7 +75,7 @@ extension DatasetReport {
     }
 }
 
-extension ProblemLog {
+extension DatasetProblemLog {
     mutating func add(_ problem: DatasetProblem) {
         add(problem.code, line: problem.line, field: problem.field, found: problem.found, expected: problem.expected, hint: problem.hint)
     }

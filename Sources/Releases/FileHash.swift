@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Files
 import Foundation
 import Synchronization
@@ -42,5 +43,5 @@ enum FileHash {
         return text(SHA256.hash(data: Data(lines.utf8)))
     }
 
-    private static func text(_ digest: SHA256.Digest) -> String { digest.map { String(format: "%02x", $0) }.joined() }
+    private static func text(_ digest: SHA256.Digest) -> String { digest.hex }
 }

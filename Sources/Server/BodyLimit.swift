@@ -1,5 +1,6 @@
 import Calls
 import Crypto
+import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -84,5 +85,5 @@ final class UploadDigest: Sendable {
     }
 
     /// In hexadecimal; `nil` where the content has not been read to its end.
-    var value: String? { state.withLock { $0.isWhole ? $0.hash.finalize().map { String(format: "%02x", $0) }.joined() : nil } }
+    var value: String? { state.withLock { $0.isWhole ? $0.hash.finalize().hex : nil } }
 }

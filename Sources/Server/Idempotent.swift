@@ -1,5 +1,6 @@
 import Calls
 import Crypto
+import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -37,7 +38,7 @@ enum Idempotent {
         _ body: () async throws -> some Encodable
     ) async throws -> Response {
         guard (1...200).contains(key.unicodeScalars.count) else { throw APIError.badRequest("Idempotency-Key must have 1 to 200 characters") }
-        let hash = SHA256.hash(data: Data("\(request.method) \(request.uri.path) \(fingerprint)".utf8)).map { String(format: "%02x", $0) }.joined()
+        let hash = SHA256.hash(data: Data("\(request.method) \(request.uri.path) \(fingerprint)".utf8)).hex
         let lease = IdempotencyLease(owner: WorkerIdentity.current.name)
         let earlier = try await rows.beginIdempotent(
             key: key, requestHash: hash, lease: lease, isAlive: { WorkerIdentity.current.isAlive($0) })

@@ -101,8 +101,8 @@ import Testing
         #expect(config.rank == 1 && config.chunkTokens == 32 && config.chunkOverlap == 256)
         let beyond = #"{"max_tokens":9223372036854775808,"seed":-9223372036854775809}"#
         #expect(try JSONDecoder().decode(Sampling.self, from: Data(beyond.utf8)) == Sampling(maxTokens: 200_000, seed: 0))
-        let retry = try JSONDecoder().decode(RetryPolicy.self, from: Data(#"{"max_attempts":9223372036854775807,"backoff_seconds":-5}"#.utf8))
-        #expect(retry == RetryPolicy(maxAttempts: 100, backoffSeconds: 0))
+        let retry = try JSONDecoder().decode(JobRetries.self, from: Data(#"{"max_attempts":9223372036854775807,"backoff_seconds":-5}"#.utf8))
+        #expect(retry == JobRetries(maxAttempts: 100, backoffSeconds: 0))
         // What is within them is left alone.
         #expect(try JSONDecoder().decode(PipelineSettings.self, from: JSONEncoder().encode(PipelineSettings())) == PipelineSettings())
     }

@@ -226,7 +226,7 @@ import Testing
             let (queue, id) = (fixture.queue, fixture.job.id)
             var draft = TrainingJobDraft(
                 jobName: "j", minionID: fixture.job.minionID, trainingType: .loraOnly, datasetIDs: fixture.job.datasetIDs)
-            draft.plan.retry = RetryPolicy(maxAttempts: 3, backoffSeconds: 10)
+            draft.plan.retry = JobRetries(maxAttempts: 3, backoffSeconds: 10)
             _ = try await fixture.rows.updateJob(id, draft)
             _ = try await fixture.rows.startJob(id)
             var now = Date()

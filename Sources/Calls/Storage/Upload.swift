@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Files
 import Foundation
 import Store
@@ -30,7 +31,7 @@ package struct Upload: Sendable {
             hash.update(data: data)
             try handle.write(contentsOf: data)
         }
-        return Upload(bytes: size, sha256: hash.finalize().map { String(format: "%02x", $0) }.joined())
+        return Upload(bytes: size, sha256: hash.finalize().hex)
     }
 }
 

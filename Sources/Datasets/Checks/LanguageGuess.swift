@@ -17,8 +17,8 @@ package enum LanguageGuess {
 
     /// A word at a time.
     private static func ascii(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
-        let table = StopWords.table
-        var hits = StopWords.noHits
+        let table = LanguageWords.table
+        var hits = LanguageWords.noHits
         var hasLetters = false
         var i = 0
         while i < n {
@@ -27,44 +27,44 @@ package enum LanguageGuess {
             if length == Lanes.width {
                 // Longer than any word that is known, or just as long.
                 let start = i
-                while i < n, StopWords.letter(p[i]) != 0 { i += 1 }
-                if i - start == Lanes.width { hits = hits &+ StopWords.hits(block, table) }
+                while i < n, LanguageWords.letter(p[i]) != 0 { i += 1 }
+                if i - start == Lanes.width { hits = hits &+ LanguageWords.hits(block, table) }
                 hasLetters = true
             } else if length > 0 {
-                if i + length <= n { hits = hits &+ StopWords.hits(Lanes.head(block, length), table) }
+                if i + length <= n { hits = hits &+ LanguageWords.hits(Lanes.head(block, length), table) }
                 hasLetters = true
                 i += length
             }
             i += 1
         }
-        return hasLetters ? StopWords.winner(hits) ?? unknown : none
+        return hasLetters ? LanguageWords.winner(hits) ?? unknown : none
     }
 
     private static func mixed(_ text: Bytes, isWhole: Bool) -> Int {
-        let table = StopWords.table
-        var hits = StopWords.noHits
+        let table = LanguageWords.table
+        var hits = LanguageWords.noHits
         var word: UInt64 = 0
         var length = 0
         var letters = 0
         var other = 0
         for byte in text {
-            let letter = StopWords.letter(byte)
+            let letter = LanguageWords.letter(byte)
             if letter != 0 {
                 if length < Lanes.width { word |= UInt64(letter) << (8 * UInt64(length)) }
                 length += 1
                 letters += 1
             } else {
-                if length > 0, length <= Lanes.width { hits = hits &+ StopWords.hits(word, table) }
+                if length > 0, length <= Lanes.width { hits = hits &+ LanguageWords.hits(word, table) }
                 (word, length) = (0, 0)
                 if byte > 0xC5 { other += 1 }
             }
         }
-        if isWhole, length > 0, length <= Lanes.width { hits = hits &+ StopWords.hits(word, table) }
+        if isWhole, length > 0, length <= Lanes.width { hits = hits &+ LanguageWords.hits(word, table) }
         if other * 2 > max(letters - other * 3, 0), other > 0 { return script(text) }
-        return letters == 0 ? none : StopWords.winner(hits) ?? unknown
+        return letters == 0 ? none : LanguageWords.winner(hits) ?? unknown
     }
 
-    package static let names = StopWords.languages + ["zh", "ja", "ko", "cyrillic", "el", "arabic", "he", "devanagari", "th", "unknown", "none"]
+    package static let names = LanguageWords.languages + ["zh", "ja", "ko", "cyrillic", "el", "arabic", "he", "devanagari", "th", "unknown", "none"]
     static let unknown = 16
     static let none = 17
 

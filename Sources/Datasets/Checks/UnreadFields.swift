@@ -146,7 +146,7 @@ struct FieldLog {
     }
 
     /// What was counted, and a warning for each name at the first place it stands.
-    func finish(into report: inout DatasetReport, _ warnings: inout ProblemLog) {
+    func finish(into report: inout DatasetReport, _ warnings: inout DatasetProblemLog) {
         var counts: [String: Int] = [:]
         for entry in entries {
             let name =

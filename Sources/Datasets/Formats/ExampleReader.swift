@@ -8,8 +8,8 @@ final class ExampleReader {
     let layout: DatasetLayout
     let strictKeys: Bool
     // One thread has a reader, and no accessor of it calls back: checking accesses as they happen would cost a tenth of the time.
-    @exclusivity(unchecked) var errors: ProblemLog
-    @exclusivity(unchecked) var warnings: ProblemLog
+    @exclusivity(unchecked) var errors: DatasetProblemLog
+    @exclusivity(unchecked) var warnings: DatasetProblemLog
     @exclusivity(unchecked) var tape = JSONTape()
     @exclusivity(unchecked) var arena = TextArena()
     /// The record that was read last.
@@ -29,8 +29,8 @@ final class ExampleReader {
     init(_ layout: DatasetLayout, options: DatasetOptions) {
         self.layout = layout
         strictKeys = options.strictKeys
-        errors = ProblemLog(limit: options.maxProblems)
-        warnings = ProblemLog(limit: options.maxProblems)
+        errors = DatasetProblemLog(limit: options.maxProblems)
+        warnings = DatasetProblemLog(limit: options.maxProblems)
         let named = layout.namedFields
         names = PaddedBytes(Array(named.map(\.name).joined().utf8))
         var end = 0

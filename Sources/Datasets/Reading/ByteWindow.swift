@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// A file, front to back, as a window of bytes that moves over it. Every byte that is read is hashed and counted. UTF-16 is shown as UTF-8,

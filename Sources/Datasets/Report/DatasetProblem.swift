@@ -1,3 +1,5 @@
+import Domain
+
 /// One thing wrong in a dataset, or worth knowing: where, what was found, what was expected, what to do.
 public struct DatasetProblem: Sendable, Codable, Equatable {
     /// 1-based line on which the record begins; absent where the file as a whole is meant.
@@ -15,17 +17,14 @@ public struct DatasetProblem: Sendable, Codable, Equatable {
 
     public init(line: Int? = nil, field: String? = nil, code: DatasetCode, found: String, expected: String, hint: String) {
         self.line = line
-        self.field = field.map(Self.cut)
+        self.field = field?.excerpt
         self.code = code
-        let found = Self.cut(found)
+        let found = found.excerpt
         self.found = found
         self.expected = expected
         self.message = expected.isEmpty ? found : "\(found); expected \(expected)"
         self.hint = hint
     }
-
-    /// Names of fields and columns are a file's own: a report quotes the beginning of one that is very long.
-    private static func cut(_ text: String) -> String { text.utf8.count > 1000 ? String(text.unicodeScalars.prefix(300)) + "…" : text }
 }
 
 /// A dataset that cannot be used. The report says why.

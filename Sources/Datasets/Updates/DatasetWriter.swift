@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// Writes a file under a temporary name beside its own, and gives it its name when it is whole. Unfinished, it leaves nothing.

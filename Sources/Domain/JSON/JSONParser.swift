@@ -153,7 +153,7 @@ struct JSONParser {
         position += 1
         let start = position
         var isASCII = true
-        position = JSONText.plainPrefix(bytes, from: position, isASCII: &isASCII)
+        position = JSONStringScan.plainPrefix(bytes, from: position, isASCII: &isASCII)
         guard next == UInt8(ascii: "\"") else { return try escapedString(from: start) }
         let text = try text(UnsafeBufferPointer(rebasing: bytes[start..<position]), isASCII: isASCII, start: start)
         position += 1
@@ -177,7 +177,7 @@ struct JSONParser {
             default: throw error("a control character must be escaped")
             }
             let run = position
-            position = JSONText.plainPrefix(bytes, from: position, isASCII: &isASCII)
+            position = JSONStringScan.plainPrefix(bytes, from: position, isASCII: &isASCII)
             unescaped.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[run..<position]))
         }
     }

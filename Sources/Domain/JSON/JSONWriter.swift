@@ -61,7 +61,7 @@ struct JSONWriter {
         var start = 0
         var isASCII = true
         while true {
-            let end = JSONText.plainPrefix(text, from: start, isASCII: &isASCII)
+            let end = JSONStringScan.plainPrefix(text, from: start, isASCII: &isASCII)
             if end > start { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end])) }
             guard end < text.count else { return }
             escape(text[end])

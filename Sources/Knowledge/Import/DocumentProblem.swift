@@ -1,3 +1,5 @@
+import Domain
+
 /// A file or line that could not be used, or what of a file that was read was left out, changed or guessed; with what
 /// to do about it. Collected, never thrown: one bad file does not lose the others.
 public struct DocumentProblem: Sendable, Codable, Equatable {
@@ -17,10 +19,9 @@ public struct DocumentProblem: Sendable, Codable, Equatable {
     public var isWarning: Bool
 
     public init(name: String, code: String, message: String, hint: String, isWarning: Bool = false) {
-        func cut(_ text: String) -> String { text.utf8.count > 1000 ? String(text.unicodeScalars.prefix(300)) + "…" : text }
-        self.name = cut(name)
+        self.name = name.excerpt
         self.code = code
-        self.message = cut(message)
+        self.message = message.excerpt
         self.hint = hint
         self.isWarning = isWarning
     }

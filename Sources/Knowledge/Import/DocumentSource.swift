@@ -45,7 +45,7 @@ public struct DocumentSource: Sendable, Equatable {
         extractor: (any ArchiveExtractor)? = nil, parser: (any DocumentParser)? = nil, scratch: URL, limits: DocumentLimits = .init(),
         _ body: (Document) async throws -> Void
     ) async throws -> [DocumentProblem] {
-        var problems = ProblemLog()
+        var problems = DocumentProblemLog()
         var count = 0
         let reader = DocumentReader(extractor: extractor, parser: parser, scratch: scratch, limits: limits)
         try await reader.read(self) { event in

@@ -7,7 +7,7 @@ struct DocumentIntake {
     let chunker: Chunker
     let database: ChunkDatabase
     let earlier: EarlierVersion?
-    private(set) var problems = ProblemLog()
+    private(set) var problems = DocumentProblemLog()
     private(set) var documentsDone = 0
     private var group: [Document] = []
     private var bytes = 0

@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// A hash of everything that decides what a build makes: content and names of the sources, settings,
@@ -36,7 +37,7 @@ enum InputFingerprint {
                 add(try digest(url))
             }
         }
-        return Digest.hex(hasher.finalize())
+        return hasher.finalize().hex
     }
 
     /// An unreadable file is a problem of the build, reported there; here it only counts as such.
@@ -48,6 +49,6 @@ enum InputFingerprint {
             try Task.checkCancellation()
             hasher.update(data: block)
         }
-        return Digest.hex(hasher.finalize())
+        return hasher.finalize().hex
     }
 }

@@ -10,9 +10,9 @@ enum JobPlanFields {
         plan.retrainOnChange = fields.bool("retrain_on_change") ?? current?.retrainOnChange ?? false
         plan.retry = current?.retry
         fields.nested("retry") { inner in
-            var retry = plan.retry ?? RetryPolicy()
-            retry.maxAttempts = inner.integer("max_attempts", RetryPolicy.Bounds.maxAttempts) ?? retry.maxAttempts
-            retry.backoffSeconds = inner.integer("backoff_seconds", RetryPolicy.Bounds.backoffSeconds) ?? retry.backoffSeconds
+            var retry = plan.retry ?? JobRetries()
+            retry.maxAttempts = inner.integer("max_attempts", JobRetries.Bounds.maxAttempts) ?? retry.maxAttempts
+            retry.backoffSeconds = inner.integer("backoff_seconds", JobRetries.Bounds.backoffSeconds) ?? retry.backoffSeconds
             plan.retry = retry
         }
         plan.schedule = fields.mentions("schedule") && !fields.has("schedule") ? nil : current?.schedule

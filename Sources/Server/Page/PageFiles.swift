@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 import NIOCore
 import Synchronization
@@ -47,7 +48,7 @@ package final class PageFiles: Sendable {
         let gzip = stamp.compressed.flatMap { _ in try? Data(contentsOf: url.appendingPathExtension("gz")) }
         let file = File(
             bytes: ByteBuffer(bytes: data), gzip: gzip.map { ByteBuffer(bytes: $0) },
-            digest: SHA256.hash(data: data).prefix(12).map { String(format: "%02x", $0) }.joined(), type: type,
+            digest: SHA256.hash(data: data).prefix(12).hex, type: type,
             isImmutable: name.wholeMatch(of: /vendor\/.*-[0-9a-f]{8}\.js/) != nil)
         kept.withLock { $0[name] = (stamp, file) }
         return file

@@ -69,7 +69,7 @@ struct TrainServer: Sendable {
     private func upload(_ reference: TrainTemplate.DatasetReference, _ file: URL, _ found: JSONValue?, _ say: (String) -> Void) async throws -> String
     {
         let content = try Data(contentsOf: file, options: .mappedIfSafe)
-        let sha256 = SHA256.hash(data: content).map { String(format: "%02x", $0) }.joined()
+        let sha256 = SHA256.hash(data: content).hex
         let fileName = Self.encoded(file.lastPathComponent)
         if let found, let id = found["id"]?.stringValue {
             if found["sha256"]?.stringValue == sha256 { return id }

@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// A session that has just begun.
@@ -35,7 +36,7 @@ public struct Session: Sendable, Encodable, Identifiable, Equatable {
     }
 
     /// A hash of the stored hash, so that rows from before sessions had ids have one too. It leads back to neither.
-    static func id(hash: String) -> String { "ses_" + Token.hex(SHA256.hash(data: Data("session id of \(hash)".utf8))).prefix(20) }
+    static func id(hash: String) -> String { "ses_" + SHA256.hash(data: Data("session id of \(hash)".utf8)).hex.prefix(20) }
 }
 
 /// A session that is about to be written.

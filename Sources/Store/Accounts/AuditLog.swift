@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// What can be done to leave an entry in the audit log.
@@ -242,7 +243,7 @@ extension Connection {
     private static func bounded(_ detail: [String: String]) -> [String: String] { detail.mapValues { String($0.prefix(200)) } }
 
     private static func digest(_ parts: [String]) -> String {
-        String(Token.hex(SHA256.hash(data: Data(parts.joined(separator: "\0").utf8))).prefix(20))
+        String(SHA256.hash(data: Data(parts.joined(separator: "\0").utf8)).hex.prefix(20))
     }
 }
 

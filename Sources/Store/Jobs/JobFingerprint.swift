@@ -9,7 +9,7 @@ enum JobFingerprint {
             minion: minion, kind: kind, config: config,
             datasets: Dictionary(datasets.map { ($0.id, $0.sha256) }, uniquingKeysWith: { first, _ in first }))
         guard case .text(let text) = try SQLValue(json: content) else { return "" }
-        return SHA256.hash(data: Data(text.utf8)).map { String(format: "%02x", $0) }.joined()
+        return SHA256.hash(data: Data(text.utf8)).hex
     }
 
     private struct Content: Encodable {

@@ -5,7 +5,7 @@ public struct JobPlan: Sendable, Equatable {
     /// Among its user's own jobs, -10 to 10: the higher, the sooner.
     public var priority = 0
     /// Absent for the standard.
-    public var retry: RetryPolicy?
+    public var retry: JobRetries?
     /// Each time it names starts a run: a job of its own, made like this one.
     public var schedule: JobSchedule?
     /// Whether a run is started when a dataset of the job has other content.

@@ -12,7 +12,7 @@ extension JobQueue {
                 "UPDATE external_training_jobs SET updated_at = $3 WHERE id = $1 AND lease_owner = $2 AND status = 'RUNNING' RETURNING *",
                 .text(job), .text(worker), SQLValue(now))
             guard let row = rows.first else { return nil }
-            let policy: RetryPolicy = ((try? row.optionalJSON("retry")) ?? nil) ?? RetryPolicy()
+            let policy: JobRetries = ((try? row.optionalJSON("retry")) ?? nil) ?? JobRetries()
             // A count that cannot be read ends the trying: it might go on for ever.
             let retries = (try? row.int("retries")) ?? .max
             guard failure.isTransient, let delay = policy.delay(afterRetries: retries) else {

@@ -45,7 +45,7 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
     /// How often a failure was followed by another try since the job was started.
     public var retries: Int
     public var priority: Int
-    public var retry: RetryPolicy
+    public var retry: JobRetries
     public var schedule: JobSchedule?
     /// When the schedule starts the next run.
     public var nextRunAt: Date?
@@ -81,7 +81,7 @@ public struct TrainingJob: Sendable, Encodable, Identifiable, Equatable {
         self.stages = stages
         retries = try row.int("retries")
         priority = try row.int("priority")
-        retry = try row.optionalJSON("retry") ?? RetryPolicy()
+        retry = try row.optionalJSON("retry") ?? JobRetries()
         schedule = try row.optionalJSON("schedule")
         nextRunAt = try row.optionalDate("schedule_at")
         retrainOnChange = try row.bool("retrain_on_change")

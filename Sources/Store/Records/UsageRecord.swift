@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// One provider attempt, whatever became of it.
@@ -6,7 +7,7 @@ import Foundation
 /// told, which is what nil means.
 public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
     /// The largest count of tokens of one call.
-    public static let maxTokens = 1_000_000_000
+    public static let maxTokens = TokenUsage.limit
     /// The highest cost of one call, in US dollars.
     public static let maxCost = 10_000_000_000.0
     /// ``outcome`` of a call that was under way when its process was killed: what it came to is an estimate.

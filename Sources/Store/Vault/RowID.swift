@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Synchronization
 
@@ -9,8 +10,8 @@ public enum RowID {
     public static func make(_ prefix: String, at date: Date = Date()) -> String {
         let milliseconds = date.milliseconds
         let number = last.wrappingAdd(1, ordering: .relaxed).newValue
-        let time = withUnsafeBytes(of: UInt64(milliseconds).bigEndian) { Token.hex($0.dropFirst(2)) }
-        let order = withUnsafeBytes(of: number.bigEndian) { Token.hex($0.dropFirst()) }
+        let time = withUnsafeBytes(of: UInt64(milliseconds).bigEndian) { $0.dropFirst(2).hex }
+        let order = withUnsafeBytes(of: number.bigEndian) { $0.dropFirst().hex }
         return "\(prefix)_\(time)\(order)\(Token.randomHex(bytes: 7))"
     }
 }

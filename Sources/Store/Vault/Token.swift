@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// Opaque random tokens: shown once, kept as a hash.
@@ -19,23 +20,10 @@ public enum Token {
         var hasher = SHA256()
         var token = token
         token.withUTF8 { hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }
-        return hex(hasher.finalize())
+        return hasher.finalize().hex
     }
 
     static func randomHex(bytes: Int) -> String {
-        SymmetricKey(size: .init(bitCount: bytes * 8)).withUnsafeBytes { hex($0) }
-    }
-
-    /// Two lower-case digits a byte. Called for every request: a format string would take longer than
-    /// the hash does.
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
-        var digits: [UInt8] = []
-        digits.reserveCapacity(64)
-        for byte in bytes {
-            digits.append(digit(byte >> 4))
-            digits.append(digit(byte & 15))
-        }
-        return String(decoding: digits, as: UTF8.self)
+        SymmetricKey(size: .init(bitCount: bytes * 8)).withUnsafeBytes { $0.hex }
     }
 }

@@ -62,7 +62,7 @@ struct TrainingExamples: Sendable {
     }
 
     private static func hash(_ line: Data, seed: Int) -> String {
-        SHA256.hash(data: Data("\(seed):".utf8) + line).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: Data("\(seed):".utf8) + line).hex
     }
 
     /// "20 of 40 chat examples are left out: 20 with tool calls"; nil where none is.

@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Foundation
 
 /// Answers that are there already, by what they depend on: an evaluation that was interrupted goes on
@@ -18,7 +19,7 @@ struct AnswerKeeper: Sendable {
 
     /// Hex SHA-256 of parts that no other answer has all of.
     static func key(_ parts: [String]) -> String {
-        SHA256.hash(data: Data(parts.joined(separator: "\u{1F}").utf8)).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: Data(parts.joined(separator: "\u{1F}").utf8)).hex
     }
 
     private func file(_ key: String) -> URL { folder.appending(path: "\(key).json") }

@@ -27,7 +27,7 @@ struct EvaluationQuestion: Sendable, Equatable {
     /// Hex SHA-256 over all of it.
     var digest: String {
         let parts = [kind.rawValue, fact ?? ""] + messages.flatMap { [$0.role.rawValue, $0.content] } + sources.keys.sorted()
-        return SHA256.hash(data: Data(parts.joined(separator: "\u{1F}").utf8)).map { String(format: "%02x", $0) }.joined()
+        return SHA256.hash(data: Data(parts.joined(separator: "\u{1F}").utf8)).hex
     }
 
     /// A document's relevance: its name is a source's, or ends with it as a path does.

@@ -1,5 +1,6 @@
 import Answers
 import Crypto
+import Domain
 import Foundation
 
 /// What of the user's replies there is to paraphrase: pieces as long as those of an answer.
@@ -49,7 +50,7 @@ package enum RestylePairs {
 
     /// Chooses the same ones every time, whatever their order.
     static func seededHash(_ data: Data, seed: Int) -> String {
-        SHA256.hash(data: Data("\(seed):".utf8) + data).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: Data("\(seed):".utf8) + data).hex
     }
 
     /// A pair as the trainer reads it: the instruction and the plain text, and the user's own words as the reply.

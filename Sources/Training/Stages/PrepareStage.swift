@@ -164,6 +164,6 @@ struct PrepareStage: Sendable {
             hash.update(data: Data("\n\(dataset.sha256) ".utf8))
             hash.update(data: try encoder.encode(dataset.metadata))
         }
-        return hash.finalize().prefix(16).map { String(format: "%02x", $0) }.joined()
+        return hash.finalize().prefix(16).hex
     }
 }

@@ -151,7 +151,7 @@ struct RestylePairsStage: Sendable {
     }
 
     private static func hash(_ piece: String, _ paraphraser: Paraphraser) -> String {
-        SHA256.hash(data: Data("\(Paraphraser.instruction)\u{0}\(paraphraser)\u{0}\(piece)".utf8)).map { String(format: "%02x", $0) }.joined()
+        SHA256.hash(data: Data("\(Paraphraser.instruction)\u{0}\(paraphraser)\u{0}\(piece)".utf8)).hex
     }
 }
 

@@ -1,6 +1,6 @@
 /// Collects problems up to a limit and counts the rest, so that a million bad lines stay a screenful. Warnings have a
 /// limit of their own: those of a thousand files do not hide the one file that could not be read.
-struct ProblemLog {
+struct DocumentProblemLog {
     private let limit: Int
     private var problems: [DocumentProblem] = []
     private var warnings: [DocumentProblem] = []

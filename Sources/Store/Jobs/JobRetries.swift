@@ -2,7 +2,7 @@ import Domain
 import Foundation
 
 /// What becomes of a job whose failure may be gone the next time.
-public struct RetryPolicy: Sendable, Codable, Equatable {
+public struct JobRetries: Sendable, Codable, Equatable {
     /// How often it is run at most, the first time included; 1 never tries again.
     public var maxAttempts: Int
     /// Seconds before the second attempt; each further one waits twice as long, an hour at most.

@@ -1,5 +1,5 @@
 /// The commonest words of seven languages, of at most eight bytes of UTF-8, as little-endian integers in a small hash table.
-enum StopWords {
+enum LanguageWords {
     static let languages = ["en", "de", "fr", "es", "it", "pt", "nl"]
     /// A counter of eight bits for each language; texts of 64 bytes have at most 32 words.
     typealias Hits = UInt64

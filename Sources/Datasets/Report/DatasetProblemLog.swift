@@ -1,5 +1,5 @@
 /// Collects problems: the first of them in full, all of them by number.
-struct ProblemLog {
+struct DatasetProblemLog {
     let limit: Int
     private(set) var problems: [DatasetProblem] = []
     private(set) var counts: [DatasetCode: Int] = [:]

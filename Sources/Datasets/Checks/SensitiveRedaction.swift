@@ -6,18 +6,18 @@ extension ChatExample {
     public mutating func redact(_ kinds: Set<SensitiveKind>) -> Int {
         var places = 0
         for index in messages.indices {
-            if var content = messages[index].content, let changed = content.withUTF8({ Redaction.text($0, kinds, &places) }) {
+            if var content = messages[index].content, let changed = content.withUTF8({ SensitiveRedaction.text($0, kinds, &places) }) {
                 messages[index].content = String(decoding: changed, as: UTF8.self)
             }
-            Redaction.fields(&messages[index].fields, kinds, &places)
+            SensitiveRedaction.fields(&messages[index].fields, kinds, &places)
         }
-        Redaction.fields(&fields, kinds, &places)
+        SensitiveRedaction.fields(&fields, kinds, &places)
         if places > 0 { source = nil }
         return places
     }
 }
 
-enum Redaction {
+enum SensitiveRedaction {
     /// - Returns: nil where nothing was found.
     static func text(_ bytes: Bytes, _ kinds: Set<SensitiveKind>, _ places: inout Int) -> [UInt8]? {
         let padded = PaddedBytes(bytes)

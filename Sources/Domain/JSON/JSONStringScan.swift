@@ -1,5 +1,5 @@
 /// What reading and writing of JSON strings share.
-enum JSONText {
+enum JSONStringScan {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let highs: UInt64 = 0x8080_8080_8080_8080
 
