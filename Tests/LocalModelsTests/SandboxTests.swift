@@ -92,7 +92,7 @@ struct SandboxTests {
             from pathlib import Path
 
             child.start(watch_stdin=False)
-            targets = json.loads((Path(__file__).parent / "targets.json").read_text())
+            targets = json.loads((Path(__file__).parents[1] / "targets.json").read_text())
             confined = json.loads(os.environ["ATELIER_CONFINE"])
             done = []
 
