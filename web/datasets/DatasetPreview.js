@@ -5,6 +5,12 @@ import { leftOut } from '../lib/examples.js'
 import { resource } from '../lib/resource.js'
 import { Loaded } from '../shared/Basics.js'
 
+const learned = (one) => `${plural(one.learned_tokens, 'token')} learned of ${one.tokens}${one.cut ? ', beginning cut' : ''}.`
+  + (one.fields_left_out ? ` Not read: ${one.fields_left_out.join(', ')}.` : '')
+
+const dropped = (one) => html`<span class="badge warn">Left out of training</span>
+  ${` It ${leftOut[one.dropped]?.one ?? 'cannot be trained from'}.`}`
+
 /** The first examples exactly as training sees them. */
 export const DatasetPreview = {
   props: { id: String },
@@ -17,12 +23,7 @@ export const DatasetPreview = {
       <ol class="stack">
         ${preview.data?.map((one, index) => html`<li class="stack tight" key=${index}>
           <p class="tiny muted">
-            Example ${index + 1}: ${one.dropped
-              ? html`
-                        <span class="badge warn">Left out of training</span> It ${leftOut[one.dropped]?.one
-                          ?? 'cannot be trained from'}.
-                      `
-              : `${plural(one.learned_tokens, 'token')} learned of ${one.tokens}${one.cut ? ', beginning cut' : ''}.${one.fields_left_out ? ` Not read: ${one.fields_left_out.join(', ')}.` : ''}`}
+            Example ${index + 1}: ${one.dropped ? dropped(one) : learned(one)}
           </p>
           <div class="code pieces">
             ${one.pieces.map((piece) => html`<span class=${piece.learned ? 'learned' : 'muted'}>${piece.text}</span>`)}
