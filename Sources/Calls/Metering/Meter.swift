@@ -19,7 +19,6 @@ public final class Meter: Sendable {
     private let clock: @Sendable () -> Date
     /// Raised by every change of any limit.
     private let limitsVersion = Atomic<Int>(0)
-    private let unpriced = Atomic<Int>(0)
     private let refused = Mutex<[LimitName: Int]>([:])
 
     /// - Parameters:
@@ -35,9 +34,6 @@ public final class Meter: Sendable {
         self.clock = clock
         accounts = MeterAccounts(capacity: capacity)
     }
-
-    /// Upstream calls that used tokens at an unknown price, since the start.
-    public var unpricedCount: Int { unpriced.load(ordering: .relaxed) }
 
     /// Requests refused, by the limit they would have passed, since the start.
     public var refusals: [String: Int] {
@@ -131,8 +127,6 @@ public final class Meter: Sendable {
     public func settle(_ admission: Admission, _ records: [UsageRecord]) {
         guard admission.end() else { return }
         var (records, others) = admission.identify(records)
-        let missing = records.reduce(0) { $0 + ($1.cost == nil && $1.inputTokens != nil ? 1 : 0) }
-        if missing > 0 { unpriced.add(missing, ordering: .relaxed) }
         if admission.countsApart { for index in records.indices { records[index].countedCost = admission.prices.counted(records[index]) } }
         admission.account.settle(admission, keys: admission.keys.withLock { $0 }, records, now: now) {
             journal.append($0, ended: others, user: admission.user)

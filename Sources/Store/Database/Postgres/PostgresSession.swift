@@ -20,7 +20,6 @@ final class PostgresSession: @unchecked Sendable {
 
     deinit { PQfinish(connection) }
 
-    var isConnected: Bool { connection != nil }
     /// To wait on, beside something else.
     var socket: Int32 { connection.map { PQsocket($0) } ?? -1 }
 

@@ -3,7 +3,6 @@ import Foundation
 /// Short texts of other writers, written for this project: what a style is told apart from.
 enum OtherVoices {
     private struct Line: Decodable {
-        var author: String
         var texts: [String]
     }
 
