@@ -81,7 +81,8 @@ public struct AnswerPipeline: Sendable {
     private func admit(
         _ asked: AskedMinion, _ question: Question, purpose: String = "answer", patience: ModelCaller.Patience = .caller
     ) async throws -> AnswerRun {
-        let estimate = SpendingEstimate(question, minion: asked.minion, isManaged: isManaged)
+        let registry = asked.targets.router(caller.router).registry
+        let estimate = SpendingEstimate(question, minion: asked.minion, provider: registry[asked.minion.provider]?.info)
         let calls = try await caller.open(
             asked.targets, user: asked.minion.userID, minion: asked.minion.id, usage: estimate.usage, tokens: estimate.tokens,
             isOpenEnded: estimate.isOpenEnded, purpose: purpose, patience: patience)

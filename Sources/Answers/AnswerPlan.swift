@@ -33,6 +33,12 @@ package struct AnswerPlan: Sendable, Equatable {
 
     /// - Parameter provider: the minion's first; nil where there is none of its name.
     package init(_ minion: Minion, _ question: Question, _ materials: AnswerMaterials, provider: ProviderInfo?) {
+        self.init(
+            minion, question, hasVoice: materials.voice != nil, hasCollection: materials.collection != nil, provider: provider)
+    }
+
+    /// The same before it is known what the release holds.
+    package init(_ minion: Minion, _ question: Question, hasVoice: Bool, hasCollection: Bool, provider: ProviderInfo?) {
         let settings = minion.pipeline
         scale = question.adapterScale ?? settings.adapterScale
         localScale = scale
@@ -44,8 +50,7 @@ package struct AnswerPlan: Sendable, Equatable {
         self.order = order
         form = provider?.prefersShortPrompts ?? false ? .short : .full
         let isLocal = provider?.isManaged ?? false
-        let hasVoice = materials.voice != nil
-        retrieves = order.hasPassages && (question.usePassages ?? (settings.usePassages || order == .knowledgeOnly)) && materials.collection != nil
+        retrieves = order.hasPassages && (question.usePassages ?? (settings.usePassages || order == .knowledgeOnly)) && hasCollection
 
         // The trained voice is already in a local answer, and comes last in a restyled one: a draft is made
         // there only where the question asks for one. After a tool's result the model goes on with what it

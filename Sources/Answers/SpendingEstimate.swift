@@ -17,31 +17,24 @@ package struct SpendingEstimate: Sendable {
     /// A message and its reply, cut as ``VoiceExamples`` cuts them.
     private static let example = 2 * VoiceExamples.longest / 4
 
-    /// - Parameter isManaged: whether a provider is run by this server.
-    package init(_ question: Question, minion: Minion, isManaged: (String) -> Bool) {
+    /// - Parameter provider: the minion's first; nil where there is none of its name.
+    package init(_ question: Question, minion: Minion, provider: ProviderInfo?) {
+        // A release may hold both; without one there is neither.
+        let plan = AnswerPlan(minion, question, hasVoice: minion.releaseID != nil, hasCollection: minion.releaseID != nil, provider: provider)
         // In bytes, so that a script with few characters a word is not taken for cheap.
         let told =
             UsageEstimate.tokens(bytes: minion.systemPrompt.utf8.count) + UsageEstimate.input(question.request(question.messages, question.sampling))
         var input = told + Self.frame.request + question.messages.count * Self.frame.message
         var drafted = 0
         let output = question.maxTokens(of: minion)
-        isOpenEnded = question.isDirect(minion) && question.sampling.maxTokens == nil && minion.sampling.maxTokens == nil
-        let (settings, order) = (minion.pipeline, question.order ?? minion.pipeline.order)
-        if minion.releaseID != nil, !question.isDirect(minion) {
-            if order.hasPassages, question.usePassages ?? (settings.usePassages || order == .knowledgeOnly) {
-                input += (question.topK ?? settings.topK) * Self.passage
-            }
-            if order.hasDraft, question.useDraft ?? (settings.useDraft && order == .draftFirst && !isManaged(minion.provider)) {
-                let voice = question.voicePrompt ?? settings.voicePrompt
-                if voice.hasDraft {
-                    input += settings.draftMaxTokens
-                    drafted = told + settings.draftMaxTokens
-                }
-                if voice.hasExamples { input += settings.voiceExamples * Self.example }
-            }
-            // Said again, at most twice as long.
-            if order == .restyleLast { drafted += 3 * output }
-        }
+        isOpenEnded = plan.form == .direct && question.sampling.maxTokens == nil && minion.sampling.maxTokens == nil
+        let settings = minion.pipeline
+        if plan.retrieves { input += (question.topK ?? settings.topK) * Self.passage }
+        if plan.drafts { drafted = told + settings.draftMaxTokens }
+        if plan.draftInPrompt { input += settings.draftMaxTokens }
+        input += plan.examples * Self.example
+        // Said again, at most twice as long.
+        if plan.restyles { drafted += 3 * output }
         tokens = input + output + drafted
         usage = TokenUsage(input: input, output: output)
     }
@@ -49,5 +42,5 @@ package struct SpendingEstimate: Sendable {
 
 extension Question {
     /// The most tokens an answer may have.
-    func maxTokens(of minion: Minion) -> Int { sampling.maxTokens ?? minion.sampling.maxTokens ?? 512 }
+    func maxTokens(of minion: Minion) -> Int { sampling.maxTokens ?? minion.sampling.maxTokens ?? ModelStage.defaultMaxTokens }
 }

@@ -16,7 +16,7 @@ extension AnswerPipeline: Answering {
         released.releaseID = minion.releaseID ?? "evaluated"
         var sum = TokenUsage(input: 0, output: 0)
         for question in questions {
-            sum += SpendingEstimate(question, minion: released, isManaged: isManaged).usage
+            sum += SpendingEstimate(question, minion: released, provider: caller.catalog.standard[minion.provider]?.info).usage
         }
         return sum
     }
