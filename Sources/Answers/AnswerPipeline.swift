@@ -93,8 +93,16 @@ public struct AnswerPipeline: Sendable {
     package func isManaged(_ provider: String) -> Bool { caller.catalog.standard[provider]?.info.isManaged ?? false }
 
     func make(_ context: AnswerContext) async throws -> Answer {
-        // Nothing but the answer's own call is made on the way.
-        guard context.plan.form != .direct else { return try await finish(context, AnswerState(context)) }
+        guard context.plan.form != .direct else {
+            // Nothing but the answer's own call is made.
+            var state = AnswerState(context)
+            for stage in gathering where stage.isToldWhereSkipped {
+                let timing = StageTiming(stage: stage.name, milliseconds: 0, status: "skipped")
+                state.trace.stages.append(timing)
+                await context.emit(.stage(timing))
+            }
+            return try await finish(context, state)
+        }
         return try await Admission.$question.withValue(context.calls.admission) {
             try await finish(context, gathered(context))
         }
