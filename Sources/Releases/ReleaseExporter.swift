@@ -67,12 +67,11 @@ public struct ReleaseExporter: Sendable {
 
     /// - Throws: ``ReleaseArchiveError`` where the release has no address, or its files are not those it was made of.
     public func archive(_ release: Release, user: String) async throws -> Archive {
-        guard let text = release.content, let address = release.contentSHA256 else {
+        guard let text = release.content, let address = release.contentSHA256, let content = try release.readContent() else {
             throw ReleaseArchiveError(
                 "release_not_exportable", "release \(release.number) was made before releases could be exported", hint: "train the minion again",
                 isOurs: true)
         }
-        let content = try ReleaseContent.read(text)
         let rows = store.user(user)
         var entries: [ReleaseFiles.Entry] = []
         var parts = ReleaseManifest.Parts()

@@ -7,7 +7,7 @@ public struct LimitTable: Sendable {
 
     public func defaults() async throws -> Limits {
         try await database.read { connection in
-            try connection.query("SELECT settings FROM limits WHERE id = 'default'").first?.json("settings") ?? Limits()
+            try connection.query("SELECT * FROM limits WHERE id = 'default'").first.map(Limits.init) ?? Limits()
         }
     }
 
@@ -24,6 +24,14 @@ public struct LimitTable: Sendable {
 }
 
 extension Limits {
+    /// - Throws: ``UnreadableRow`` that says that they are limits, and whose: without them nothing of that user's is let through.
+    init(row: Row) throws {
+        do { self = try row.json("settings") } catch var bad as UnreadableRow {
+            bad.id = "limits of \(bad.id)"
+            throw bad
+        }
+    }
+
     /// The limits by name, for the audit log.
     func auditDetail(_ scope: String) throws -> [String: String] {
         let values = try JSONSerialization.jsonObject(with: JSONEncoder().encode(self)) as? [String: Any] ?? [:]

@@ -38,6 +38,11 @@ public struct ProviderDefinitions: Sendable {
         try await database.read { try ProviderDefinition(row: row($0, id)) }
     }
 
+    /// The same, to be written anew: a column that cannot be read has its stand-in.
+    public func definitionToChange(_ id: String) async throws -> ProviderDefinition {
+        try await database.read { try row($0, id).mended(ProviderDefinition.standIns, ProviderDefinition.init).value }
+    }
+
     /// - Parameters:
     ///   - provider: the id the definition gives.
     ///   - definition: checked JSON.
@@ -65,10 +70,10 @@ public struct ProviderDefinitions: Sendable {
     /// Replaces the JSON; the provider's id stays.
     public func update(_ id: String, definition: String) async throws -> ProviderDefinition {
         try await database.write { connection in
-            _ = try row(connection, id)
+            let current = try row(connection, id).mended(ProviderDefinition.standIns, ProviderDefinition.init).value
             let rows = try connection.query(
-                "UPDATE provider_definitions SET definition = $2, updated_at = $3 WHERE id = $1 RETURNING *",
-                .text(id), .text(definition), SQLValue(Date()))
+                "UPDATE provider_definitions SET definition = $2, created_at = $3, updated_at = $4 WHERE id = $1 RETURNING *",
+                .text(id), .text(definition), SQLValue(current.createdAt), SQLValue(Date()))
             let stored = try ProviderDefinition(row: rows[0])
             try connection.audit(.definitionUpdate, target: id, of: owner, ["provider": stored.provider])
             return stored

@@ -151,8 +151,78 @@ import Testing
             #expect(try await rows.providerKeys().map(\.id) == [keys[1].id])
             #expect(try await rows.openProviderKeys("openai").map(\.id) == [keys[1].id])
             await #expect(throws: UnreadableRow.self) { try await rows.providerKey(keys[0].id) }
+            let all = try await rows.allProviderKeys("openai")
+            #expect(all.keys.map(\.id) == [keys[1].id] && all.unreadable.map(\.id) == [keys[0].id] && all.unreadable.map(\.column) == ["prices"])
             #expect(try await rows.updateProviderKey(keys[0].id, key: nil, settings: .init(label: "a")).prices.isEmpty)
+            #expect(try await rows.allProviderKeys().unreadable.isEmpty)
             #expect(try await rows.openProviderKeys("openai").count == 2, "the key itself was kept")
+        }
+    }
+
+    @Test(arguments: ["no JSON", "[]", "7", ""]) func aProviderDefinitionThatCannotBeReadIsToldOfAndMended(_ text: String) async throws {
+        try await withMinions { fixture in
+            for definitions in [fixture.rows.definitions, fixture.store.store.sharedDefinitions] {
+                let own = try await definitions.create(provider: "acme", definition: #"{"v":1}"#)
+                let other = try await definitions.create(provider: "other", definition: #"{"v":2}"#)
+                try await fixture.sql("UPDATE provider_definitions SET definition = '\(text)' WHERE id = '\(own.id)'")
+                try await expect(definitions.list(), shows: 1, spoilt: [own.id])
+                let error = await #expect(throws: UnreadableRow.self) { try await definitions.get(own.id) }
+                #expect(error?.column == "definition" && error?.id == own.id)
+                #expect(try await definitions.visible().contains { $0.id == other.id })
+                #expect(try await definitions.definitionToChange(own.id).provider == "acme")
+                #expect(try await definitions.update(own.id, definition: #"{"v":3}"#).definition == #"{"v":3}"#)
+                try await expect(definitions.list(), shows: 2, spoilt: [])
+                try await fixture.sql("UPDATE provider_definitions SET definition = '\(text)' WHERE id = '\(own.id)'")
+                try await definitions.delete(own.id)
+                try await definitions.delete(other.id)
+            }
+        }
+    }
+
+    @Test(arguments: ["no JSON", "[]", ""]) func anAnswerWhoseTraceCannotBeReadSaysSo(_ text: String) async throws {
+        try await withMinions { fixture in
+            let rows = fixture.rows
+            try await rows.saveAnswer(
+                id: "ans_1", minionID: fixture.minion.id, releaseID: nil, question: "q", answer: "a", trace: "{}", at: Date())
+            #expect(try await rows.answer("ans_1").trace == "{}")
+            try await fixture.sql("UPDATE answers SET trace = '\(text)' WHERE id = 'ans_1'")
+            let error = await #expect(throws: UnreadableRow.self) { try await rows.answer("ans_1") }
+            #expect(error?.id == "ans_1" && error?.column == "trace")
+        }
+    }
+
+    @Test(arguments: ["no JSON", #"{"format":1}"#]) func aReleaseWhoseContentCannotBeReadIsListedAndSaysSo(_ text: String) async throws {
+        try await withMinions { fixture in
+            let release = try await fixture.release("a")
+            try await fixture.sql("UPDATE releases SET content = '\(text)' WHERE id = '\(release.id)'")
+            let stored = try await fixture.rows.release(release.id)
+            let error = #expect(throws: UnreadableRow.self) { try stored.readContent() }
+            #expect(error?.id == release.id && error?.column.hasPrefix("content") == true)
+        }
+    }
+
+    @Test func limitsThatCannotBeReadSayWhose() async throws {
+        try await withMinions { fixture in
+            let (rows, minion) = (fixture.rows, fixture.minion.id)
+            for target in [LimitTarget.minion(minion), .own, .user] {
+                var limits = Limits()
+                limits.requestsPerMinute = 5
+                try await rows.setLimits(limits, for: target)
+                for text in ["no JSON", "[]"] {
+                    try await fixture.sql("UPDATE limits SET settings = '\(text)' WHERE scope <> 'default'")
+                    let error = await #expect(throws: UnreadableRow.self) { try await rows.limitSettings() }
+                    #expect(error?.id.hasPrefix("limits of ") == true && error?.column == "settings")
+                    if case .minion = target { #expect(error?.id.contains(minion) == true) }
+                }
+                // Whoever writes them anew mends them.
+                try await rows.setLimits(limits, for: target)
+                _ = try await rows.limitSettings()
+                try await rows.setLimits(Limits(), for: target)
+            }
+            try await fixture.store.store.limits.setDefaults(Limits())
+            try await fixture.sql("UPDATE limits SET settings = '7' WHERE scope = 'default'")
+            let error = await #expect(throws: UnreadableRow.self) { try await fixture.store.store.limits.defaults() }
+            #expect(error?.id == "limits of default")
         }
     }
 
@@ -237,6 +307,18 @@ import Testing
             #expect(spent.user.tokens == 56 && spent.user.cost == 6 && spent.user.requests == 7)
             let page = try await rows.usage()
             #expect(page.items.contains { $0.id == "use_8" } && page.unreadable?.contains { $0.id == "use_1" && $0.column == "input_tokens" } == true)
+            // What has no time is of every page and every report, and never left out silently.
+            #expect(Set(["use_6", "use_7"]).isSubset(of: Set((page.unreadable ?? []).filter { $0.column == "at" }.map(\.id))))
+            let lastHour = UsageQuery(from: now.addingTimeInterval(-3600), to: now.addingTimeInterval(3600))
+            for query in [UsageQuery(), lastHour] {
+                #expect(try await rows.usageReport(query).unreadable?.map(\.id) == ["use_7", "use_6"])
+                #expect(try await fixture.store.store.usageReport(query).unreadable?.map(\.column) == ["at", "at"])
+            }
+            try await fixture.sql("UPDATE usage_records SET at = -5 WHERE id = 'use_7'")
+            #expect(try await rows.usage(.first, lastHour).unreadable?.contains { $0.id == "use_7" && $0.column == "at" } == true)
+            #expect(try await rows.usageReport(lastHour).unreadable?.map(\.id) == ["use_7", "use_6"])
+            try await fixture.sql("UPDATE usage_records SET at = 0 WHERE id IN ('use_6', 'use_7')")
+            #expect(try await rows.usageReport(.init()).unreadable == nil)
         }
     }
 }

@@ -66,7 +66,7 @@ struct DefinitionsController: Sendable {
     }
 
     private func update(_ request: Request, _ context: some RequestContext, _ rows: ProviderDefinitions) async throws -> Response {
-        let current = try await rows.get(context.parameters.require("definition_id"))
+        let current = try await rows.definitionToChange(context.parameters.require("definition_id"))
         let (info, json) = try await read(request)
         guard info.id == current.provider else {
             throw APIError.invalid([

@@ -25,6 +25,8 @@ struct ProvidersController: Sendable {
         var keys: [ProviderKey]
         /// What trying the key found, in the reply to the request that tried it.
         var test: ConnectionTest.Result?
+        /// Keys that cannot be read, and why, where one provider is asked for.
+        var unreadable: [UnreadableRow]?
     }
 
     func routes(_ group: RouterGroup<OwnerContext>) {
@@ -37,14 +39,18 @@ struct ProvidersController: Sendable {
     }
 
     @Sendable func list(_ request: Request, context: OwnerContext) async throws -> Response {
-        let keys = Dictionary(grouping: try await store.user(context.owner).providerKeys(), by: \.provider)
+        let (stored, unreadable) = try await store.user(context.owner).allProviderKeys()
+        let keys = Dictionary(grouping: stored, by: \.provider)
         let entries = try await catalog.selection(for: context.owner).infos.map { entry($0, nil, keys[$0.id] ?? []) }
-        return .json(Page(items: entries, nextCursor: nil))
+        return .json(Page(items: entries, nextCursor: nil, unreadable: unreadable.isEmpty ? nil : unreadable))
     }
 
     @Sendable func show(_ request: Request, context: OwnerContext) async throws -> Response {
         let (_, info, key) = try await target(context)
-        return .json(entry(info, key, try await store.user(context.owner).providerKeys(info.id)))
+        let (keys, unreadable) = try await store.user(context.owner).allProviderKeys(info.id)
+        var shown = entry(info, key, keys)
+        shown.unreadable = unreadable.isEmpty ? nil : unreadable
+        return .json(shown)
     }
 
     @Sendable func create(_ request: Request, context: OwnerContext) async throws -> Response {

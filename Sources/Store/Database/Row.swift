@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// One result row. Reading a column that is absent or of another type throws; it never guesses. Of a column that holds something else
@@ -76,6 +77,15 @@ public struct Row: Sendable {
 
     public func optionalJSON<T: Decodable>(_ column: String, as type: T.Type = T.self) throws -> T? {
         try optionalText(column).map { try decode(column, $0) }
+    }
+
+    /// JSON that is kept as its text; it is one.
+    /// - Parameter isObject: whether it is an object.
+    public func jsonText(_ column: String, isObject: Bool = true) throws -> String {
+        let text = try text(column)
+        guard let value = try? JSONValue(parsing: text) else { throw unreadable(column, "is no JSON that can be read") }
+        guard !isObject || value.objectValue != nil else { throw unreadable(column, "is no JSON object") }
+        return text
     }
 
     private func decode<T: Decodable>(_ column: String, _ text: String) throws -> T {

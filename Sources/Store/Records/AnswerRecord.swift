@@ -16,7 +16,7 @@ public struct AnswerRecord: Sendable, Identifiable, Equatable {
         releaseID = try row.optionalText("release_id")
         question = try row.text("question")
         answer = try row.text("answer")
-        trace = try row.text("trace")
+        trace = try row.jsonText("trace")
         createdAt = try row.date("created_at")
     }
 }

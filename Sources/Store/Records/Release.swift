@@ -125,8 +125,9 @@ public struct Release: Sendable, Encodable, Identifiable, Equatable {
 }
 
 extension Release {
+    /// What ``content`` says.
     /// - Throws: ``UnreadableRow``.
-    func readContent() throws -> ReleaseContent? {
+    public func readContent() throws -> ReleaseContent? {
         guard let content else { return nil }
         return try Row(["id": .text(id), "content": .text(content)]).json("content")
     }

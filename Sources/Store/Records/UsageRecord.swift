@@ -70,12 +70,18 @@ public struct UsageRecord: Sendable, Encodable, Identifiable, Equatable {
         self.outcome = outcome
     }
 
+    /// - Throws: ``UnreadableRow`` where it is no time that there is.
+    static func time(_ row: Row) throws -> Date {
+        guard try (0...lastTime).contains(row.int("at")) else { throw row.unreadable("at", "is no time from 1970 to 9999") }
+        return try row.date("at")
+    }
+
     init(row: Row) throws {
         self.init(
             id: try row.text("id"), minionID: try row.optionalText("minion_id"), answerID: try row.optionalText("answer_id"),
             requestID: try row.optionalText("request_id"), keyID: try row.optionalText("key_id"), purpose: try row.text("purpose"),
             provider: try row.text("provider"),
-            model: try row.text("model"), at: try row.date("at"), inputTokens: try row.optionalInt("input_tokens"),
+            model: try row.text("model"), at: try Self.time(row), inputTokens: try row.optionalInt("input_tokens"),
             outputTokens: try row.optionalInt("output_tokens"), cachedTokens: try row.optionalInt("cached_tokens"),
             cacheWriteTokens: try row.optionalInt("cache_write_tokens"), reasoningTokens: try row.optionalInt("reasoning_tokens"),
             isEstimate: try row.bool("is_estimate"), cost: try row.optionalDouble("cost"),

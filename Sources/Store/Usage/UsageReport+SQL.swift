@@ -6,8 +6,14 @@ extension UsageRecord {
         "CASE WHEN \(column) BETWEEN 0 AND \(maxTokens) AND \(column) = CAST(\(column) AS BIGINT) THEN \(column) END"
     }
 
+    /// The last millisecond of the year 9999.
+    static let lastTime = 253_402_300_799_999
+
     /// Whether a record has a time: what has none is of no day and no month, and no sum has it.
-    static let hasTimeSQL = "at BETWEEN 0 AND 253402300799999 AND at = CAST(at AS BIGINT)"
+    static let hasTimeSQL = "at BETWEEN 0 AND \(lastTime) AND at = CAST(at AS BIGINT)"
+
+    /// Whether a record's time is none that there is, as an index finds it: text is above every number. A fraction is told by decoding.
+    static let isOutOfTimeSQL = "at < 0 OR at > \(lastTime)"
 
     /// The same of the cost.
     static let costSQL = "CASE WHEN cost BETWEEN 0 AND \(Int(maxCost)) THEN cost END"
@@ -66,8 +72,27 @@ extension UsageReport {
                 \(percentiles("first_token", rank: "first_rank", count: "first_count"))
             FROM ranked GROUP BY \(group) ORDER BY \(group) LIMIT $\(parameters.count)
             """, parameters)
+        let unreadable = try undated(connection, owner: owner, query)
         return UsageReport(
-            groupBy: query.groupBy, rows: try rows.prefix(limit).map { try UsageRow($0, query.groupBy) }, isTruncated: rows.count > limit)
+            groupBy: query.groupBy, rows: try rows.prefix(limit).map { try UsageRow($0, query.groupBy) }, isTruncated: rows.count > limit,
+            unreadable: unreadable.isEmpty ? nil : unreadable)
+    }
+
+    /// The records that no sum has, for want of a time.
+    private static func undated(_ connection: any Connection, owner: String?, _ query: UsageQuery) throws -> [UnreadableRow] {
+        var parameters = [query.bounds.from, query.bounds.to]
+        var condition = "(\(UsageRecord.isOutOfTimeSQL) OR (at >= $1 AND at < $2 AND NOT (\(UsageRecord.hasTimeSQL))))"
+        if let owner {
+            parameters.append(.text(owner))
+            condition += " AND user_id = $3"
+        }
+        let rows = try connection.query("SELECT id, at FROM usage_records WHERE \(condition) ORDER BY id DESC LIMIT \(unreadableLimit)", parameters)
+        return try rows.compactMap { row in
+            do {
+                _ = try UsageRecord.time(row)
+                return nil
+            } catch let bad as UnreadableRow { return bad }
+        }
     }
 
     /// Nearest rank in whole numbers: the smallest value whose rank times 100 reaches p times the count.

@@ -4,11 +4,15 @@ import Foundation
 public struct UsageReport: Sendable, Encodable {
     /// Most rows of one report.
     public static let limit = 10_000
+    /// Most unreadable records that one report names.
+    static let unreadableLimit = 100
 
     public var groupBy: [UsageQuery.Dimension]
     public var rows: [UsageRow]
     /// True where there are more groups than ``limit``; give a shorter time or fewer dimensions.
     public var isTruncated: Bool
+    /// Records without a time that can be read, ``unreadableLimit`` at most: of no day, and in no sum. Absent where there is none.
+    public var unreadable: [UnreadableRow]?
 }
 
 /// One group's sums.

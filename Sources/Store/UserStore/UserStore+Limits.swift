@@ -22,7 +22,7 @@ extension UserStore {
                     AND (key_id IS NULL OR key_id IN (SELECT id FROM user_api_keys WHERE user_id = $1))
                 """, user)
             for row in rows {
-                let limits: Limits = try row.json("settings")
+                let limits = try Limits(row: row)
                 switch try row.text("scope") {
                 case "default": settings.defaults = limits
                 case "user": settings.user = limits

@@ -7,6 +7,20 @@ extension UserStore {
         try await database.read { try keyRows($0, provider: provider).readable(ProviderKey.init) }
     }
 
+    /// The same, and beside them what is wrong with the rows of those that cannot be read.
+    public func allProviderKeys(_ provider: String? = nil) async throws -> (keys: [ProviderKey], unreadable: [UnreadableRow]) {
+        try await database.read { connection in
+            var unreadable: [UnreadableRow] = []
+            let keys: [ProviderKey] = try keyRows(connection, provider: provider).compactMap { row in
+                do { return try ProviderKey(row: row) } catch let bad as UnreadableRow {
+                    unreadable.append(bad)
+                    return nil
+                }
+            }
+            return (keys, unreadable)
+        }
+    }
+
     /// - Parameter reference: a key's id, or a provider's where exactly one key is stored for it.
     /// - Throws: ``StoreError/conflict(field:message:)`` naming the ids where there are several.
     public func providerKey(_ reference: String) async throws -> ProviderKey {

@@ -44,9 +44,10 @@ extension UserStore {
     /// - Parameter query: its times; its dimensions play no part.
     public func usage(_ page: PageRequest = .first, _ query: UsageQuery = .init()) async throws -> Page<UsageRecord> {
         try await database.read {
+            // A record whose time cannot be read is of every time: it is told of, not left out.
             try page.page(
-                $0, from: "usage_records", where: "user_id = $1 AND at >= $2 AND at < $3", [user, query.bounds.from, query.bounds.to],
-                decode: UsageRecord.init)
+                $0, from: "usage_records", where: "user_id = $1 AND (at >= $2 AND at < $3 OR \(UsageRecord.isOutOfTimeSQL))",
+                [user, query.bounds.from, query.bounds.to], decode: UsageRecord.init)
         }
     }
 
