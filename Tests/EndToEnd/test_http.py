@@ -88,6 +88,9 @@ def code(reply: tuple[int, dict, dict]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("head, expected", [
     (request("GET", "/health", host=None), (400, "missing_host")),
+    (request("GET", "/health", host=""), (400, "missing_host")),
+    (request("GET", "/health", host="  "), (400, "missing_host")),
+    (request("GET", "http://localhost/health", host=None), (400, "missing_host")),
     (request("GET", "/health", "Host: localhost"), (400, "doubled_host")),
     (request("GET", "/health", "Host: evil.example"), (400, "doubled_host")),
     (request("GET", "/health", "X: " + "a" * 100_000), (431, "header_too_large")),
@@ -98,12 +101,26 @@ def code(reply: tuple[int, dict, dict]) -> tuple[int, str]:
     (request("POST", LOGIN, "Content-Length: -7"), (400, "invalid_http")),
     (request("POST", LOGIN, "Content-Length: 99999999999999999999999"), (400, "invalid_http")),
     (request("POST", LOGIN, "Transfer-Encoding: chunked, gzip"), (400, "invalid_http")),
-], ids=["no host", "two hosts", "another host", "large", "version", "TLS", "two lengths", "length and chunks", "below zero", "huge", "chunks inside"])
+], ids=["no host", "empty host", "blank host", "target without Host", "two hosts",
+        "another host", "large", "version", "TLS", "two lengths", "length and chunks", "below zero", "huge", "chunks inside"])
 def test_a_head_that_is_not_as_http_asks_is_told_why(connect, head, expected):
     status, fields, body = reply = connect().send(head).reply()
     assert code(reply) == expected and body["error"]["message"]
     if status != 400 or expected[1] == "invalid_http":
         assert fields["connection"] == "close"
+
+
+@pytest.mark.parametrize("target", [
+    "http://evil.example/health", "HTTP://evil.example:80/api/me", "http://localhost@evil.example/health",
+])
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_a_target_of_another_host_is_refused_whatever_host_says(connect, target, version):
+    assert code(connect().send(request("GET", target, version=version)).reply()) == (421, "wrong_host")
+
+
+def test_a_target_that_names_this_server_is_answered_whatever_host_says(connect):
+    assert connect().send(request("GET", "http://localhost/health")).reply()[0] == 200
+    assert connect().send(request("GET", "http://127.0.0.1:8080/health", host="evil.example")).reply()[0] == 200
 
 
 def test_what_is_no_request_waits_for_the_replies_before_it(connect):

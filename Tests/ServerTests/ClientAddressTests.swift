@@ -87,6 +87,15 @@ import struct Providers.AddressBlock
         #expect(policy.allows(host) == isAllowed)
     }
 
+    @Test(
+        arguments: [
+            ("/path", nil), ("*", nil), ("/a:b//c", nil), ("mailto:a", nil), ("http://evil.example/x", "evil.example"),
+            ("http://evil.example", "evil.example"),
+            ("HTTP://Evil.example:80?x", "Evil.example:80"), ("https://localhost@evil.example/", "localhost@evil.example"), ("http:///x", ""),
+            ("http://[::1]:8080/x", "[::1]:8080"), ("http://evil.example\\@localhost/", "evil.example"),
+        ] as [(String, String?)])
+    func aTargetNamesItsHost(target: String, host: String?) { #expect(HTTP1Codec.authority(ofTarget: target) == host) }
+
     @Test func absentNamesAndAWildcardAreAllowed() {
         #expect(HostPolicy(listening: "127.0.0.1", isLoopback: true, allowed: []).allows(nil))
         #expect(HostPolicy(listening: "127.0.0.1", isLoopback: true, allowed: ["*"]).allows("evil.example"))

@@ -10,7 +10,8 @@ enum MessageRules {
     /// - Throws: ``APIError``, before anything of the body has been read.
     static func check(_ request: Request) throws {
         guard request.head.authority != nil else {
-            throw APIError.badRequest("the request has no Host header", code: "missing_host", hint: "HTTP/1.1 asks for one in every request")
+            throw APIError.badRequest(
+                "the request has no Host header, or an empty one", code: "missing_host", hint: "HTTP/1.1 asks for one in every request")
         }
         guard request.headers[Self.secondHost] == nil else {
             throw APIError.badRequest("the request has more than one Host header", code: "doubled_host", hint: "send it once")
