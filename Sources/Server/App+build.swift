@@ -170,6 +170,7 @@ public struct App: Sendable {
         let accounts = accounts
         let router = Hummingbird.Router(context: AppContext.self)
         let methods = RouteMethods()
+        let description = try OpenAPI()
         router.addMiddleware {
             ExecutorMiddleware()
             TelemetryMiddleware(telemetry: telemetry)
@@ -179,10 +180,11 @@ public struct App: Sendable {
                 hosts: HostPolicy(listening: settings.host, isLoopback: settings.listensOnLoopback, allowed: settings.allowedHosts),
                 clients: ClientAddresses(trustedProxies: settings.trustedProxies))
             AuthMiddleware(accounts: accounts, snapshots: snapshots)
+            KnownQueryParameters(known: description.queryParameters())
         }
         MetaController(
             storage: StorageProbe(store: store, data: data), accounts: accounts, engine: engine, telemetry: telemetry, sources: sources,
-            specification: try OpenAPI.json(), token: settings.metricsToken
+            specification: try description.json(), token: settings.metricsToken
         ).routes(router)
 
         PageController(files: PageFiles(root: Self.absolute(settings.webDirectory))).routes(router)

@@ -18,6 +18,35 @@ import Testing
         ids.reduce(path) { $0.replacingOccurrences(of: "{\($1.key)}", with: $1.value) }
     }
 
+    @Test func aParameterThatAPathDoesNotTakeIsRefusedByName() async throws {
+        try await TestServer.run { server in
+            let ann = try await server.person("ann")
+            let ids = try await server.furnish(ann)
+            // No operation takes this one.
+            let document = try await server.send(.get, "/openapi.json").json
+            let paths = try #require(document["paths"] as? [String: [String: Any]])
+            var walked = 0
+            for path in paths.keys.sorted() where path.hasPrefix("/api/users/") && paths[path]?["get"] != nil {
+                let reply = try await server.send(.get, "\(Self.filled(path, ids))?limt=5", token: ann.token)
+                #expect(reply.status == 422 && reply.details.first?["field"] as? String == "limt", "\(path): \(reply.status) \(reply.text)")
+                #expect(reply.details.first?["code"] as? String == "unknown_field")
+                walked += 1
+            }
+            #expect(walked > 20)
+            let minions = try await server.send(.get, "\(ann.base)/minions?limt=5", token: ann.token)
+            #expect(minions.details.first?["hint"] as? String == "known: cursor, limit")
+            let both = try await server.send(.get, "\(ann.base)/minions?zz&limit=5&Limit=3", token: ann.token)
+            #expect(both.details.compactMap { $0["field"] as? String } == ["Limit", "zz"])
+            for known in ["limit=5", "limit=5&cursor=", "", "limit=5&limit=6"] {
+                #expect(try await server.send(.get, "\(ann.base)/minions?\(known)", token: ann.token).code != "unknown_field", "\(known)")
+                #expect(try await server.send(.get, "\(ann.base)/minions?\(known)", token: ann.token).status < 500)
+            }
+            // Pages of the web app have queries of their own, and vendors' clients theirs.
+            #expect(try await server.send(.get, "/?new=1").status != 422)
+            #expect(try await server.send(.get, "/v1/models?beta=true", token: ann.token).status != 422)
+        }
+    }
+
     @Test func everyRouteWithABodyNamesItsLimitAndKeepsToIt() async throws {
         try await TestServer.run { server in
             let root = try await server.person("root", role: .superuser)

@@ -8,26 +8,14 @@ import Training
 
 /// What the query of an upload says of the file, which is the request's body.
 struct DatasetQuery {
-    private static let upload: Set<Substring> = ["file_name", "format", "encoding", "fields", "redact", "tags", "date"]
-    private static let creation = upload.union(["dataset_name", "dataset_type", "description"])
-    private static let change = upload.union(["mode"])
-
     private let query: Parameters
     private var problems: [APIError.Detail] = []
 
-    private init(_ request: Request, known: Set<Substring>) {
-        query = request.uri.queryParameters
-        for key in Set(query.map(\.key)).subtracting(known).sorted() {
-            problems.append(
-                .init(
-                    field: String(key), code: "unknown_field", message: "is not a parameter here",
-                    hint: "known: \(known.sorted().joined(separator: ", "))"))
-        }
-    }
+    private init(_ request: Request) { query = request.uri.queryParameters }
 
     /// `?dataset_name=…&dataset_type=jsonl|rag|custom&file_name=…` and how chat examples are to be read.
     static func creation(_ request: Request) throws -> DatasetImporter.Description {
-        var query = DatasetQuery(request, known: creation)
+        var query = DatasetQuery(request)
         let fileName = query.fileName()
         let name = query.text("dataset_name") ?? fileName
         if let problem = DisplayName.problem(name, length: 1...200) {
@@ -47,7 +35,7 @@ struct DatasetQuery {
 
     /// `?mode=replace|append|merge&file_name=…`: new content for a dataset.
     static func change(_ request: Request, of dataset: Dataset) throws -> (DatasetImporter.Change, DatasetImporter.Description) {
-        var query = DatasetQuery(request, known: change)
+        var query = DatasetQuery(request)
         let mode = query.choice("mode", DatasetImporter.Change.self) ?? .replace
         let fileName = query.fileName()
         let reading = query.reading()
@@ -63,7 +51,7 @@ struct DatasetQuery {
 
     /// `?format=…&encoding=…` of an export; the dataset's own format and JSON lines where nothing is said.
     static func export(_ request: Request, of dataset: Dataset) throws -> DatasetExport {
-        var query = DatasetQuery(request, known: ["format", "encoding"])
+        var query = DatasetQuery(request)
         let format = query.choice("format", DatasetFormat.self) ?? dataset.format.flatMap(DatasetFormat.init) ?? .openAIChat
         let encoding = query.choice("encoding", DatasetEncoding.self) ?? .jsonl
         try query.finish()

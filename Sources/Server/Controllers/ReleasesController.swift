@@ -163,11 +163,6 @@ struct ReleasesController: Sendable {
     @Sendable func importArchive(_ request: Request, context: OwnerContext) async throws -> Response {
         let minion = try await store.user(context.owner).minion(context.parameters.require("minion_id"))
         let query = request.uri.queryParameters
-        if let unknown = query.map({ String($0.key) }).sorted().first(where: { !["promote", "apply_settings"].contains($0) }) {
-            throw APIError.invalid([
-                .init(field: unknown, code: "unknown_field", message: "is not a parameter here", hint: "known: apply_settings, promote")
-            ])
-        }
         func flag(_ name: String) throws -> Bool {
             switch query[Substring(name)] {
             case nil, "false": return false
