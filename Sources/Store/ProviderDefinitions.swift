@@ -72,8 +72,8 @@ public struct ProviderDefinitions: Sendable {
         try await database.write { connection in
             let current = try row(connection, id).mended(ProviderDefinition.standIns, ProviderDefinition.init).value
             let rows = try connection.query(
-                "UPDATE provider_definitions SET definition = $2, created_at = $3, updated_at = $4 WHERE id = $1 RETURNING *",
-                .text(id), .text(definition), SQLValue(current.createdAt), SQLValue(Date()))
+                "UPDATE provider_definitions SET definition = $3, created_at = $4, updated_at = $5 WHERE \(Self.isOwners) AND id = $2 RETURNING *",
+                ownerValue, .text(id), .text(definition), SQLValue(current.createdAt), SQLValue(Date()))
             let stored = try ProviderDefinition(row: rows[0])
             try connection.audit(.definitionUpdate, target: id, of: owner, ["provider": stored.provider])
             return stored
@@ -94,7 +94,7 @@ public struct ProviderDefinitions: Sendable {
                         "\(keys.count) key\(keys.count == 1 ? " is" : "s are") stored for \"\(provider)\": delete that first")
                 }
             }
-            try connection.query("DELETE FROM provider_definitions WHERE id = $1", .text(id))
+            try connection.query("DELETE FROM provider_definitions WHERE \(Self.isOwners) AND id = $2", ownerValue, .text(id))
             try connection.audit(.definitionDelete, target: id, of: owner, ["provider": provider])
         }
     }

@@ -80,7 +80,7 @@ extension UserStore {
             try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(id), user)
             return DataPaths.collection(id, user: userID)
         }
-        try connection.query("UPDATE collections SET building_version = NULL, building_job = NULL WHERE id = $1", .text(id))
+        try connection.query("UPDATE collections SET building_version = NULL, building_job = NULL WHERE id = $1 AND user_id = $2", .text(id), user)
         return try row.optionalInt("building_version").map { DataPaths.collection(id, version: $0, user: userID) }
     }
 

@@ -50,7 +50,9 @@ extension UserStore {
                 .text(draft.trainingType.rawValue), try SQLValue(json: draft.config), now, now, .text(hash))
             try attach(connection, draft.datasetIDs, to: id)
             try setPlan(connection, draft.plan, of: id)
-            if draft.holdsRelease { try connection.query("UPDATE external_training_jobs SET hold_release = 1 WHERE id = $1", .text(id)) }
+            if draft.holdsRelease {
+                try connection.query("UPDATE external_training_jobs SET hold_release = 1 WHERE id = $1 AND user_id = $2", .text(id), user)
+            }
             try connection.audit(.jobCreate, target: id, of: userID, ["minion": minion.id, "type": draft.trainingType.rawValue])
             return try job(connection, id)
         }
@@ -137,8 +139,9 @@ extension UserStore {
             """
             SELECT s.job_id, MAX(s.peak_memory_bytes) AS bytes, MAX(s.finished_at) AS finished
             FROM job_stages s JOIN external_training_jobs j ON j.id = s.job_id
-            WHERE j.minion_id = $1 AND j.training_type = $2 AND s.outcome = 'finished' GROUP BY s.job_id ORDER BY finished DESC LIMIT 1
-            """, .text(job.minionID), .text(job.trainingType.rawValue))
+            WHERE j.minion_id = $1 AND j.training_type = $2 AND j.user_id = $3 AND s.outcome = 'finished'
+            GROUP BY s.job_id ORDER BY finished DESC LIMIT 1
+            """, .text(job.minionID), .text(job.trainingType.rawValue), user)
         if let bytes = try last.first?.optionalInt("bytes") { return (bytes / 5 * 6) >> 20 }
         return job.trainingType.trainsAdapter ? 1500 : 600
     }

@@ -77,8 +77,10 @@ extension UserStore {
                     AND NOT EXISTS (SELECT 1 FROM releases o WHERE o.collection_id = c.id AND o.minion_id <> $1)
                 """, .text(id), user)
             try connection.query("DELETE FROM external_api_models WHERE id = $1 AND user_id = $2", .text(id), user)
-            for adapter in adapters { try connection.query("DELETE FROM adapters WHERE id = $1", .text(adapter.text("id"))) }
-            for collection in collections { try connection.query("DELETE FROM collections WHERE id = $1", .text(collection.text("id"))) }
+            for adapter in adapters { try connection.query("DELETE FROM adapters WHERE id = $1 AND user_id = $2", .text(adapter.text("id")), user) }
+            for collection in collections {
+                try connection.query("DELETE FROM collections WHERE id = $1 AND user_id = $2", .text(collection.text("id")), user)
+            }
             try connection.audit(.minionDelete, target: id, of: userID)
             return try adapters.map { try $0.text("path") } + collections.map { DataPaths.collection(try $0.text("id"), user: userID) }
         }

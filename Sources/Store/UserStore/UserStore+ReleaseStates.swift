@@ -61,8 +61,9 @@ extension UserStore {
             guard try states.canary() == nil else { throw StoreError.invalidState("another trial is under way: end it first") }
             let canary = Canary(id: RowID.make("can"), releaseID: id, settings: settings, startedAt: states.now)
             try connection.query(
-                "UPDATE external_api_models SET canary = $2, updated_at = $3 WHERE id = $1", .text(minionID), try SQLValue(json: canary),
-                SQLValue(states.now))
+                "UPDATE external_api_models SET canary = $2, updated_at = $3 WHERE id = $1 AND user_id = $4", .text(minionID),
+                try SQLValue(json: canary),
+                SQLValue(states.now), user)
             try states.set(release, .canary, "answers \(settings.percent) % of the requests", event: "canary_started")
             try connection.audit(.releaseCanary, target: id, of: userID, ["minion": minionID, "reason": "\(settings.percent) %"])
             return canary

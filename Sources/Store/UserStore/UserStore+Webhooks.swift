@@ -102,8 +102,9 @@ extension UserStore {
             let now = Date()
             let rows = try connection.query(
                 """
-                UPDATE webhook_deliveries SET state = 'pending', attempts = 0, next_at = $2, ordinal = $3, finished_at = NULL WHERE id = $1 RETURNING *
-                """, .text(id), SQLValue(now), Ordinal.next(now))
+                UPDATE webhook_deliveries SET state = 'pending', attempts = 0, next_at = $2, ordinal = $3, finished_at = NULL
+                WHERE id = $1 AND user_id = $4 RETURNING *
+                """, .text(id), SQLValue(now), Ordinal.next(now), user)
             try connection.audit(.webhookRedeliver, target: webhookID, of: userID, ["delivery": id])
             return try WebhookDelivery(row: rows[0])
         }
