@@ -43,15 +43,23 @@ struct KeysCommand: AsyncParsableCommand {
                 throw ExitCode.failure
             }
             try store.close()
-            report(rotation)
+            try report(rotation)
         }
 
-        private func report(_ rotation: KeyRotation) {
+        private func report(_ rotation: KeyRotation) throws {
             print("rotated     \(rotation.rotated)\(dryRun ? " (not done: dry run)" : "")")
             print("unchanged   \(rotation.current)")
             print("unreadable  \(rotation.unreadable.count)")
             for row in rotation.unreadable { print("            \(row)") }
-            if dryRun { return }
+            if dryRun {
+                guard rotation.unreadable.isEmpty || skipUnreadable else {
+                    print(
+                        "Not dry, this would change nothing: put the key that encrypted them back in API_KEY_ENCRYPTION_KEY, or give them up "
+                            + "with --skip-unreadable.")
+                    throw ExitCode.failure
+                }
+                return
+            }
             print(
                 rotation.keys > 1
                     ? """
