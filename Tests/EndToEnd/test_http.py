@@ -91,6 +91,7 @@ def code(reply: tuple[int, dict, dict]) -> tuple[int, str]:
     (request("GET", "/health", host=""), (400, "missing_host")),
     (request("GET", "/health", host="  "), (400, "missing_host")),
     (request("GET", "http://localhost/health", host=None), (400, "missing_host")),
+    (request("GET", "http:///health", host="evil.example"), (400, "missing_host")),
     (request("GET", "/health", "Host: localhost"), (400, "doubled_host")),
     (request("GET", "/health", "Host: evil.example"), (400, "doubled_host")),
     (request("GET", "/health", "X: " + "a" * 100_000), (431, "header_too_large")),
@@ -101,7 +102,7 @@ def code(reply: tuple[int, dict, dict]) -> tuple[int, str]:
     (request("POST", LOGIN, "Content-Length: -7"), (400, "invalid_http")),
     (request("POST", LOGIN, "Content-Length: 99999999999999999999999"), (400, "invalid_http")),
     (request("POST", LOGIN, "Transfer-Encoding: chunked, gzip"), (400, "invalid_http")),
-], ids=["no host", "empty host", "blank host", "target without Host", "two hosts",
+], ids=["no host", "empty host", "blank host", "target without Host", "target of nobody", "two hosts",
         "another host", "large", "version", "TLS", "two lengths", "length and chunks", "below zero", "huge", "chunks inside"])
 def test_a_head_that_is_not_as_http_asks_is_told_why(connect, head, expected):
     status, fields, body = reply = connect().send(head).reply()

@@ -37,7 +37,10 @@ package final class HTTP1Codec: ChannelDuplexHandler, RemovableChannelHandler {
             }
             do {
                 var request = try HTTPRequest(head, secure: false, splitCookie: false)
-                if !head.uri.hasPrefix("/"), request.authority != nil, let named = Self.authority(ofTarget: head.uri) { request.authority = named }
+                if !head.uri.hasPrefix("/"), request.authority != nil, let named = Self.authority(ofTarget: head.uri) {
+                    // One that names nobody is as good as no host at all.
+                    request.authority = named.isEmpty ? nil : named
+                }
                 if isOld || !head.isKeepAlive { request.headerFields[.connection] = "close" }
                 context.fireChannelRead(wrapInboundOut(.head(request)))
             } catch {
