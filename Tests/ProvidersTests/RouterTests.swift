@@ -178,8 +178,9 @@ import Testing
             ScriptedProvider("c", .fails(.rateLimited, retryAfter: 2))
         )
         _ = await failure(router(a, b, c, waits: waits), fallbacks(route("a"), route("b"), route("c")))
+        // The last one is waited for: nobody else is left to ask.
         #expect(waits.values == [2])
-        #expect([a, b, c].map(\.requests.count) == [2, 1, 1])
+        #expect([a, b, c].map(\.requests.count) == [1, 1, 2])
     }
 
     @Test func aProviderThatIsItsOwnFallbackIsAskedOnce() async {
@@ -220,8 +221,11 @@ import Testing
         #expect(waits.values == [47, 47])
     }
 
-    @Test func aLongWishOrATimeoutFallsOverInstead() async throws {
-        for reply in [ScriptedProvider.Reply.fails(.rateLimited, retryAfter: 30), .fails(.timeout)] {
+    @Test func aWishOrATimeoutFallsOverInstead() async throws {
+        for reply in [
+            ScriptedProvider.Reply.fails(.rateLimited, retryAfter: 30), .fails(.rateLimited, retryAfter: 1), .fails(.overloaded, retryAfter: 4),
+            .fails(.timeout),
+        ] {
             let waits = Box<Double>()
             let a = ScriptedProvider("a", reply)
             let answer = try await router(a, ScriptedProvider("b", .answers("from b")), waits: waits).complete(

@@ -43,14 +43,14 @@ public struct RetryPolicy: Sendable {
 
     /// How long to wait before the next call on this route; `nil` to give the route up.
     ///
-    /// A vendor's wish is waited out where it is within ``patience``; a longer one is the caller's to wait for.
+    /// A vendor's wish is waited out where nobody else is left to ask and it is within ``patience``; a longer one is the caller's to wait for.
     /// - Parameters:
     ///   - retry: 1 for the first retry.
-    ///   - hasFallback: whether another group of routes is left; then a timeout is not worth the caller's time.
+    ///   - hasFallback: whether another group of routes is left; then neither a timeout nor a vendor's wish is worth the caller's time.
     ///   - heeded: how often the request has waited for a vendor's sake.
     public func wait(after error: ProviderError, retry: Int, hasFallback: Bool, heeded: Int) -> Duration? {
         guard error.isRetryable, retry <= retries else { return nil }
-        if hasFallback, error.kind == .timeout { return nil }
+        if hasFallback, error.kind == .timeout || (error.retryAfter ?? 0) > 0 { return nil }
         if error.asksToWait, heeded >= heeds { return nil }
         if let wish = error.retryAfter, wish > 0 { return wish <= patience ? .seconds(wish) : nil }
         let range = min(ceiling, base * (1 << min(retry - 1, 16)))

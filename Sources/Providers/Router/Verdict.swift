@@ -14,11 +14,14 @@ enum Verdict: Sendable, Equatable {
     /// Nothing was sent, or the caller left.
     case abandoned
 
+    /// The longest that a key rests at a vendor's wish, in seconds: an hour. A longer wish is tried again then.
+    static let longestRest = 3600.0
+
     init(_ error: ProviderError) {
         self =
             switch error.kind {
             case .serverError, .connection, .timeout, .cutStream, .malformedReply, .overloaded: .failure
-            case .rateLimited: .rateLimited(error.retryAfter.flatMap { $0 > 0 && $0 <= 60 ? $0 : nil })
+            case .rateLimited: .rateLimited(error.retryAfter.flatMap { $0 > 0 ? min($0, Self.longestRest) : nil })
             case .authentication, .billing: .keyRefused
             // Without a status it was refused here, before it was sent.
             case .permission: error.status == nil ? .abandoned : .keyRefused
