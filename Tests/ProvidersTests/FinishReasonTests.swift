@@ -39,8 +39,8 @@ import Testing
     @Test(
         arguments: [
             ("custom", "stop", .stop), ("custom", "STOP", .stop), ("custom", "eos_token", .stop), ("custom", "length", .length),
-            ("custom", "MAX_TOKENS", .length), ("custom", "model_length", .length), ("custom", "tool_calls", .toolCalls),
-            ("custom", "function_call", .toolCalls), ("custom", "content_filter", .contentFilter), ("anthropic", "end_turn", .stop),
+            ("custom", "MAX_TOKENS", .length), ("custom", "model_length", .length),
+            ("custom", "content_filter", .contentFilter), ("anthropic", "end_turn", .stop),
             ("anthropic", "stop_sequence", .stop), ("anthropic", "max_tokens", .length), ("anthropic", "model_context_window_exceeded", .length),
             ("anthropic", "tool_use", .toolCalls), ("anthropic", "refusal", .contentFilter), ("ollama", "stop", .stop), ("ollama", "length", .length),
         ] as [(String, String, FinishReason)])

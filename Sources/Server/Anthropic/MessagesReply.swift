@@ -21,20 +21,22 @@ enum MessagesReply {
             json.string(completion.reasoning)
             json.raw("}")
         }
-        if !completion.text.isEmpty || completion.toolCalls.isEmpty {
+        // A call that was cut has no input that could be written: the block is left out, and `stop_reason` says what cut it.
+        let calls = completion.toolCalls.compactMap { call in input(call.arguments).map { (call, $0) } }
+        if !completion.text.isEmpty || calls.isEmpty {
             next()
             json.raw(#"{"type":"text","text":"#)
             json.string(completion.text)
             json.raw("}")
         }
-        for call in completion.toolCalls {
+        for (call, input) in calls {
             next()
             json.raw(#"{"type":"tool_use","id":"#)
             json.string(call.id.isEmpty ? GatewayID.make("toolu_") : call.id)
             json.raw(#","name":"#)
             json.string(call.name)
             json.raw(#","input":"#)
-            json.raw(input(call.arguments).serialized())
+            json.raw(input.serialized())
             json.raw("}")
         }
         json.raw(#"],"stop_reason":""#)
@@ -77,10 +79,10 @@ enum MessagesReply {
         }
     }
 
-    /// The arguments as the object Anthropic wants; what a model wrote that is none is not lost.
-    private static func input(_ arguments: String) -> JSONValue {
-        if arguments.isEmpty { return .object([:]) }
-        guard let value = try? JSONValue(parsing: arguments), value.objectValue != nil else { return ["arguments": .string(arguments)] }
+    /// The arguments as the object Anthropic wants; nil for text that is none, as where the reply was cut within it.
+    private static func input(_ arguments: String) -> JSONValue? {
+        if arguments.allSatisfy(\.isWhitespace) { return .object([:]) }
+        guard let value = try? JSONValue(parsing: arguments), value.objectValue != nil else { return nil }
         return value
     }
 }

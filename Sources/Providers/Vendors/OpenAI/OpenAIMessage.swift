@@ -1,43 +1,122 @@
 import Domain
 
-/// Reads the parts that a streamed `delta` and a whole `message` have in common.
-enum OpenAIMessage {
-    /// The most calls of one reply that are told apart.
-    private static let maximumCalls = 10_000
+/// Reads what a streamed `delta` and a whole `message` have in common, and remembers the tool calls of one reply.
+///
+/// Compatible servers leave out a call's `index`, or give every call the same one: a new id that comes with a
+/// name begins a new call, whatever its index.
+struct OpenAIMessage: Sendable {
+    private struct Call {
+        var id: String?
+        var name: String?
+        var arguments = ""
+    }
+
+    let provider: String
+    private var calls: [Call] = []
+    /// From the vendor's number of a call to its place in the reply: the newest call of that number.
+    private var places: [Int: Int] = [:]
+
+    init(provider: String) { self.provider = provider }
 
     /// Reasoning, text and tool calls, in that order.
-    static func events(_ message: JSONValue) -> [ChatEvent] {
+    /// - Parameter isWhole: whether each call stands for itself: in a stream it may go on with an earlier one.
+    /// - Throws: ``ProviderError`` of kind `.malformedReply` for content that cannot be read.
+    mutating func events(_ message: JSONValue, isWhole: Bool) throws -> [ChatEvent] {
         var events: [ChatEvent] = []
+        guard message.objectValue != nil || message.isNull else { throw unreadable("a message that is no object") }
         if let text = message["reasoning_content"]?.stringValue ?? message["reasoning"]?.stringValue, !text.isEmpty {
             events.append(.reasoning(text))
         }
-        events += content(message["content"])
+        events += try content(message["content"])
         if let text = message["refusal"]?.stringValue, !text.isEmpty { events.append(.text(text)) }
-        for (position, call) in (message["tool_calls"]?.arrayValue ?? []).enumerated() {
-            let function = call["function"]
-            events.append(
-                .toolCall(
-                    index: call["index"]?.intValue.flatMap { (0..<maximumCalls).contains($0) ? $0 : nil } ?? position,
-                    id: call["id"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
-                    name: function?["name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
-                    // An object instead of text: some compatible servers do.
-                    arguments: function?["arguments"].map { $0.stringValue ?? ($0.isNull ? "" : $0.serialized()) } ?? ""))
+        if let pieces = message["tool_calls"], !pieces.isNull {
+            guard let pieces = pieces.arrayValue else { throw unreadable("tool_calls that are no list") }
+            for piece in pieces {
+                guard piece.objectValue != nil else { throw unreadable("a tool call that is no object") }
+                events.append(
+                    call(id: piece["id"], index: piece["index"]?.intValue, function: piece["function"], isWhole: isWhole))
+            }
+        } else if let function = message["function_call"], !function.isNull {
+            // The form before tool_calls: one call, without an id.
+            guard function.objectValue != nil else { throw unreadable("a function_call that is no object") }
+            events.append(call(id: nil, index: 0, function: function, isWhole: isWhole))
         }
         return events
     }
 
-    /// A string, or a list of parts (`text`, Mistral's `thinking`).
-    private static func content(_ content: JSONValue?) -> [ChatEvent] {
-        switch content {
-        case .string(let text): text.isEmpty ? [] : [.text(text)]
-        case .array(let parts):
-            parts.compactMap { part in
-                if let text = part["text"]?.stringValue { return text.isEmpty ? nil : .text(text) }
-                let thought = (part["thinking"]?.arrayValue ?? []).compactMap { $0["text"]?.stringValue }.joined()
+    /// The end of the reply, told for what it is: a failure where calls are missing, or not whole though the vendor says so.
+    /// - Parameter told: the vendor's word; `nil` where it marked the end without one.
+    func end(_ told: ChatEvent?) -> ChatEvent {
+        let isMarkedOnly = told == nil
+        switch told ?? .finish(.other) {
+        case .finish(.toolCalls) where calls.isEmpty:
+            return failed(.abortedReply, "the vendor ended its reply for a tool call, and it has none")
+        case .finish(let reason) where reason == .stop || reason == .toolCalls || reason == .other:
+            for call in calls {
+                guard let name = call.name else { return failed(.abortedReply, "a tool call has no name") }
+                if call.arguments.allSatisfy(\.isWhitespace) || (try? JSONValue(parsing: call.arguments))?.objectValue != nil { continue }
+                return isMarkedOnly
+                    ? failed(.cutStream, "the reply ended without a finish reason, within the arguments of the tool call \"\(name)\"")
+                    : failed(.abortedReply, "the arguments of the tool call \"\(name)\" are not a JSON object")
+            }
+            return isMarkedOnly && !calls.isEmpty ? .finish(.toolCalls) : .finish(reason)
+        // Cut at a limit or by a filter: what came so far is all there is, and the reason says so.
+        case let end: return end
+        }
+    }
+
+    private mutating func call(id: JSONValue?, index: Int?, function: JSONValue?, isWhole: Bool) -> ChatEvent {
+        let id = id?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+        let name = function?["name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+        // An object instead of text: some compatible servers do.
+        let arguments = function?["arguments"].map { $0.stringValue ?? ($0.isNull ? "" : $0.serialized()) } ?? ""
+        let place = isWhole ? nil : place(id: id, index: index, hasName: name != nil)
+        let position = place ?? calls.count
+        if place == nil { calls.append(Call()) }
+        if let index { places[index] = position }
+        if calls[position].id == nil { calls[position].id = id }
+        if calls[position].name == nil { calls[position].name = name }
+        calls[position].arguments += arguments
+        return .toolCall(index: position, id: id, name: name, arguments: arguments)
+    }
+
+    /// The call that a streamed piece goes on with; `nil` where it begins one.
+    private func place(id: String?, index: Int?, hasName: Bool) -> Int? {
+        let numbered = index.flatMap { places[$0] }
+        if let id {
+            if let known = calls.lastIndex(where: { $0.id == id }) { return known }
+            // A name or an id that comes late; or a server that makes up an id for every piece.
+            if let numbered, calls[numbered].id == nil || !hasName { return numbered }
+            return nil
+        }
+        if index != nil { return numbered }
+        return hasName || calls.isEmpty ? nil : calls.count - 1
+    }
+
+    /// A string, or a list of parts (`text`, `refusal`, Mistral's `thinking` and `reference`).
+    private func content(_ content: JSONValue?) throws -> [ChatEvent] {
+        guard let content, !content.isNull else { return [] }
+        if let text = content.stringValue { return text.isEmpty ? [] : [.text(text)] }
+        guard let parts = content.arrayValue else { throw unreadable("content that is neither text nor a list of parts") }
+        return try parts.compactMap { part in
+            if let text = part["text"]?.stringValue ?? part["refusal"]?.stringValue { return text.isEmpty ? nil : .text(text) }
+            if let thinking = part["thinking"] {
+                let thought = thinking.stringValue ?? (thinking.arrayValue ?? []).compactMap { $0["text"]?.stringValue }.joined()
                 return thought.isEmpty ? nil : .reasoning(thought)
             }
-        default: []
+            // The numbers of passages, which Mistral sets between the words.
+            if part["type"]?.stringValue == "reference" { return nil }
+            let type = part["type"]?.stringValue.map { String($0.unicodeScalars.prefix(50)) } ?? "unknown"
+            throw unreadable("a part of type \"\(type)\"")
         }
+    }
+
+    private func unreadable(_ what: String) -> ProviderError {
+        ProviderError(.malformedReply, provider: provider, status: 200, message: "the reply cannot be read: it has \(what)")
+    }
+
+    private func failed(_ kind: ProviderError.Kind, _ message: String) -> ChatEvent {
+        .failed(ProviderError(kind, provider: provider, status: 200, message: message + ": it is not whole"))
     }
 
     /// OpenAI's own words and those of servers that are compatible with it but for them.

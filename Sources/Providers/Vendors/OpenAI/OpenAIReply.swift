@@ -15,10 +15,15 @@ public enum OpenAIReply {
         }
         var events: [ChatEvent] = []
         if let model = json["model"]?.stringValue { events.append(.model(model)) }
-        if let message = choice["message"] { events += OpenAIMessage.events(message) }
+        var reader = OpenAIMessage(provider: provider)
+        // What cannot be read has been paid for all the same.
+        var unreadable: ProviderError?
+        if let message = choice["message"] {
+            do { events += try reader.events(message, isWhole: true) } catch let error as ProviderError { unreadable = error }
+        }
         if let usage = OpenAIUsage.read(json["usage"]) { events.append(.usage(usage)) }
         let end = OpenAIMessage.finishReasons.end(choice["finish_reason"], provider: provider, key: key)
-        events.append(failure.map(ChatEvent.failed) ?? end ?? .finish(.other))
+        events.append((failure ?? unreadable).map(ChatEvent.failed) ?? reader.end(end))
         return events
     }
 }

@@ -7,6 +7,8 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
     private let provider: String
     private let key: Secret?
     private var parser = ServerSentEventParser()
+    private var message: OpenAIMessage
+    private var hasDeltas = false
     private var model: String?
     private var end: ChatEvent?
     public private(set) var isComplete = false
@@ -16,6 +18,7 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
     public init(provider: String, key: Secret? = nil) {
         self.provider = provider
         self.key = key
+        message = OpenAIMessage(provider: provider)
     }
 
     public mutating func push(_ bytes: ByteBuffer, into events: inout [ChatEvent]) throws {
@@ -27,13 +30,13 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
         guard let end else {
             throw ProviderError(.cutStream, provider: provider, status: 200, message: "the stream ended without a finish reason or [DONE]")
         }
-        events.append(end)
+        events.append(message.end(end))
         isComplete = true
     }
 
     private mutating func read(_ event: ServerSentEvent, into events: inout [ChatEvent]) throws {
         if event.data == "[DONE]" {
-            events.append(end ?? .finish(.other))
+            events.append(message.end(end))
             isComplete = true
             return
         }
@@ -60,7 +63,18 @@ public struct OpenAIStreamDecoder: ReplyDecoder {
         }
         let told = OpenAIMessage.finishReasons.end(choice?["finish_reason"], provider: provider, key: key)
         // Words that come with a failure are left out: where they are the first, a fallback may still answer.
-        if !(told?.isFailure ?? false), let delta = choice?["delta"] { events += OpenAIMessage.events(delta) }
+        if !(told?.isFailure ?? false) {
+            do {
+                let pieces = try choice?["delta"].map { try message.events($0, isWhole: false) } ?? []
+                if !pieces.isEmpty { hasDeltas = true }
+                events += pieces
+                // Some servers send `message` in place of `delta`; after deltas it only repeats them.
+                if !hasDeltas, let whole = choice?["message"] { events += try message.events(whole, isWhole: false) }
+            } catch {
+                if let usage { events.append(.usage(usage)) }
+                throw error
+            }
+        }
         if let told, !(end?.isFailure ?? false) { end = told }
         if let usage { events.append(.usage(usage)) }
     }
