@@ -43,8 +43,16 @@ enum MessagesReply {
         json.raw(stopReason(completion.finish))
         json.raw(#"","stop_sequence":null,"usage":"#)
         write(completion.usage, to: &json)
+        writeOrigin(completion, to: &json)
         json.raw("}")
         return json.buffer
+    }
+
+    /// In full mode the member `atelier`, the same as in a chat completion; with the comma before it.
+    static func writeOrigin(_ completion: Completion, to json: inout JSONBytes) {
+        guard let answer = completion.answer else { return }
+        json.raw(#","atelier":"#)
+        json.raw(ChatCompletionReply.origin(answer).serialized())
     }
 
     /// The members that whole and streamed messages begin with; the object is left open.

@@ -65,6 +65,7 @@ struct MessagesStream {
             $0.raw(MessagesReply.stopReason(completion.finish))
             $0.raw(#"","stop_sequence":null},"usage":"#)
             MessagesReply.write(completion.usage, to: &$0)
+            MessagesReply.writeOrigin(completion, to: &$0)
         }
         frame("message_stop", &json) { _ in }
         return json.buffer

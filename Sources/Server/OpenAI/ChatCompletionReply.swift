@@ -72,7 +72,10 @@ struct ChatCompletionReply: Sendable {
         }
     }
 
-    func closing(_ finish: FinishReason) -> ByteBuffer { chunk(finish: finish) { $0.raw("{}") } }
+    /// The chunk with the finish reason and, in full mode, where the answer came from.
+    func closing(_ completion: Completion) -> ByteBuffer {
+        chunk(finish: completion.finish, origin: completion.answer.map(Self.origin)) { $0.raw("{}") }
+    }
 
     /// The chunk that `stream_options.include_usage` asks for.
     func usageChunk(_ completion: Completion) -> ByteBuffer {
@@ -100,7 +103,7 @@ struct ChatCompletionReply: Sendable {
         return json
     }
 
-    private func chunk(finish: FinishReason? = nil, _ delta: (inout JSONBytes) -> Void) -> ByteBuffer {
+    private func chunk(finish: FinishReason? = nil, origin: JSONValue? = nil, _ delta: (inout JSONBytes) -> Void) -> ByteBuffer {
         var json = head("chat.completion.chunk", prefix: "data: ")
         json.raw(#""choices":[{"index":0,"delta":"#)
         delta(&json)
@@ -112,7 +115,12 @@ struct ChatCompletionReply: Sendable {
         } else {
             json.raw("null")
         }
-        json.raw("}]}\n\n")
+        json.raw("}]")
+        if let origin {
+            json.raw(#","atelier":"#)
+            json.raw(origin.serialized())
+        }
+        json.raw("}\n\n")
         return json.buffer
     }
 
@@ -149,8 +157,8 @@ struct ChatCompletionReply: Sendable {
         json.raw("}}")
     }
 
-    /// Beside what OpenAI defines, so that its clients pass it through: where the answer came from.
-    private static func origin(_ answer: Answer) -> JSONValue {
+    /// Beside what the dialects define, so that their clients pass it through: where the answer came from.
+    static func origin(_ answer: Answer) -> JSONValue {
         [
             "answer_id": .string(answer.id),
             "citations": .array(

@@ -43,7 +43,7 @@ struct OpenAIController: Sendable {
             }
             let completion = Completion(answer)
             if isOpen.first() { await send(reply.opening()) }
-            await send(reply.closing(completion.finish))
+            await send(reply.closing(completion))
             if parsed.includeUsage { await send(reply.usageChunk(completion)) }
             await send(ChatCompletionReply.done)
         }.adding(run.headers)
