@@ -42,7 +42,7 @@ import Testing
             ("custom", "MAX_TOKENS", .length), ("custom", "model_length", .length),
             ("custom", "content_filter", .contentFilter), ("anthropic", "end_turn", .stop),
             ("anthropic", "stop_sequence", .stop), ("anthropic", "max_tokens", .length), ("anthropic", "model_context_window_exceeded", .length),
-            ("anthropic", "tool_use", .toolCalls), ("anthropic", "refusal", .contentFilter), ("ollama", "stop", .stop), ("ollama", "length", .length),
+            ("anthropic", "refusal", .contentFilter), ("ollama", "stop", .stop), ("ollama", "length", .length),
         ] as [(String, String, FinishReason)])
     func aKnownWordIsAnEnd(id: String, word: String, reason: FinishReason) async throws {
         for streamed in [true, false] {

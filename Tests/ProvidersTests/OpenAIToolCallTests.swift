@@ -127,4 +127,27 @@ import Testing
         #expect(error?.kind == .malformedReply && error?.message.contains("cannot be read") == true)
         #expect(throws: ProviderError.self) { try stream([#"{"delta":{\#(field)},"finish_reason":"stop"}"#]) }
     }
+
+    /// Anthropic's dialect: the same promises.
+    @Test(arguments: [(#"{\"a\":1}"#, true), (#"{\"a\":"#, false), ("[1]", false)])
+    func anthropicsCallsAreWholeToo(input: String, isWhole: Bool) throws {
+        for (reason, cut) in [("tool_use", false), ("max_tokens", true)] {
+            var decoder = AnthropicStreamDecoder(provider: "anthropic")
+            var events: [ChatEvent] = []
+            let lines = [
+                #"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t1","name":"add","input":{}}}"#,
+                #"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"\#(input)"}}"#,
+                #"{"type":"content_block_stop","index":0}"#,
+                #"{"type":"message_delta","delta":{"stop_reason":"\#(reason)"}}"#, #"{"type":"message_stop"}"#,
+            ]
+            try decoder.push(ByteBuffer(string: lines.map { "data: \($0)\n\n" }.joined()), into: &events)
+            try decoder.finish(into: &events)
+            #expect((failure(events) == nil) == (isWhole || cut))
+        }
+    }
+
+    @Test func anthropicsPromiseOfACallHasOne() throws {
+        let json = try JSONValue(parsing: #"{"content":[{"type":"text","text":"Hello"}],"stop_reason":"tool_use"}"#)
+        #expect(failure(try AnthropicReply.events(json, provider: "anthropic"))?.kind == .abortedReply)
+    }
 }

@@ -211,6 +211,17 @@ import Testing
         #expect(await failure(router(a), [route("a"), other])?.last.retryAfter == 47)
     }
 
+    /// However long the vendor's wish: the next request does not ask it first.
+    @Test(arguments: [50, 120, 80_000.0])
+    func aKeyRestsAsLongAsItsVendorSays(wish: Double) async throws {
+        let (a, b) = (ScriptedProvider("a", .fails(.rateLimited, retryAfter: wish)), ScriptedProvider("b", .answers("from b")))
+        let router = router(a, b)
+        for _ in 0..<3 {
+            #expect(try await router.complete(request, routes: fallbacks(route("a"), route("b"))).provider == "b")
+        }
+        #expect(a.requests.count == 1 && b.requests.count == 3)
+    }
+
     @Test func workInTheBackgroundWaitsLonger() async throws {
         let waits = Box<Double>()
         let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 47), .fails(.rateLimited, retryAfter: 47), .answers("third"))

@@ -32,8 +32,15 @@ public enum AnthropicReply {
         var usage = AnthropicUsage()
         usage.update(json["usage"])
         if usage.isKnown { events.append(.usage(usage.total)) }
-        events.append(finishReasons.end(json["stop_reason"], provider: provider, key: key) ?? .finish(.other))
+        let end = finishReasons.end(json["stop_reason"], provider: provider, key: key) ?? .finish(.other)
+        events.append(end == .finish(.toolCalls) && toolCount == 0 ? .failed(noCall(provider: provider)) : end)
         return events
+    }
+
+    /// For a reply that ends for a tool call, and has none.
+    static func noCall(provider: String) -> ProviderError {
+        ProviderError(
+            .abortedReply, provider: provider, status: 200, message: "the vendor ended its reply for a tool call, and it has none: it is not whole")
     }
 
     /// Without `pause_turn`: only a client with Anthropic's own tools could go on from there.

@@ -9,6 +9,9 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
         /// Input that came whole with the block's start.
         var input: JSONValue?
         var hasDeltas = false
+        var name = ""
+        /// What came in deltas.
+        var text = ""
     }
 
     private let provider: String
@@ -18,6 +21,8 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
     /// By the vendor's block index.
     private var tools: [Int: Tool] = [:]
     private var toolCount = 0
+    /// The tool whose input ended and is no object.
+    private var unfinished: String?
     private var end: ChatEvent?
     public private(set) var isComplete = false
     public var hasFinishReason: Bool { end != nil }
@@ -37,7 +42,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
         guard let end else {
             throw ProviderError(.cutStream, provider: provider, status: 200, message: "the stream ended without message_stop")
         }
-        events.append(end)
+        events.append(checked(end))
         isComplete = true
     }
 
@@ -56,21 +61,37 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
         case "content_block_delta":
             delta(json, into: &events)
         case "content_block_stop":
-            if let index = json["index"]?.intValue, let tool = tools.removeValue(forKey: index), !tool.hasDeltas {
+            guard let index = json["index"]?.intValue, let tool = tools.removeValue(forKey: index) else { return }
+            if !tool.hasDeltas {
                 events.append(.toolCall(index: tool.index, id: nil, name: nil, arguments: (tool.input ?? [:]).serialized()))
+            } else if (try? JSONValue(parsing: tool.text))?.objectValue == nil {
+                unfinished = tool.name
             }
         case "message_delta":
             let told = AnthropicReply.finishReasons.end(json["delta"]?["stop_reason"], provider: provider, key: key)
             if let told, !(end?.isFailure ?? false) { end = told }
             update(json["usage"], into: &events)
         case "message_stop":
-            events.append(end ?? .finish(.other))
+            events.append(checked(end ?? .finish(.other)))
             isComplete = true
         case "error":
             throw AnthropicErrors.error(VendorFailure(status: 200, json: json), provider: provider, key: key)
         default:
             break
         }
+    }
+
+    /// The end, told for what it is: a failure where the vendor says that calls are whole, and they are not there or not whole.
+    private func checked(_ end: ChatEvent) -> ChatEvent {
+        guard end == .finish(.toolCalls) || end == .finish(.stop) || end == .finish(.other) else { return end }
+        if let name = unfinished ?? tools.values.first(where: { $0.hasDeltas && (try? JSONValue(parsing: $0.text))?.objectValue == nil })?.name {
+            return .failed(
+                ProviderError(
+                    .abortedReply, provider: provider, status: 200,
+                    message: "the input of the tool call \"\(name)\" is not a JSON object: it is not whole"))
+        }
+        guard end == .finish(.toolCalls), toolCount == 0 else { return end }
+        return .failed(AnthropicReply.noCall(provider: provider))
     }
 
     private mutating func update(_ json: JSONValue?, into events: inout [ChatEvent]) {
@@ -84,7 +105,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
         case "text":
             if let text = block["text"]?.stringValue, !text.isEmpty { events.append(.text(text)) }
         case "tool_use":
-            tools[json["index"]?.intValue ?? 0] = Tool(index: toolCount, input: block["input"])
+            tools[json["index"]?.intValue ?? 0] = Tool(index: toolCount, input: block["input"], name: block["name"]?.stringValue ?? "")
             events.append(.toolCall(index: toolCount, id: block["id"]?.stringValue, name: block["name"]?.stringValue, arguments: ""))
             toolCount += 1
         default: break
@@ -102,6 +123,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
             guard let block = json["index"]?.intValue, let tool = tools[block] else { return }
             guard let part = delta?["partial_json"]?.stringValue, !part.isEmpty else { return }
             tools[block]?.hasDeltas = true
+            tools[block]?.text += part
             events.append(.toolCall(index: tool.index, id: nil, name: nil, arguments: part))
         default: break
         }
