@@ -69,7 +69,8 @@ public struct BaseModels: Sendable {
         try await WrittenFiles.making(beside) { out, folder in
             _ = try await EngineScript(
                 command: paths.command(
-                    "training/base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]), lowPriority: true),
+                    "training/base_model.py", ["--model", training.path, "--out", out.path], .tool(reads: [training], writes: [folder]),
+                    lowPriority: true),
                 failure: (.baseModelUnsupported, "the base model cannot be read for training")
             ).run()
         }

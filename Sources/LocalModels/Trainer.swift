@@ -37,7 +37,8 @@ public struct Trainer: Sendable {
         if let calibration { Self.copy(calibration, to: speed) }
         let child = Child(
             paths.command(
-                "training/train.py", ["--config", configuration.path, "--out", output.path] + (calibration == nil ? [] : ["--calibration", speed.path]),
+                "training/train.py",
+                ["--config", configuration.path, "--out", output.path] + (calibration == nil ? [] : ["--calibration", speed.path]),
                 confinement, lowPriority: true))
         try await withTaskCancellationHandler {
             do {

@@ -38,7 +38,7 @@ public struct AppContext: RequestContext {
     /// The minion whose token the request carries.
     /// - Throws: ``APIError``, the vendor endpoints' 401.
     func minionSnapshot(_ request: Request) throws -> MinionSnapshot {
-        guard case .minion(let snapshot) = identity else { throw OpenAIErrors.wrongKey(AuthMiddleware.token(request)) }
+        guard case .minion(let snapshot) = identity else { throw OpenAIErrorReply.wrongKey(AuthMiddleware.token(request)) }
         return snapshot
     }
 }

@@ -18,7 +18,7 @@ struct ModelsController: Sendable {
     @Sendable func list(_ request: Request, context: AppContext) async throws -> Response {
         let minion = try context.minionSnapshot(request).minion
         // Anthropic offers no embeddings, and its clients know no models of that kind.
-        if AnthropicErrors.speaks(request) {
+        if AnthropicErrorReply.speaks(request) {
             let entry = AnthropicModels.entry(minion)
             return .json(["data": [entry], "has_more": false, "first_id": entry["id"] ?? .null, "last_id": entry["id"] ?? .null])
                 .adding(try await headers(minion))
@@ -33,11 +33,11 @@ struct ModelsController: Sendable {
         let minion = snapshot.minion
         let name = try context.parameters.require("model").removingPercentEncoding ?? ""
         if snapshot.names.contains(name) {
-            return .json(AnthropicErrors.speaks(request) ? AnthropicModels.entry(minion) : Self.entry(minion.displayName, minion))
+            return .json(AnthropicErrorReply.speaks(request) ? AnthropicModels.entry(minion) : Self.entry(minion.displayName, minion))
                 .adding(try await headers(minion))
         }
-        guard !AnthropicErrors.speaks(request), embedding.models(minion).contains(name) else {
-            throw OpenAIErrors.unknownModel(name, minion)
+        guard !AnthropicErrorReply.speaks(request), embedding.models(minion).contains(name) else {
+            throw OpenAIErrorReply.unknownModel(name, minion)
         }
         return .json(Self.entry(name, minion)).adding(try await headers(minion))
     }

@@ -135,7 +135,9 @@ struct RemoteAdaptersTests {
         struct Ready: Decodable { var url: String }
         let (llama, input, output) = (Process(), Pipe(), Pipe())
         llama.executableURL = Engine.paths.python
-        llama.arguments = [Engine.paths.scripts.appending(path: "serving/serve.py").path, "--model", Engine.paths.baseModelGGUF.path, "--context", "256"]
+        llama.arguments = [
+            Engine.paths.scripts.appending(path: "serving/serve.py").path, "--model", Engine.paths.baseModelGGUF.path, "--context", "256",
+        ]
         (llama.standardInput, llama.standardOutput, llama.standardError) = (input, output, FileHandle.nullDevice)
         try llama.run()
         defer { llama.terminate() }

@@ -39,7 +39,9 @@ import Testing
 
     @Test func theDialectCompilesAsWritten() throws {
         let written = Document.block(#"swift title="Sources/Providers/Vendors/Echo.swift""#)
-        #expect(try source("Tests/ProvidersTests/Examples/Echo.swift") == written.replacing("import Domain\n", with: "import Domain\nimport Providers\n", maxReplacements: 1))
+        #expect(
+            try source("Tests/ProvidersTests/Examples/Echo.swift")
+                == written.replacing("import Domain\n", with: "import Domain\nimport Providers\n", maxReplacements: 1))
         let line = try #require(Document.block("diff").split(separator: "\n").first { $0.hasPrefix("-") }?.dropFirst())
         #expect(try source("Sources/Providers/Vendors/Dialect.swift").contains(line), "the line to change is there")
     }

@@ -39,4 +39,22 @@ import Testing
         let folders = try FileManager.default.contentsOfDirectory(atPath: Self.sources.path).filter { !$0.hasPrefix("C") || $0 == "Calls" }
         #expect(Set(folders) == Set(Self.layers.joined()))
     }
+
+    /// One name, one thing: whoever looks for a type finds one.
+    @Test func noTwoTargetsDeclareATypeOfOneName() throws {
+        var targets: [String: Set<String>] = [:]
+        for target in Self.layers.joined() {
+            let files = try #require(FileManager.default.enumerator(at: Self.sources.appending(path: target), includingPropertiesForKeys: nil))
+            for case let file as URL in files where file.pathExtension == "swift" {
+                for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+                    // Private ones are nobody's to look for, and nested ones have another's name before theirs.
+                    guard let name = line.firstMatch(of: /^(?:public |package |final |indirect )*(?:struct|enum|class|actor|protocol) (\w+)/)?.1
+                    else { continue }
+                    targets[String(name), default: []].insert(target)
+                }
+            }
+        }
+        #expect(targets.count > 500)
+        for (name, targets) in targets where targets.count > 1 { Issue.record("\(name) is declared in \(targets.sorted().joined(separator: ", "))") }
+    }
 }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct SettingTests {
     /// What openapi says of a group's settings, by key.
     private static func described(_ schema: String) throws -> [String: [String: Any]] {
-        let document = try #require(try JSONSerialization.jsonObject(with: OpenAPI.json()) as? [String: Any])
+        let document = try #require(try JSONSerialization.jsonObject(with: OpenAPI().json()) as? [String: Any])
         let schemas = try #require((document["components"] as? [String: Any])?["schemas"] as? [String: Any])
         return try #require((schemas[schema] as? [String: Any])?["properties"] as? [String: [String: Any]])
     }

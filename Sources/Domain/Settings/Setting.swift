@@ -62,7 +62,11 @@ public typealias SettingPath<Group, Value> = WritableKeyPath<Group, Value> & Sen
 
 extension Setting {
     public static func flag(_ key: String, _ path: SettingPath<Group, Bool>, _ meaning: String) -> Self {
-        plain(key, path, .flag, meaning) { try $0.value($1) } from: { $0.bool(key) }
+        plain(key, path, .flag, meaning) {
+            try $0.value($1)
+        } from: {
+            $0.bool(key)
+        }
     }
 
     /// Whose default is decided elsewhere where it is absent.
@@ -74,37 +78,57 @@ extension Setting {
     }
 
     public static func integer(_ key: String, _ path: SettingPath<Group, Int>, _ range: ClosedRange<Int>, _ meaning: String) -> Self {
-        plain(key, path, .integer(range), meaning) { try $0.number($1, range) } from: { $0.integer(key, range) }
+        plain(key, path, .integer(range), meaning) {
+            try $0.number($1, range)
+        } from: {
+            $0.integer(key, range)
+        }
     }
 
     public static func number(_ key: String, _ path: SettingPath<Group, Double>, _ range: ClosedRange<Double>, _ meaning: String) -> Self {
-        plain(key, path, .number(range), meaning) { try $0.number($1, range) } from: { $0.number(key, range) }
+        plain(key, path, .number(range), meaning) {
+            try $0.number($1, range)
+        } from: {
+            $0.number(key, range)
+        }
     }
 
     public static func integer(
         _ key: String, _ path: SettingPath<Group, Int?>, _ range: ClosedRange<Int>, absentAs absence: SettingAbsence = .null, _ meaning: String
     ) -> Self {
-        optional(key, path, .integer(range), absence, meaning) { try $0.number($1, range) } from: { source in
+        optional(key, path, .integer(range), absence, meaning) {
+            try $0.number($1, range)
+        } from: { source in
             guard absence == .zero else { return .some(source.integer(key, range)) }
             return source.integer(key, 0...range.upperBound).map { $0 == 0 ? nil : $0 }
         }
     }
 
     public static func number(_ key: String, _ path: SettingPath<Group, Double?>, _ range: ClosedRange<Double>, _ meaning: String) -> Self {
-        optional(key, path, .number(range), .null, meaning) { try $0.number($1, range) } from: { .some($0.number(key, range)) }
+        optional(key, path, .number(range), .null, meaning) {
+            try $0.number($1, range)
+        } from: {
+            .some($0.number(key, range))
+        }
     }
 
     public static func choice<Choice: RawRepresentable<String> & CaseIterable & Codable & Sendable>(
         _ key: String, _ path: SettingPath<Group, Choice>, _ meaning: String
     ) -> Self {
         let known = Choice.allCases.map(\.rawValue)
-        return plain(key, path, .choice(known), meaning) { try $0.value($1) } from: { $0.choice(key, known).flatMap(Choice.init) }
+        return plain(key, path, .choice(known), meaning) {
+            try $0.value($1)
+        } from: {
+            $0.choice(key, known).flatMap(Choice.init)
+        }
     }
 
     public static func text(
         _ key: String, _ path: SettingPath<Group, String?>, atMost length: Int, absentAs absence: SettingAbsence, _ meaning: String
     ) -> Self {
-        optional(key, path, .text(atMost: length), absence, meaning) { try $0.text($1, atMost: length) } from: { source in
+        optional(key, path, .text(atMost: length), absence, meaning) {
+            try $0.text($1, atMost: length)
+        } from: { source in
             guard absence == .empty else { return .some(source.name(key, length: 1...length)) }
             return source.name(key, length: 0...length).map { $0.isEmpty ? nil : $0 }
         }

@@ -15,7 +15,7 @@ struct AnthropicController: Sendable {
     @Sendable func messages(_ request: Request, context: AppContext) async throws -> Response {
         let snapshot = try context.minionSnapshot(request)
         let parsed = try MessagesRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
-        guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
+        guard snapshot.names.contains(parsed.model) else { throw OpenAIErrorReply.unknownModel(parsed.model, snapshot.minion) }
         let question = parsed.question.naming(request)
         let run = try await pipeline.admit(snapshot, question)
         guard question.stream else {
@@ -27,7 +27,7 @@ struct AnthropicController: Sendable {
         return try await ServerSentEvents.reply(
             within: pipeline.longestWait,
             failure: {
-                let body = AnthropicErrors.body(APIError(gateway: $0), requestID: requestID)
+                let body = AnthropicErrorReply.body(APIError(gateway: $0), requestID: requestID)
                 return ServerSentEvents.frame(event: "error", data: body.serialized())
             }
         ) { send in

@@ -9,7 +9,7 @@ struct ErrorMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response) async throws -> Response {
         // Below `/v1` errors have the form of the vendor whose client asks, and replies its request id.
         let isVendors = request.uri.path.hasPrefix("/v1/")
-        let isAnthropics = isVendors && AnthropicErrors.speaks(request)
+        let isAnthropics = isVendors && AnthropicErrorReply.speaks(request)
         do {
             var response = try await next(request, context)
             if isVendors { response.headers[isAnthropics ? Self.anthropicID : Self.openAIID] = context.vendorRequestID }
@@ -30,7 +30,7 @@ struct ErrorMiddleware: RouterMiddleware {
             var response: Response
             if isVendors {
                 let id = context.vendorRequestID
-                response = isAnthropics ? AnthropicErrors.response(failure, requestID: id) : OpenAIErrors.response(failure)
+                response = isAnthropics ? AnthropicErrorReply.response(failure, requestID: id) : OpenAIErrorReply.response(failure)
                 response.headers[isAnthropics ? Self.anthropicID : Self.openAIID] = id
             } else {
                 response = failure.response()

@@ -19,7 +19,7 @@ struct OpenAIController: Sendable {
     @Sendable func chat(_ request: Request, context: AppContext) async throws -> Response {
         let snapshot = try context.minionSnapshot(request)
         let parsed = try ChatCompletionRequest(try await request.gatewayObject(), direct: snapshot.minion.pipeline.mode == .direct)
-        guard snapshot.names.contains(parsed.model) else { throw OpenAIErrors.unknownModel(parsed.model, snapshot.minion) }
+        guard snapshot.names.contains(parsed.model) else { throw OpenAIErrorReply.unknownModel(parsed.model, snapshot.minion) }
         let reply = ChatCompletionReply(model: parsed.model)
         let question = parsed.question.naming(request)
         // Let in, or refused, while there is still a status line to say so.
@@ -31,7 +31,7 @@ struct OpenAIController: Sendable {
         return try await ServerSentEvents.reply(
             within: pipeline.longestWait,
             // No [DONE]: a cut answer must not look like a whole one.
-            failure: { ServerSentEvents.frame(data: String(decoding: OpenAIErrors.body(APIError(gateway: $0)), as: UTF8.self)) }
+            failure: { ServerSentEvents.frame(data: String(decoding: OpenAIErrorReply.body(APIError(gateway: $0)), as: UTF8.self)) }
         ) { send in
             let isOpen = Once()
             let answer = try await clients.whileConnected(context.channel, on: run.executor) {
@@ -53,7 +53,7 @@ struct OpenAIController: Sendable {
         let minion = try context.minionSnapshot(request).minion
         let parsed = try EmbeddingsRequest(try await request.gatewayObject())
         let models = embedding.models(minion)
-        guard models.contains(parsed.model) else { throw OpenAIErrors.unknownEmbeddingModel(parsed.model, models) }
+        guard models.contains(parsed.model) else { throw OpenAIErrorReply.unknownEmbeddingModel(parsed.model, models) }
         let (reply, headers) = try await clients.whileConnected(context.channel, on: EventLoopExecutor.shared) {
             try await embedding.embed(parsed.texts, model: parsed.model, kind: parsed.kind, for: minion)
         }

@@ -5,7 +5,7 @@ import Hummingbird
 import Providers
 
 /// Anthropic's error object (https://platform.claude.com/docs/en/api/errors).
-enum AnthropicErrors {
+enum AnthropicErrorReply {
     static let version = HTTPField.Name("anthropic-version")!
 
     /// Whether a reply should be in Anthropic's form: its own endpoint, or one that two vendors have,

@@ -5,7 +5,7 @@ import Providers
 import Store
 
 /// OpenAI's error object (https://platform.openai.com/docs/guides/error-codes).
-enum OpenAIErrors {
+enum OpenAIErrorReply {
     static func response(_ error: APIError) -> Response {
         var response = Response.json(data: body(error), status: error.status)
         if let retryAfter = error.retryAfter { response.headers[.retryAfter] = String(retryAfter) }
