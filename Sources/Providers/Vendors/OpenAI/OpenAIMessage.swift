@@ -15,6 +15,8 @@ struct OpenAIMessage: Sendable {
     private var calls: [Call] = []
     /// From the vendor's number of a call to its place in the reply: the newest call of that number.
     private var places: [Int: Int] = [:]
+    /// From the first id of a call to its place: a search through the calls would let a long reply cost its square.
+    private var identified: [String: Int] = [:]
 
     init(provider: String) { self.provider = provider }
 
@@ -74,17 +76,23 @@ struct OpenAIMessage: Sendable {
         let position = place ?? calls.count
         if place == nil { calls.append(Call()) }
         if let index { places[index] = position }
-        if calls[position].id == nil { calls[position].id = id }
-        if calls[position].name == nil { calls[position].name = name }
+        // Id and name are told once: a server may repeat them, or make up an id for every piece.
+        let newID = calls[position].id == nil ? id : nil
+        let newName = calls[position].name == nil ? name : nil
+        if let newID {
+            calls[position].id = newID
+            identified[newID] = position
+        }
+        if let newName { calls[position].name = newName }
         calls[position].arguments += arguments
-        return .toolCall(index: position, id: id, name: name, arguments: arguments)
+        return .toolCall(index: position, id: newID, name: newName, arguments: arguments)
     }
 
     /// The call that a streamed piece goes on with; `nil` where it begins one.
     private func place(id: String?, index: Int?, hasName: Bool) -> Int? {
         let numbered = index.flatMap { places[$0] }
         if let id {
-            if let known = calls.lastIndex(where: { $0.id == id }) { return known }
+            if let known = identified[id] { return known }
             // A name or an id that comes late; or a server that makes up an id for every piece.
             if let numbered, calls[numbered].id == nil || !hasName { return numbered }
             return nil
