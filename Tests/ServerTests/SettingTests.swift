@@ -83,7 +83,7 @@ import Testing
         // What is not mentioned stays; what may be absent is taken away as it was declared.
         #expect(try read(#"{"heat": 800}"#, into: full.0).0.name == "Ann")
         #expect(try read(#"{"shelves": 0, "name": null}"#, into: full.0).0 == read(#"{"heat": 1000, "fuel": "least_latency"}"#).0)
-        #expect(try read(#"{"heat": 99}"#).1 == ["heat: must be from 100 to 1300"])
+        #expect(try read(#"{"heat": 99}"#).1 == ["heat: must be a whole number from 100 to 1300"])
         #expect(try read(#"{"fuel": "wood"}"#).1 == ["fuel: must be one of weighted, least_latency"])
         #expect(try read(#"{"height": 1}"#).1.count == 1)
     }
