@@ -51,7 +51,7 @@ public struct AnswerRun: Sendable {
         }
         if answer.trace.order != nil { await pipeline.keep(answer, question, minion) }
         if let entry, answer.mayBeKept, !(answer.finishReason == .length && calls.admission.wasBounded) {
-            await pipeline.cache.keep(answer, at: entry)
+            await pipeline.cache.keep(answer.asKept, at: entry)
         }
         return answer
     }
@@ -79,7 +79,8 @@ public struct AnswerRun: Sendable {
         let (at, start) = (Date(), ContinuousClock().now)
         guard let kept: Answer = await pipeline.cache.find(entry) else { return nil }
         let timing = StageTiming(stage: "cache", milliseconds: start.elapsedMilliseconds, status: "ok")
-        let answer = kept.fromCache(timing)
+        var answer = kept.fromCache(timing)
+        if answer.trace.order == nil { answer.trace.prompt = ComposeStage.direct(question, minion) }
         calls.end(
             with: .cacheHit(
                 minion, answerID: answer.trace.order == nil ? nil : answer.id, provider: answer.provider, model: answer.model, at: at,

@@ -6,7 +6,20 @@ import Store
 extension Answer {
     /// Whether a later question may get this answer: it is whole, and nothing that may pass by itself made it worse.
     var mayBeKept: Bool {
-        degraded.allSatisfy { $0.stage == CiteStage.name } && [.stop, .length, .toolCalls].contains(finishReason)
+        // Straight from a model nothing is missing but what a first model, asked in vain, would have said.
+        if trace.order == nil {
+            return trace.attempts.allSatisfy { $0.outcome == Attempt.ok } && [.stop, .length, .toolCalls].contains(finishReason)
+        }
+        return degraded.allSatisfy { $0.stage == CiteStage.name } && [.stop, .length, .toolCalls].contains(finishReason)
+    }
+
+    /// As it lies in the cache: of a direct minion's requests nothing is kept but the reply.
+    var asKept: Answer {
+        guard trace.order == nil else { return self }
+        var kept = self
+        kept.trace.prompt = []
+        kept.trace.attempts = []
+        return kept
     }
 
     /// The same answer given again: nobody was called for it.

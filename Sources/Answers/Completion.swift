@@ -8,7 +8,7 @@ public struct Completion: Sendable {
     public var reasoning: String
     public var toolCalls: [ToolCall]
     public var finish: FinishReason
-    /// Every token the answer took, the draft's and failed calls' among them.
+    /// Every token the answer took: in full mode the draft's and failed calls' among them.
     public var usage: TokenUsage
     /// Present in full mode: citations and what was degraded.
     public var answer: Answer?
@@ -20,7 +20,8 @@ public struct Completion: Sendable {
         reasoning = answer.reasoning
         toolCalls = answer.toolCalls
         finish = Self.finish(answer.finishReason, answer.toolCalls)
-        usage = answer.trace.attempts.compactMap(\.usage).reduce(TokenUsage(input: 0, output: 0), +)
+        let attempts = answer.trace.order == nil ? answer.trace.attempts.suffix(1) : answer.trace.attempts[...]
+        usage = attempts.compactMap(\.usage).reduce(TokenUsage(input: 0, output: 0), +)
         self.answer = answer.trace.order == nil ? nil : answer
         isCached = answer.cached ?? false
     }

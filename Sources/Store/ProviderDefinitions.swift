@@ -25,12 +25,13 @@ public struct ProviderDefinitions: Sendable {
 
     /// The same, and beside it all of everybody's, those an own one stands in front of among them.
     public func all() async throws -> (visible: [ProviderDefinition], shared: [ProviderDefinition]) {
-        let rows = try await database.read { connection in
-            try connection.query(
-                "SELECT * FROM provider_definitions WHERE COALESCE(user_id, '') = $1 OR user_id IS NULL ORDER BY id", ownerValue
-            ).readable(ProviderDefinition.init)
+        let (rows, own) = try await database.read { connection in
+            let rows = try connection.query(
+                "SELECT * FROM provider_definitions WHERE COALESCE(user_id, '') = $1 OR user_id IS NULL ORDER BY id", ownerValue)
+            // By name alone: everybody's must not stand in for one of the owner's that cannot be read, or its keys would go elsewhere.
+            let own = Set(try rows.filter { try $0.optionalText("user_id") != nil }.map { try $0.text("provider") })
+            return (try rows.readable(ProviderDefinition.init), own)
         }
-        let own = Set(rows.filter { $0.userID != nil }.map(\.provider))
         return (rows.filter { $0.userID != nil || !own.contains($0.provider) }, rows.filter { $0.userID == nil })
     }
 

@@ -158,7 +158,7 @@ import Testing
             func applies(to plan: AnswerPlan) -> Bool { plan.form == .full }
             func gather(_ context: AnswerContext) async throws -> @Sendable (inout Trace) -> Void {
                 if fails { throw ProviderError(.connection, provider: "sky", message: "cloudy") }
-                return { $0.prompt.append(ChatMessage(.system, "It rains.")) }
+                return { $0.voiceExamples = [VoiceExample(message: "How is it?", reply: "It rains.", similarity: 1)] }
             }
         }
         let acme = SaidProvider("acme", [SaidProvider.saying("Because.")])
@@ -169,6 +169,7 @@ import Testing
             let answer = try await pipeline.admit(fixture.minion("acme"), fixture.question()).answer(onEvent: told.add)
             #expect(told.all.contains("weather \(fails ? "failed" : "ok")"))
             #expect(answer.text == "Because.")
+            #expect(acme.requests[0].messages.contains { $0.content.contains("It rains.") } == !fails, "what it found reaches the model")
             #expect(answer.degraded.map(\.effect) == (fails ? ["the answer does not know the weather"] : []))
         }
     }

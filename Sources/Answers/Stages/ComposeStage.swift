@@ -26,12 +26,15 @@ struct ComposeStage: MakingStage {
         if let degraded = composed.degraded { state.trace.degraded.append(degraded) }
     }
 
+    /// The caller's messages as they are, behind the minion's system prompt.
+    static func direct(_ question: Question, _ minion: Minion) -> [ChatMessage] {
+        (minion.systemPrompt.isEmpty ? [] : [ChatMessage(.system, minion.systemPrompt)]) + question.messages
+    }
+
     private func compose(_ context: AnswerContext, voice: Voice, passages: [Passage]) async -> (prompt: [ChatMessage], degraded: Degradation?) {
         let (question, minion) = (context.question, context.minion)
         switch context.plan.form {
-        case .direct:
-            let system = minion.systemPrompt.isEmpty ? [] : [ChatMessage(.system, minion.systemPrompt)]
-            return (system + question.messages, nil)
+        case .direct: return (Self.direct(question, minion), nil)
         case .conversation: return (question.conversation, nil)
         case .full: return (fullPrompt(question, minion, voice, passages), nil)
         case .short:

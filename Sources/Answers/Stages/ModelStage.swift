@@ -41,12 +41,9 @@ struct ModelStage: MakingStage {
             server, voice: context.materials.voice, scale: plan.localScale, isSilent: { !hasSpoken.load(ordering: .relaxed) }
         ) { lease, degraded, deaths in
             // The others were asked before the local server died.
-            let others = plan.answersInVoice || deaths > 0 ? RouteResolver.Resolved(locals: [0]) : context.resolved
-            let locals = plan.answersInVoice ? [0] : context.resolved.locals
-            let turn = Turn(
-                resolved: RouteResolver.Resolved(routes: others.routes, left: others.left, locals: locals)
-                    .leased(lease, for: minion.userID, scale: plan.localScale),
-                degraded: degraded)
+            var wanted = plan.answersInVoice ? RouteResolver.Resolved(locals: [0]) : context.resolved
+            if deaths > 0 { wanted.routes = [] }
+            let turn = Turn(resolved: wanted.leased(lease, for: minion.userID, scale: plan.localScale), degraded: degraded)
             return try await body(turn) { hasSpoken.store(true, ordering: .relaxed) }
         }
     }
@@ -62,7 +59,7 @@ struct ModelStage: MakingStage {
                     stage: name, reason: "the minion has no adapter", effect: "answered by the base model without the voice", lacks: .voice))
         }
         for left in turn.resolved.left {
-            degraded.append(Degradation(stage: name, reason: left.description, effect: "this provider was left out"))
+            degraded.append(Degradation(stage: name, reason: left.error.description, effect: "this provider was left out"))
         }
         let routes = try turn.resolved.usable(minion)
         let request = context.question.request(state.trace.prompt, sampling(context))

@@ -114,10 +114,12 @@ public final class Meter: Sendable {
             }
             return state.admit(ask.paid, counted: ask.counted, minion: minion, now: now).map { ($0, ask, longest) }
         }
+        var estimate = usage ?? TokenUsage(input: usual.paid.tokens, output: 0, isEstimate: true)
+        if let longestReply { estimate.output = longestReply }
         return Admission(
             account: account, minion: minion, ask: ask.paid, counted: ask.counted, longestReply: longestReply, prices: prices,
             countsApart: countsApart,
-            estimate: usage ?? TokenUsage(input: usual.paid.tokens, output: 0, isEstimate: true), purpose: purpose, rates: rates, whole: whole,
+            estimate: estimate, purpose: purpose, rates: rates, whole: whole,
             journal: journal,
             clock: { [self] in now })
     }

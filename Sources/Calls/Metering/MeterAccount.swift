@@ -118,7 +118,7 @@ extension MeterAccount.State {
             || keys.contains { settings.keys[$0]?.hasBudget == true }
     }
 
-    /// Whether no scope would refuse a request, its keys among them.
+    /// Whether no scope would refuse a request, and one of its keys has room.
     mutating func hasRoom(_ ask: MeterAccount.Asks, minion: String?, keys: [String], now: Int) -> Bool {
         turn(now)
         func fits(_ ask: ScopeUse.Ask, _ use: ScopeUse?, _ limits: Limits?) -> Bool {
@@ -129,7 +129,7 @@ extension MeterAccount.State {
         }
         return fits(ask.paid, user, limits) && fits(ask.counted, counted, imposed)
             && (minion.map { fits(ask.paid, minions[$0], settings.minions[$0]) } ?? true)
-            && keys.allSatisfy { fits(ask.paid, self.keys[$0], settings.keys[$0]) }
+            && (keys.isEmpty || keys.contains { fits(ask.paid, self.keys[$0], settings.keys[$0]) })
     }
 
     /// Checks every scope, then reserves on every one or on none.

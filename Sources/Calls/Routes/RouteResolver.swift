@@ -18,13 +18,13 @@ package struct RouteResolver: Sendable {
     package struct Resolved: Sendable {
         package var routes: [Route] = []
         /// Providers that cannot be asked, with the reason.
-        package var left: [ProviderError] = []
+        package var left: [(rank: Int, error: ProviderError)] = []
         /// The ranks of models that this server runs itself: a place there is leased when it is needed.
         package var locals: [Int] = []
 
         package var isLocalToo: Bool { !locals.isEmpty }
 
-        package init(routes: [Route] = [], left: [ProviderError] = [], locals: [Int] = []) {
+        package init(routes: [Route] = [], left: [(rank: Int, error: ProviderError)] = [], locals: [Int] = []) {
             self.routes = routes
             self.left = left
             self.locals = locals
@@ -39,8 +39,9 @@ package struct RouteResolver: Sendable {
                     var route = try RouteResolver.local(lease, for: user, scale: scale)
                     route.group = rank
                     resolved.routes.append(route)
-                } catch { resolved.left.append(error) }
+                } catch { resolved.left.append((rank, error)) }
             }
+            resolved.left.sort { $0.rank < $1.rank }
             if locals.count < resolved.routes.count { resolved.routes.sort { $0.group < $1.group } }
             return resolved
         }
@@ -49,7 +50,7 @@ package struct RouteResolver: Sendable {
         package func usable(_ minion: Minion) throws -> [Route] {
             guard routes.isEmpty else { return routes }
             throw RouterError(
-                attempts: [], last: left.first ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
+                attempts: [], last: left.first?.error ?? ProviderError(.unsupported, provider: minion.provider, message: "no provider"))
         }
     }
 
@@ -65,7 +66,7 @@ package struct RouteResolver: Sendable {
                 var routes = try await self.routes(route, minion: minion, baseURL: position == 0 ? minion.baseURL : nil)
                 for index in routes.indices { routes[index].group = position }
                 resolved.routes += routes
-            } catch let error as ProviderError { resolved.left.append(error) }
+            } catch let error as ProviderError { resolved.left.append((position, error)) }
         }
         return resolved
     }

@@ -39,10 +39,10 @@ public struct Sampling: Sendable, Codable, Equatable {
         seed = try fields.number(.seed, Bounds.seed)
     }
 
-    /// With what it leaves open as `defaults` have it.
+    /// With what it leaves open as `defaults` have it, but for `stop`.
     package func over(_ defaults: Sampling) -> Sampling {
         Sampling(
             temperature: temperature ?? defaults.temperature, topP: topP ?? defaults.topP, maxTokens: maxTokens ?? defaults.maxTokens,
-            stop: stop ?? defaults.stop, seed: seed ?? defaults.seed)
+            stop: stop, seed: seed ?? defaults.seed)
     }
 }

@@ -1,5 +1,5 @@
-/// Settings that are declared once: a property with its default, and a line in ``settings``. Reading of requests, rows and imports,
-/// writing, openapi, the documents' tables and the trainer's input go by that line.
+/// Settings that are declared once: a property with its default, and a line in ``settings``. Requests, rows and imports are read by that
+/// line, rows and the trainer's input are written by it, and a test holds openapi against it.
 public protocol SettingGroup: Sendable, Codable, Equatable {
     /// With every default.
     init()

@@ -31,7 +31,8 @@ struct RouteWalk {
         var heeded = 0
         var position = 0
         while position < groups.count {
-            let isLast = position == groups.count - 1 && spared.isEmpty
+            // What is spared has asked for a rest itself: it is nobody to turn to before a short wait.
+            let isLast = position == groups.count - 1
             var group = makeGroup(groups[position], sparing: position < groups.count - 1, hasFallback: !isLast, &spared)
             while let turn = try await next(&group, &heeded) {
                 if let reply = try await attempt(turn, in: &group, call) { return reply }

@@ -14,8 +14,8 @@ enum Verdict: Sendable, Equatable {
     /// Nothing was sent, or the caller left.
     case abandoned
 
-    /// The longest that a key rests at a vendor's wish, in seconds: an hour. A longer wish is tried again then.
-    static let longestRest = 3600.0
+    /// The longest that a key rests at a vendor's wish, in seconds: ten minutes. The limit may be that of one of its models alone.
+    static let longestRest = 600.0
 
     init(_ error: ProviderError) {
         self =

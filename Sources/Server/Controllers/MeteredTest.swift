@@ -38,18 +38,17 @@ struct MeteredTest: Sendable {
         let price = price(model)
         let calls = try await caller.open(
             CallTargets(resolved: .init(routes: [route(model)]), selection: selection), user: user, minion: nil, usage: Self.most, purpose: "test")
-        let result = try await calls.recording {
-            let began = Date()
-            try calls.pass(route(model))
-            let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
-            if let usage = result.usage {
-                calls.ledger.add(
-                    Attempt(
-                        provider: info.id, model: model, startedAt: began, outcome: Attempt.ok, usage: usage, cost: price?.cost(usage),
-                        milliseconds: result.milliseconds, keyID: key),
-                    purpose: "test")
-            }
-            return result
+        let began = Date()
+        try calls.pass(route(model))
+        let result = await tests.test(provider: info.id, endpoint: endpoint, model: model)
+        // Given up without a record where nothing was used.
+        if let usage = result.usage {
+            calls.end(
+                with: UsageRecord(
+                    minionID: nil, answerID: nil, keyID: key, purpose: "test", provider: info.id, model: model, at: began,
+                    inputTokens: usage.input, outputTokens: usage.output, cachedTokens: usage.cachedInput, cacheWriteTokens: usage.cacheWrite,
+                    reasoningTokens: usage.reasoning, isEstimate: usage.isEstimate, cost: price?.cost(usage),
+                    latencyMilliseconds: result.milliseconds, firstTokenMilliseconds: nil, outcome: Attempt.ok))
         }
         return (priced(result), calls.admission.headers)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 
 /// Refuses what an operation of `/api` does not take in its query: whoever mistypes `limit` would not get what they ask for, and not know.
@@ -11,7 +12,9 @@ struct KnownQueryParameters: RouterMiddleware {
         if request.uri.query != nil, request.uri.path.hasPrefix("/api/"), let path = context.endpointPath,
             let known = known["\(request.method) \(path)"]
         {
-            try Self.check(request.uri.queryParameters.map { String($0.key) }, known)
+            // An empty one stands between two separators.
+            let names = request.uri.queryParameters.map { String($0.key).removingPercentEncoding ?? String($0.key) }
+            try Self.check(names.filter { !$0.isEmpty }, known)
         }
         return try await next(request, context)
     }

@@ -86,7 +86,7 @@ extension UsageReport {
             parameters.append(.text(owner))
             condition += " AND user_id = $3"
         }
-        let rows = try connection.query("SELECT id, at FROM usage_records WHERE \(condition) ORDER BY id DESC LIMIT \(unreadableLimit)", parameters)
+        let rows = try connection.query("SELECT id, at FROM usage_records WHERE \(condition) LIMIT \(unreadableLimit)", parameters)
         return try rows.compactMap { row in
             do {
                 _ = try UsageRecord.time(row)

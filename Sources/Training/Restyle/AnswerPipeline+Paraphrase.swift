@@ -22,6 +22,7 @@ extension AnswerPipeline {
             targets = try await caller.targets(of: minion)
             // Who it was is written down, so no fallback makes it.
             targets.resolved.routes.removeAll { $0.group != 0 }
+            targets.resolved.locals = []
         }
         let calls = try await caller.open(
             targets, user: minion.userID, minion: minion.id, usage: estimate, purpose: Paraphraser.purpose, patience: .background)

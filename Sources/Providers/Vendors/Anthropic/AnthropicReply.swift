@@ -14,6 +14,7 @@ public enum AnthropicReply {
         var events: [ChatEvent] = []
         if let model = json["model"]?.stringValue { events.append(.model(model)) }
         var toolCount = 0
+        var unfinished: String?
         for block in content {
             switch block["type"]?.stringValue {
             case "text":
@@ -26,6 +27,7 @@ public enum AnthropicReply {
                         index: toolCount, id: block["id"]?.stringValue, name: block["name"]?.stringValue,
                         arguments: (block["input"] ?? [:]).serialized()))
                 toolCount += 1
+                if let input = block["input"], input.objectValue == nil { unfinished = block["name"]?.stringValue ?? "" }
             default: break
             }
         }
@@ -33,7 +35,11 @@ public enum AnthropicReply {
         usage.update(json["usage"])
         if usage.isKnown { events.append(.usage(usage.total)) }
         let end = finishReasons.end(json["stop_reason"], provider: provider, key: key) ?? .finish(.other)
-        events.append(end == .finish(.toolCalls) && toolCount == 0 ? .failed(noCall(provider: provider)) : end)
+        if let unfinished, end != .finish(.length), !end.isFailure {
+            events.append(.failed(notWhole(unfinished, provider: provider)))
+        } else {
+            events.append(end == .finish(.toolCalls) && toolCount == 0 ? .failed(noCall(provider: provider)) : end)
+        }
         return events
     }
 
@@ -41,6 +47,12 @@ public enum AnthropicReply {
     static func noCall(provider: String) -> ProviderError {
         ProviderError(
             .abortedReply, provider: provider, status: 200, message: "the vendor ended its reply for a tool call, and it has none: it is not whole")
+    }
+
+    /// For a reply with a finished call whose input is no object.
+    static func notWhole(_ tool: String, provider: String) -> ProviderError {
+        ProviderError(
+            .abortedReply, provider: provider, status: 200, message: "the input of the tool call \"\(tool)\" is not a JSON object: it is not whole")
     }
 
     /// Without `pause_turn`: only a client with Anthropic's own tools could go on from there.

@@ -63,6 +63,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
         case "content_block_stop":
             guard let index = json["index"]?.intValue, let tool = tools.removeValue(forKey: index) else { return }
             if !tool.hasDeltas {
+                if let input = tool.input, input.objectValue == nil { unfinished = tool.name }
                 events.append(.toolCall(index: tool.index, id: nil, name: nil, arguments: (tool.input ?? [:]).serialized()))
             } else if (try? JSONValue(parsing: tool.text))?.objectValue == nil {
                 unfinished = tool.name
@@ -85,10 +86,7 @@ public struct AnthropicStreamDecoder: ReplyDecoder {
     private func checked(_ end: ChatEvent) -> ChatEvent {
         guard end == .finish(.toolCalls) || end == .finish(.stop) || end == .finish(.other) else { return end }
         if let name = unfinished ?? tools.values.first(where: { $0.hasDeltas && (try? JSONValue(parsing: $0.text))?.objectValue == nil })?.name {
-            return .failed(
-                ProviderError(
-                    .abortedReply, provider: provider, status: 200,
-                    message: "the input of the tool call \"\(name)\" is not a JSON object: it is not whole"))
+            return .failed(AnthropicReply.notWhole(name, provider: provider))
         }
         guard end == .finish(.toolCalls), toolCount == 0 else { return end }
         return .failed(AnthropicReply.noCall(provider: provider))
