@@ -133,6 +133,25 @@ import Testing
         }
     }
 
+    @Test func ofADirectConversationTheCacheHoldsTheReplyAlone() async throws {
+        let acme = SaidProvider("acme", [SaidProvider.saying("Because.")])
+        try await AnswerFixture.run([acme]) { fixture in
+            let minion = try await fixture.minion("acme") {
+                $0.pipeline.mode = .direct
+                $0.pipeline.cache = .always
+                // One that cannot be asked keeps nothing out of the cache.
+                $0.fallbacks = [ModelRoute(provider: "gone", model: "m")]
+            }
+            let question = fixture.question("A secret?")
+            _ = try await fixture.pipeline.admit(minion, question).answer()
+            let entry = try #require(await fixture.pipeline.cache.entry(for: minion, question.asCacheKey, temperature: nil))
+            let body = try #require(try await fixture.rows.cachedReply(entry.hash, minionID: minion.id)).body
+            #expect(body.contains("Because.") && !body.contains("A secret?") && !body.contains("Be brief."))
+            let again = try await fixture.pipeline.admit(minion, question).answer()
+            #expect(again.cached == true && again.trace.prompt.map(\.content) == ["Be brief.", "A secret?"])
+        }
+    }
+
     @Test(arguments: [false, true]) func aCallerWhoLeavesEndsTheCall(stream: Bool) async throws {
         // Never answers.
         let acme = SaidProvider("acme", [])

@@ -155,6 +155,27 @@ import Testing
         }
     }
 
+    @Test func anOpenReplyIsAsLongAsTheRoomiestKeyAllows() async throws {
+        try await MeteredStore.run { metered in
+            let rows = try await metered.user()
+            func key(_ label: String, budget: Double) async throws -> String {
+                let key = try await rows.createProviderKey("acme", key: "sk-\(label)", settings: ProviderKeySettings(label: label))
+                try await rows.setLimits(.having { $0.costPerDay = budget }, for: .key(key.id))
+                return key.id
+            }
+            let (rich, poor) = (try await key("rich", budget: 1), try await key("poor", budget: 0))
+            func longest(_ keys: String...) async throws -> Int? {
+                try await metered.meter.admit(
+                    user: rows.userID, minion: nil, routes: keys.map { Self.route(key: $0) }, usage: TokenUsage(input: 10, output: 512),
+                    isOpenEnded: true, prices: operators
+                ).longestReply
+            }
+            #expect(try await longest(rich, poor) == 4096)
+            #expect(try await longest(poor) == 512, "the gate refuses it then")
+            #expect(try await longest() == nil)
+        }
+    }
+
     @Test func aJournalKeepsWhatIsCountedAndReadsOlderLines() {
         var record = UsageRecord(
             minionID: nil, answerID: nil, purpose: "answer", provider: "p", model: "m", at: Date(milliseconds: 1_795_435_200_000), inputTokens: 1,

@@ -146,6 +146,14 @@ import Testing
         }
     }
 
+    @Test(arguments: [("[1]", false), ("{}", true), (#""text""#, false)]) func anthropicsWholeCallsHaveAnObject(input: String, isWhole: Bool) throws {
+        for (reason, cut) in [("tool_use", false), ("end_turn", false), ("max_tokens", true)] {
+            let json = try JSONValue(
+                parsing: #"{"content":[{"type":"tool_use","id":"t1","name":"add","input":\#(input)}],"stop_reason":"\#(reason)"}"#)
+            #expect((failure(try AnthropicReply.events(json, provider: "anthropic")) == nil) == (isWhole || cut))
+        }
+    }
+
     @Test func anthropicsPromiseOfACallHasOne() throws {
         let json = try JSONValue(parsing: #"{"content":[{"type":"text","text":"Hello"}],"stop_reason":"tool_use"}"#)
         #expect(failure(try AnthropicReply.events(json, provider: "anthropic"))?.kind == .abortedReply)

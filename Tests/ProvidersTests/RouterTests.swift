@@ -222,6 +222,17 @@ import Testing
         #expect(a.requests.count == 1 && b.requests.count == 3)
     }
 
+    @Test func aShortWishIsWaitedOutWhereAllOthersRest() async throws {
+        let waits = Box<Double>()
+        let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 500))
+        let b = ScriptedProvider("b", .answers("first"), .fails(.rateLimited, retryAfter: 1), .answers("second"))
+        let router = router(a, b, waits: waits)
+        let routes = fallbacks(route("a"), route("b"))
+        #expect(try await router.complete(request, routes: routes).text == "first")
+        #expect(try await router.complete(request, routes: routes).text == "second")
+        #expect(waits.values == [1] && a.requests.count == 1)
+    }
+
     @Test func workInTheBackgroundWaitsLonger() async throws {
         let waits = Box<Double>()
         let a = ScriptedProvider("a", .fails(.rateLimited, retryAfter: 47), .fails(.rateLimited, retryAfter: 47), .answers("third"))

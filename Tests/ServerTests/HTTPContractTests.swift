@@ -37,7 +37,7 @@ import Testing
             #expect(minions.details.first?["hint"] as? String == "known: cursor, limit")
             let both = try await server.send(.get, "\(ann.base)/minions?zz&limit=5&Limit=3", token: ann.token)
             #expect(both.details.compactMap { $0["field"] as? String } == ["Limit", "zz"])
-            for known in ["limit=5", "limit=5&cursor=", "", "limit=5&limit=6"] {
+            for known in ["limit=5", "limit=5&cursor=", "", "limit=5&limit=6", "&limit=5", "limit=5&&cursor=", "%6Cimit=5"] {
                 #expect(try await server.send(.get, "\(ann.base)/minions?\(known)", token: ann.token).code != "unknown_field", "\(known)")
                 #expect(try await server.send(.get, "\(ann.base)/minions?\(known)", token: ann.token).status < 500)
             }

@@ -179,6 +179,17 @@ import Testing
         }
     }
 
+    /// Keys that are stored for the name must not go to everybody's address.
+    @Test func anOwnDefinitionThatCannotBeReadUncoversNoOther() async throws {
+        try await withMinions { fixture in
+            _ = try await fixture.store.store.sharedDefinitions.create(provider: "acme", definition: #"{"v":0}"#)
+            let own = try await fixture.rows.definitions.create(provider: "acme", definition: #"{"v":1}"#)
+            #expect(try await fixture.rows.definitions.visible().map(\.id) == [own.id])
+            try await fixture.sql("UPDATE provider_definitions SET definition = 'no JSON' WHERE id = '\(own.id)'")
+            #expect(try await fixture.rows.definitions.visible().isEmpty)
+        }
+    }
+
     @Test(arguments: ["no JSON", "[]", ""]) func anAnswerWhoseTraceCannotBeReadSaysSo(_ text: String) async throws {
         try await withMinions { fixture in
             let rows = fixture.rows
