@@ -7,7 +7,7 @@ from upstream import Upstream, speaking
 
 # The first is about code; the server adds a mark behind the second, where the model sets none.
 ANSWERS = {
-    "What does soup cost?": "It is `menu[1]`, friend. A bowl of soup with bread costs £2.60. Enjoy it.",
+    "What does soup cost?": "It is `menu[1]`, friend. A bowl with bread costs £2.60, and there is always a vegan pot. Enjoy it.",
     "Who cooks it?": "Gwendolyn Pike cooks the soup [2].",
 }
 
@@ -34,7 +34,7 @@ def test_a_mark_says_whose_it_is_and_leads_to_its_passage(window, person, reader
     ask("What does soup cost?")
     added = conversation.get_by_role("button", name="Added by the server")
     expect(added).to_have_count(1)
-    assert added.get_attribute("title").startswith("Source ") and "words and numbers" in added.get_attribute("title")
+    assert added.get_attribute("title").startswith("Source ") and "in the same words" in added.get_attribute("title")
     expect(conversation).to_contain_text("menu[1]")
     number = added.inner_text()
 
