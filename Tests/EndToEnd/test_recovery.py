@@ -15,7 +15,7 @@ from contextlib import closing
 
 import pytest
 from harness import (
-    BINARY, Account, Server, eventually, figure, handbook, ok, refused, running, small_file_system, trainers, voice,
+    BINARY, Account, Server, eventually, figure, handbook, ok, processes, refused, running, small_file_system, trainers, voice,
 )
 from test_metering import INPUT_PRICE, MODEL, OUTPUT_PRICE, minion_at, records, upstream, usage
 from upstream import Raw
