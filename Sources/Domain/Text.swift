@@ -1,6 +1,6 @@
 extension Sequence<UInt8> {
     /// Two small hexadecimal digits a byte: how digests and ids are written.
-    package var hex: String {
+    @inlinable package var hex: String {
         func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
         var digits: [UInt8] = []
         digits.reserveCapacity(2 * underestimatedCount)
