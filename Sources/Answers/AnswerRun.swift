@@ -86,11 +86,7 @@ public struct AnswerRun: Sendable {
                 minion, answerID: answer.trace.order == nil ? nil : answer.id, provider: answer.provider, model: answer.model, at: at,
                 milliseconds: timing.milliseconds))
         await emit(.stage(timing))
-        if !answer.reasoning.isEmpty { await emit(.reply(.reasoning(answer.reasoning))) }
-        if !answer.text.isEmpty { await emit(.reply(.text(answer.text))) }
-        for (index, call) in answer.toolCalls.enumerated() {
-            await emit(.reply(.toolCall(index: index, id: call.id, name: call.name, arguments: call.arguments)))
-        }
+        for event in ChatEvent.pieces(reasoning: answer.reasoning, text: answer.text, toolCalls: answer.toolCalls) { await emit(.reply(event)) }
         return answer
     }
 }

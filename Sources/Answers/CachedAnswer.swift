@@ -6,11 +6,9 @@ import Store
 extension Answer {
     /// Whether a later question may get this answer: it is whole, and nothing that may pass by itself made it worse.
     var mayBeKept: Bool {
+        guard [.stop, .length, .toolCalls].contains(finishReason) else { return false }
         // Straight from a model nothing is missing but what a first model, asked in vain, would have said.
-        if trace.order == nil {
-            return trace.attempts.allSatisfy { $0.outcome == Attempt.ok } && [.stop, .length, .toolCalls].contains(finishReason)
-        }
-        return degraded.allSatisfy { $0.stage == CiteStage.name } && [.stop, .length, .toolCalls].contains(finishReason)
+        return trace.order == nil ? trace.attempts.allSatisfy { $0.outcome == Attempt.ok } : degraded.allSatisfy { $0.stage == CiteStage.name }
     }
 
     /// As it lies in the cache: of a direct minion's requests nothing is kept but the reply.

@@ -25,8 +25,7 @@ public struct LocalExpander: QueryExpander {
 
     /// - Parameter account: nil counts nothing.
     init(router: Router, server: AdapterServer, account: Account?) {
-        // A late form is given up, not asked for again.
-        self.router = Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health)
+        self.router = router.single
         self.server = server
         self.account = account
     }

@@ -111,8 +111,12 @@ struct ModelStage: MakingStage {
 }
 
 extension ChatReply {
-    /// As if it came piece by piece.
-    fileprivate var events: [ChatEvent] {
+    fileprivate var events: [ChatEvent] { ChatEvent.pieces(reasoning: reasoning, text: text, toolCalls: toolCalls) }
+}
+
+extension ChatEvent {
+    /// A whole reply as if it came piece by piece.
+    static func pieces(reasoning: String, text: String, toolCalls: [ToolCall]) -> [ChatEvent] {
         var events: [ChatEvent] = reasoning.isEmpty ? [] : [.reasoning(reasoning)]
         if !text.isEmpty { events.append(.text(text)) }
         for (index, call) in toolCalls.enumerated() {

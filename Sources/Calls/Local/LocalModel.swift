@@ -11,7 +11,7 @@ package struct LocalModel: Sendable {
     let server: AdapterServer
 
     package init(router: Router, server: AdapterServer) {
-        self.router = Router(registry: router.registry, prices: router.prices, retry: .never, health: router.health)
+        self.router = router.single
         self.server = server
     }
 

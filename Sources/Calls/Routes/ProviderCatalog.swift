@@ -63,16 +63,14 @@ public struct ProviderCatalog: Sendable {
         guard names.contains(where: { standard[$0] == nil }) else { return nil }
         return try await selection(for: minion.userID)
     }
-
-    /// The router a minion is asked with.
-    package func router(for minion: Minion, from router: Router) async throws -> Router {
-        try await selection(for: minion).map(router.with) ?? router
-    }
 }
 
 extension Router {
     /// This router for work that nobody waits for.
     package var patient: Router { Router(registry: registry, prices: prices, retry: .background, timeouts: timeouts, health: health) }
+
+    /// This router for what is late when it has to be asked again: it is given up instead.
+    package var single: Router { Router(registry: registry, prices: prices, retry: .never, timeouts: .standard, health: health) }
 
     /// This router for what an answer can do without: no vendor is waited for.
     var hasty: Router {
